@@ -1,0 +1,43 @@
+"""What a batch of images may be, and how colour becomes grey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BadInput
+
+# (n, h, w) or (n, h, w, 3) uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays of
+# differing size (read lazily where they come from a folder).
+Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, for R, G, B
+
+
+def to_grey(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, h, w) unchanged; (n, h, w, 3) RGB -> (n, h, w), rounded luma."""
+    if images.ndim == 3:
+        return images
+    return np.rint(images.astype(np.float32) @ LUMA).astype(np.uint8)
+
+
+def stack_grey(images: Images) -> NDArray[np.uint8]:
+    """n images of one size -> grey (n, h, w); BadInput where their sizes differ."""
+    if isinstance(images, np.ndarray):
+        return to_grey(images)
+    sizes = {image.shape[:2] for image in images}
+    if len(sizes) > 1:
+        raise BadInput(
+            f"deskewing and distorted copies need images of one size, found "
+            f"{len(sizes)} sizes; use a preset without them"
+        )
+    return np.stack([to_grey(image[None])[0] for image in images])
+
+
+def choose(images: Images, rows: NDArray[np.int64]) -> Images:
+    """The images at the given positions, in that order."""
+    if isinstance(images, np.ndarray):
+        return images[rows]
+    return [images[int(row)] for row in rows]
