@@ -1,0 +1,124 @@
+"""Bag of visual words: images in, one histogram an image out.
+
+    images (n, h, w) -> descriptors (N, 128) -> words (N, m) -> histograms (n, cells k)
+
+(Sivic & Zisserman 2003; Csurka et al. 2004; Lazebnik et al. 2006.) One vocabulary an
+extractor; the histograms of several extractors (patch sizes) stand side by side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.assign import assign_hard, assign_soft
+from pipeline.descriptors import Descriptors
+from pipeline.errors import BadInput
+from pipeline.images import Images, choose
+from pipeline.parallel import map_blocks
+from pipeline.pool import n_cells, normalise, pool
+from pipeline.vocabulary import learn_vocabulary
+
+FloatArray = NDArray[np.float32]
+
+SAMPLE_IMAGES = 5000  # at most, whose descriptors the vocabulary is learned from
+
+
+class Extractor(Protocol):
+    """Finds keypoints and describes them."""
+
+    def extract(self, images: Images) -> Descriptors: ...
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How descriptors become a histogram.
+
+    levels: pyramid cells a side; n_nearest: words that share a descriptor, 1 for hard
+    counts; softness: of the sharing, in squared descriptor units; power: of each
+    count before normalisation.
+    """
+
+    levels: tuple[int, ...] = (1,)
+    n_nearest: int = 1
+    softness: float = 0.1
+    power: float = 0.5
+
+
+@dataclass(frozen=True)
+class BagOfWords:
+    """Extractors, the vocabulary (k, 128) of each, and the encoding of both."""
+
+    extractors: Sequence[Extractor]
+    vocabularies: Sequence[FloatArray]
+    encoding: Encoding
+
+    @property
+    def n_features(self) -> int:
+        cells = n_cells(self.encoding.levels)
+        return cells * sum(len(vocabulary) for vocabulary in self.vocabularies)
+
+    def histograms(self, images: Images) -> FloatArray:
+        """n images -> (n, n_features), each extractor's part of unit length.
+
+        An image without keypoints is a row of zeros.
+        """
+        return np.hstack(
+            [
+                self._encode(extractor.extract(images), vocabulary)
+                for extractor, vocabulary in zip(
+                    self.extractors, self.vocabularies, strict=True
+                )
+            ]
+        )
+
+    def _encode(self, found: Descriptors, vocabulary: FloatArray) -> FloatArray:
+        how = self.encoding
+        if how.n_nearest == 1:
+            words = assign_hard(found.values, vocabulary)
+        else:
+            words = assign_soft(found.values, vocabulary, how.n_nearest, how.softness)
+        counts = pool(words, len(vocabulary), found.xy, found.offsets, how.levels)
+        return normalise(counts, how.power)
+
+
+def learn_vocabularies(
+    images: Images,
+    extractors: Sequence[Extractor],
+    n_words: int,
+    n_samples: int,
+    seed: int,
+) -> list[FloatArray]:
+    """One vocabulary an extractor, from about n_samples descriptors of the images.
+
+    n images -> list of (k, 128), k = n_words unless there are fewer distinct
+    descriptors. Raises BadInput where no image has a keypoint.
+    """
+    rng = np.random.default_rng(seed)
+    n = min(len(images), SAMPLE_IMAGES)
+    some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))
+
+    def sample(extractor: Extractor, block: Images) -> FloatArray:
+        values = extractor.extract(block).values
+        quota = math.ceil(n_samples * len(block) / n)
+        if len(values) <= quota:
+            return values
+        rows = np.random.default_rng(seed).choice(len(values), quota, replace=False)
+        return values[rows]
+
+    vocabularies = []
+    for extractor in extractors:
+        values = map_blocks(partial(sample, extractor), some, "descriptors")
+        if len(values) == 0:
+            raise BadInput(
+                f"none of {n} training images has a keypoint ({extractor}); "
+                "are they blank? Use larger images or a method with a dense grid"
+            )
+        vocabularies.append(learn_vocabulary(values, n_words, rng))
+    return vocabularies

@@ -1,0 +1,65 @@
+"""Words of an image to its histogram: the spatial pyramid and its normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.assign import Words
+
+FloatArray = NDArray[np.float32]
+
+
+def n_cells(levels: Sequence[int]) -> int:
+    """Cells of all pyramid levels: [1, 2, 4] -> 1 + 4 + 16."""
+    return sum(side * side for side in levels)
+
+
+def pool(
+    words: Words,
+    n_words: int,
+    xy: FloatArray,
+    offsets: NDArray[np.int64],
+    levels: Sequence[int],
+) -> FloatArray:
+    """Sum word weights over pyramid cells (Lazebnik et al. 2006, eq. 3).
+
+    words (N, m) nearest words and weights; xy (N, 2) in [0, 1); offsets (n + 1,);
+    levels the cells a side of each level, [1] for a plain bag of words.
+    -> (n, n_cells * k) float32. An image without keypoints is a row of zeros.
+    """
+    histograms = np.zeros((len(offsets) - 1, n_cells(levels), n_words), np.float32)
+    first = 0
+    for side in levels:
+        cell = np.minimum((xy * side).astype(np.int32), side - 1)
+        cell = first + cell[:, 1] * side + cell[:, 0]
+        _add(words.index, words.weight, cell, offsets, histograms)
+        first += side * side
+    return histograms.reshape(len(histograms), -1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(index, weight, cell, offsets, histograms):  # type: ignore[no-untyped-def]
+    for i in range(len(offsets) - 1):
+        for row in range(offsets[i], offsets[i + 1]):
+            histogram = histograms[i, cell[row]]
+            for place in range(index.shape[1]):
+                histogram[index[row, place]] += weight[row, place]
+
+
+def normalise(histograms: FloatArray, power: float) -> FloatArray:
+    """Power, then unit length; rows of zeros stay zero. In place, returned.
+
+    Power 0.5 turns counts into the Hellinger kernel's features; it keeps a word that
+    fills an image from drowning the others (Perronnin et al. 2010, section 3.2).
+    """
+    if power == 0.5:
+        np.sqrt(histograms, out=histograms)
+    elif power != 1:
+        np.power(histograms, np.float32(power), out=histograms)
+    norms = np.linalg.norm(histograms, axis=1, keepdims=True)
+    np.divide(histograms, norms, out=histograms, where=norms > 0)
+    return histograms
