@@ -1,0 +1,185 @@
+"""The classical path as one classifier: bag of visual words, then a kernel SVM.
+
+    images -> (deskewed) -> histograms -> (projected) features -> SVM -> labels
+
+Each arrow is a stage that is recalled from disk where it was computed before. The
+training set may be enlarged by virtual examples: randomly distorted copies of the
+images (Simard et al. 2003). Most copies of an easy image stay far from every margin;
+a first SVM, fitted without copies, finds them, and they are left out of the second.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bag_of_words import BagOfWords, Encoding, Extractor, learn_vocabularies
+from pipeline.cache import recall
+from pipeline.deskew import deskew
+from pipeline.distort import Distortion, distort
+from pipeline.images import Images, choose, stack_grey
+from pipeline.kernel_svm import Kernel, KernelSVM, fit_svm
+from pipeline.parallel import map_blocks
+from pipeline.project import Projection, fit_projection
+
+FloatArray = NDArray[np.float32]
+
+PROJECTION_IMAGES = 6000  # whose histograms the projection is fitted on
+EASY = 2.0  # margins (1 is where a support vector lies) beyond which a copy is left out
+WORTH_KEEPING = 1000  # images from which on features are kept on disk
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a bag-of-words classifier is made of; the method files say it by name.
+
+    n_components: 0 keeps the histograms whole. copies: distorted copies of each
+    training image.
+    """
+
+    extractors: tuple[Extractor, ...]
+    n_words: int
+    n_samples: int
+    encoding: Encoding
+    kernel: Kernel
+    c: float
+    n_components: int = 0
+    deskewed: bool = False
+    copies: int = 0
+    distortion: Distortion = field(default_factory=Distortion)
+
+
+class BovwSVM:
+    """fit, predict and scores as every method offers them."""
+
+    def __init__(self, settings: Settings, seed: int) -> None:
+        self.settings = settings
+        self.seed = seed
+
+    def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
+        """Learn vocabularies, projection and SVM from n images and labels (n,)."""
+        upright = self._upright(images)
+        self.bag_ = self._learn_bag(upright)
+        self.projection_ = self._learn_projection(upright)
+        features = self._features(upright)
+        self._warn_of_empty(features)
+        self.svm_ = self._fit_svm(features, labels)
+        if self.settings.copies:
+            copied, rows = self._hard_copies(stack_grey(images), labels)
+            self.svm_ = self._fit_svm(
+                np.concatenate([features, copied]),
+                np.concatenate([labels, labels[rows]]),
+            )
+
+    def _hard_copies(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Features (m, d) of the distorted copies near a margin, and their images."""
+        rng = np.random.default_rng(self.seed)
+        kept, rows = [], []
+        for _ in range(self.settings.copies):
+            copies = distort(images, self.settings.distortion, rng)
+            features = self._features(self._upright(copies))
+            hard = np.flatnonzero(self.svm_.margins(features, labels) < EASY)
+            kept.append(features[hard])
+            rows.append(hard)
+        return np.concatenate(kept), np.concatenate(rows)
+
+    def _warn_of_empty(self, features: FloatArray) -> None:
+        n_empty = int(np.count_nonzero(~features.any(axis=1)))
+        if n_empty and self.projection_ is None:
+            print(
+                f"  {n_empty} of {len(features)} training images have no keypoint; "
+                "their histogram is zero",
+                file=sys.stderr,
+            )
+
+    def scores(self, images: Images) -> FloatArray:
+        """Votes of the pairs of classes, (n, C)."""
+        return self.svm_.scores(self._features(self._upright(images)))
+
+    def predict(self, images: Images) -> NDArray[np.int64]:
+        return self.svm_.classes[self.scores(images).argmax(axis=1)]
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers in vocabularies, projection and SVM."""
+        arrays = [*self.bag_.vocabularies, self.svm_.support]
+        arrays += [self.svm_.coefficients, self.svm_.intercepts]
+        if self.projection_ is not None:
+            arrays += [self.projection_.mean, self.projection_.components]
+        return sum(array.size for array in arrays)
+
+    def _learn_bag(self, images: Images) -> BagOfWords:
+        how = self.settings
+        key = {
+            "images": images,
+            "extractors": how.extractors,
+            "sizes": (how.n_words, how.n_samples),
+            "seed": self.seed,
+        }
+        found = recall("vocabulary", key, lambda: self._vocabularies(images))
+        names = sorted(found)
+        return BagOfWords(how.extractors, [found[n] for n in names], how.encoding)
+
+    def _vocabularies(self, images: Images) -> dict[str, FloatArray]:
+        how = self.settings
+        learned = learn_vocabularies(
+            images, how.extractors, how.n_words, how.n_samples, self.seed
+        )
+        return {f"vocabulary{i:02}": words for i, words in enumerate(learned)}
+
+    def _learn_projection(self, images: Images) -> Projection | None:
+        how = self.settings
+        if not how.n_components:
+            return None
+        rng = np.random.default_rng(self.seed)
+        n = min(len(images), PROJECTION_IMAGES)
+        some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))
+
+        def learn() -> dict[str, FloatArray]:
+            histograms = map_blocks(self.bag_.histograms, some, "histograms")
+            fitted = fit_projection(histograms, how.n_components, self.seed)
+            return {"mean": fitted.mean, "components": fitted.components}
+
+        key = {"images": some, **self._bag_key(), "seed": self.seed}
+        return Projection(**recall(f"projection{how.n_components}", key, learn))
+
+    def _features(self, images: Images) -> FloatArray:
+        def compute() -> dict[str, FloatArray]:
+            return {"features": map_blocks(self._describe, images, "features")}
+
+        if len(images) < WORTH_KEEPING:
+            return compute()["features"]
+        key = {"images": images, **self._bag_key()}
+        if self.projection_ is not None:
+            key["components"] = self.projection_.components
+        return recall("features", key, compute)["features"]
+
+    def _fit_svm(self, features: FloatArray, labels: NDArray[np.int64]) -> KernelSVM:
+        how = self.settings
+
+        def learn() -> dict[str, NDArray[np.generic]]:
+            fitted = fit_svm(features, labels, how.kernel, how.c)
+            names = [field.name for field in fields(fitted) if field.name != "kernel"]
+            return {name: getattr(fitted, name) for name in names}
+
+        key = {"features": features, "labels": labels, "kernel": how.kernel, "c": how.c}
+        return KernelSVM(how.kernel, **recall("svm", key, learn))
+
+    def _bag_key(self) -> dict[str, object]:
+        how = self.settings
+        words = {f"words{i}": words for i, words in enumerate(self.bag_.vocabularies)}
+        return {"extractors": how.extractors, "encoding": how.encoding, **words}
+
+    def _upright(self, images: Images) -> Images:
+        return deskew(stack_grey(images)) if self.settings.deskewed else images
+
+    def _describe(self, images: Images) -> FloatArray:
+        histograms = self.bag_.histograms(images)
+        if self.projection_ is None:
+            return histograms
+        return self.projection_.apply(histograms)

@@ -1,0 +1,106 @@
+"""Results of finished stages on disk: deleting them changes time, never numbers.
+
+An entry is named by a digest of everything it depends on: the stage's name and
+parameters, the data that went in, the versions of the numerical libraries and the
+source of this package. It appears whole or not at all; the zip format's checksums
+reveal one that was damaged later.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.atomic import atomic_write
+from pipeline.paths import artifacts
+
+Arrays = dict[str, np.ndarray]
+
+LIBRARIES = (
+    "numpy",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+    "scikit-learn",
+    "scikit-learn-intelex",
+    "numba",
+)
+
+_recalled_s = 0.0
+
+
+def recalled_s() -> float:
+    """Seconds that recalled entries took when they were computed, so far.
+
+    The cost of a run is its wall-clock time plus what this grew by.
+    """
+    return _recalled_s
+
+
+def recall(stage: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+    """The arrays of a stage: from disk where they are, else computed and kept.
+
+    key: parameters (anything with a faithful repr) and input arrays.
+    """
+    global _recalled_s
+    path = artifacts() / "cache" / f"{stage}-{_digest(stage, key)}.npz"
+    entry = _read(path)
+    if entry is not None:
+        _recalled_s += float(entry.pop("seconds"))
+        return entry
+    before, started = _recalled_s, time.perf_counter()
+    arrays = compute()
+    seconds = time.perf_counter() - started + _recalled_s - before
+    with atomic_write(path) as file:
+        np.savez(file, **arrays, seconds=np.array(seconds))  # type: ignore[arg-type]
+    return arrays
+
+
+def digest_array(array: np.ndarray) -> str:
+    """SHA-256 of an array's type, shape and values."""
+    head = f"{array.dtype.str} {array.shape} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _digest(stage: str, key: Mapping[str, Any]) -> str:
+    parts = {
+        name: digest_array(value) if isinstance(value, np.ndarray) else repr(value)
+        for name, value in key.items()
+    }
+    text = json.dumps([stage, parts, _environment()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@functools.cache
+def _environment() -> str:
+    """Versions of the numerical libraries and the source of this package."""
+    digest = hashlib.sha256()
+    for name in LIBRARIES:
+        try:
+            digest.update(f"{name} {importlib.metadata.version(name)} ".encode())
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Arrays | None:
+    try:
+        with np.load(path, allow_pickle=False) as entry:
+            arrays = {name: entry[name] for name in entry.files}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        print(f"cache entry {path.name} is damaged ({error}); rebuilt", file=sys.stderr)
+        return None
+    return arrays if "seconds" in arrays else None
