@@ -1,0 +1,41 @@
+"""Gate on the quick runs: a method that is too bad, or too good to be true, fails."""
+
+import sys
+from pathlib import Path
+
+from pipeline.methods import find_methods
+from pipeline.paths import artifacts
+from pipeline.records import read_predictions, read_record, record_path
+
+# method -> lowest and highest test error in percent that its quick preset may show.
+# Below the lower bound something leaks: no published method comes near it.
+GATES = {
+    "majority": (88.6, 88.7),
+    "bovw_sparse": (5.0, 30.0),
+    "bovw_grid": (2.0, 20.0),
+    "bovw_pyramid": (0.3, 2.5),
+}
+
+
+ANY = (0.1, 20.0)  # of a method without a gate of its own
+
+
+def main() -> int:
+    results: Path = artifacts() / "results" / "quick"
+    n_failed = 0
+    for name in find_methods():
+        path = record_path(results, "mnist", name, 0)
+        record = read_record(path)
+        read_predictions(path, record)
+        low, high = GATES.get(name, ANY)
+        error_pct = 100 * (record.n_test - (record.n_correct or 0)) / record.n_test
+        good = low <= error_pct <= high
+        n_failed += not good
+        verdict = "ok" if good else "OUTSIDE THE GATE"
+        print(f"{name}: {error_pct:.2f} %, gate {low} to {high}: {verdict}")
+    print(f"{len(find_methods()) - n_failed} passed, {n_failed} failed")
+    return n_failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

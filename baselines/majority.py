@@ -1,0 +1,40 @@
+"""The floor: the most frequent class of the training set, whatever the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.images import Images
+
+SUMMARY = "most frequent class"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Nothing to choose."""
+
+
+PRESETS = {"full": Config(), "quick": Config()}
+
+
+class Majority:
+    """Scores are the class frequencies of the training set."""
+
+    n_parameters = 1
+
+    def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
+        self.classes_, counts = np.unique(labels, return_counts=True)
+        self.frequencies_ = (counts / counts.sum()).astype(np.float32)
+
+    def scores(self, images: Images) -> NDArray[np.float32]:
+        return np.tile(self.frequencies_, (len(images), 1))
+
+    def predict(self, images: Images) -> NDArray[np.int64]:
+        return self.classes_[self.scores(images).argmax(axis=1)]
+
+
+def build(config: Config, seed: int) -> Majority:
+    return Majority()

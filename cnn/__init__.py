@@ -1,0 +1,1 @@
+"""Networks, one file each; the file's name is the method's."""

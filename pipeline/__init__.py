@@ -1,0 +1,14 @@
+"""Images to labels by a bag of visual words, and what every method shares.
+
+    images        (n, h, w) uint8             data, images, datasets/
+      deskew, distort                         each (n, h, w) -> (n, h, w)
+    descriptors   values (N, 128), offsets    dense_sift, detected_sift
+    vocabulary    (k, 128)                    vocabulary, from a sample of descriptors
+    words         index, weight (N, m)        assign
+    histograms    (n, cells * k)              pool; bag_of_words joins these stages
+    features      (n, d)                      project
+    decisions     (n, C (C - 1) / 2)          kernel_svm
+    labels        (n,)                        run: fit, predict, record
+
+n images, N descriptors, k words, m nearest words, d features, C classes.
+"""

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is the same as `visbase`."""
+
+from pipeline.cli import main
+
+main()

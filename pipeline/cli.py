@@ -1,0 +1,198 @@
+"""The command line: options choose, modules do; heavy imports wait for their use."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.errors import BadInput
+
+
+def one_line_for_bad_input(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn BadInput into one line on standard error and exit status 2."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except BadInput as error:
+            click.echo(f"visbase: {error}", err=True)
+            sys.exit(2)
+
+    return wrapper
+
+
+dataset_option = click.option(
+    "--dataset", default="mnist", show_default=True, help="Name of a data set."
+)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder that holds the data set's files [default: where it ships].",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True
+)
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=1), help="Threads [default: one a core]."
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one field of the method's preset.",
+)
+
+
+@click.group()
+@click.version_option(package_name="visbase")
+def main() -> None:
+    """How far do classical features go against a CNN, on this data?"""
+
+
+@main.command()
+@one_line_for_bad_input
+def methods() -> None:
+    """List the methods.
+
+    Example: visbase methods
+    """
+    from pipeline.methods import find_methods
+
+    for method in find_methods().values():
+        click.echo(f"{method.name:<18}{method.family:<12}{method.summary}")
+
+
+@main.command()
+@one_line_for_bad_input
+def datasets() -> None:
+    """List the data sets.
+
+    Example: visbase datasets
+    """
+    from pipeline.data import dataset_modules
+
+    for name, module in dataset_modules().items():
+        click.echo(f"{name:<18}{module.SUMMARY}")
+
+
+@main.command()
+@click.argument("names", metavar="METHOD...", nargs=-1, required=True)
+@dataset_option
+@data_option
+@click.option(
+    "--preset",
+    type=click.Choice(["full", "quick"]),
+    default="full",
+    show_default=True,
+    help="quick takes seconds and never enters the table.",
+)
+@seed_option
+@set_option
+@jobs_option
+@one_line_for_bad_input
+def run(
+    names: tuple[str, ...],
+    dataset: str,
+    data: Path | None,
+    preset: str,
+    seed: int,
+    settings: tuple[str, ...],
+    jobs: int | None,
+) -> None:
+    """Fit methods on the training images, score all test images, record the result.
+
+    Example: visbase run bovw_pyramid --preset quick --set n_words=200
+    """
+    from pipeline.methods import configure, find_method
+
+    found = [find_method(name) for name in names]
+    if jobs:
+        os.environ["VISBASE_JOBS"] = str(jobs)
+    if len(found) > 1:
+        options = ["--dataset", dataset, "--preset", preset, "--seed", str(seed)]
+        options += [] if data is None else ["--data", str(data)]
+        options += [part for setting in settings for part in ("--set", setting)]
+        sys.exit(_run_each_alone(names, options))
+    from pipeline.data import load_dataset
+    from pipeline.run import run_method
+
+    method = found[0]
+    config = configure(method.load(), preset, settings)
+    record = run_method(method, config, preset, seed, load_dataset(dataset, data))
+    click.echo(record.line())
+
+
+def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
+    """A process for each method: peak memory is its own, a crash stays its own."""
+    worst = 0
+    for name in names:
+        command = [sys.executable, "-m", "pipeline", "run", name, *options]
+        worst = max(worst, subprocess.run(command, check=False).returncode)
+    return worst
+
+
+@main.command()
+@click.argument("name", metavar="METHOD")
+@dataset_option
+@data_option
+@seed_option
+@jobs_option
+@one_line_for_bad_input
+def search(
+    name: str, dataset: str, data: Path | None, seed: int, jobs: int | None
+) -> None:
+    """Try a method's SEARCH settings on held-out training images, never on the test.
+
+    Adds each trial to docs/search/DATASET/METHOD.csv; trials already there are kept.
+
+    Example: visbase search bovw_grid
+    """
+    from pipeline.data import load_dataset
+    from pipeline.methods import find_method
+    from pipeline.search import search_method
+
+    if jobs:
+        os.environ["VISBASE_JOBS"] = str(jobs)
+    for trial in search_method(find_method(name), seed, load_dataset(dataset, data)):
+        click.echo(trial)
+
+
+@main.command()
+@dataset_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to [default: artifacts/report/DATASET].",
+)
+@click.option(
+    "--readme",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File whose table, between its markers, is renewed as well.",
+)
+@one_line_for_bad_input
+def report(dataset: str, out: Path | None, readme: Path | None) -> None:
+    """Compare all recorded runs: print the table, write it as Markdown and CSV.
+
+    Example: visbase report --dataset mnist --out comparison
+    """
+    from pipeline.paths import artifacts, results
+    from reports.compare import compare, read_runs
+    from reports.write import print_table, write_report, write_table_into
+
+    runs = read_runs(results(), dataset)
+    rows = compare(runs, dataset)
+    folder = out or artifacts() / "report" / dataset
+    write_report(folder, rows, runs, dataset)
+    if readme is not None:
+        write_table_into(readme, rows, runs, dataset)
+    print_table(rows, runs, dataset)
+    click.echo(f"written to {folder}", err=True)

@@ -1,0 +1,127 @@
+"""Methods by name: a file in baselines/ or cnn/ that says SUMMARY is a method.
+
+Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
+PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
+define SEARCH, what `visbase search` tries.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import typing
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BadInput
+from pipeline.images import Images
+from pipeline.paths import ROOT
+
+FAMILIES = {"baselines": "classical", "cnn": "network"}
+
+
+class Method(Protocol):
+    """What build returns: a classifier of images."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that fit has learned."""
+
+    def fit(self, images: Images, labels: NDArray[np.int64]) -> None: ...
+
+    def predict(self, images: Images) -> NDArray[np.int64]: ...
+
+    def scores(self, images: Images) -> NDArray[np.float32]:
+        """(n, C), larger is likelier, columns in the order of the labels."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MethodFile:
+    """A method that was found but not yet imported."""
+
+    name: str
+    folder: str
+    summary: str
+
+    @property
+    def family(self) -> str:
+        return FAMILIES[self.folder]
+
+    def load(self) -> ModuleType:
+        return importlib.import_module(f"{self.folder}.{self.name}")
+
+
+def find_methods() -> dict[str, MethodFile]:
+    """All methods by name; reads their files without importing them."""
+    found = {}
+    for folder in FAMILIES:
+        for path in sorted((ROOT / folder).glob("*.py")):
+            summary = _summary(path.read_text(encoding="utf-8"))
+            if summary is not None:
+                found[path.stem] = MethodFile(path.stem, folder, summary)
+    return found
+
+
+def find_method(name: str) -> MethodFile:
+    """The method of that name; BadInput lists the names where there is none."""
+    methods = find_methods()
+    if name not in methods:
+        raise BadInput(f"no method {name!r}; there are: {', '.join(methods)}")
+    return methods[name]
+
+
+def configure(module: ModuleType, preset: str, settings: Iterable[str]) -> Any:
+    """The preset's Config with `key=value` settings applied.
+
+    Raises BadInput on an unknown key, or a value that is not of the field's type.
+    """
+    config = module.PRESETS[preset]
+    types = typing.get_type_hints(type(config))
+    changes = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or key not in types:
+            raise BadInput(
+                f"--set {setting}: expected key=value with a key of {module.__name__}: "
+                f"{', '.join(types)}"
+            )
+        changes[key] = _parse(setting, text, types[key])
+    return dataclasses.replace(config, **changes)
+
+
+def _parse(setting: str, text: str, kind: Any) -> Any:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = text
+    if kind is float and type(value) is int:
+        return float(value)
+    if typing.get_origin(kind) is tuple:
+        items = value if isinstance(value, tuple | list) else (value,)
+        item_kind = typing.get_args(kind)[0]
+        return tuple(_check(setting, item, item_kind) for item in items)
+    return _check(setting, value, kind)
+
+
+def _check(setting: str, value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise BadInput(
+            f"--set {setting}: expected {kind.__name__}, found {type(value).__name__}"
+        )
+    return value
+
+
+def _summary(source: str) -> str | None:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            for target in node.targets:
+                if isinstance(target, ast.Name) and target.id == "SUMMARY":
+                    return str(node.value.value)
+    return None

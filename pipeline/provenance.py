@@ -1,0 +1,78 @@
+"""Where a number came from: code version, machine, libraries, memory."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.paths import ROOT
+
+DISTRIBUTIONS = (
+    "numpy",
+    "scikit-learn",
+    "scikit-learn-intelex",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+    "numba",
+    "torch",
+)
+# A record or a page made from records does not change what the next run computes.
+NOT_CODE = (":!reports/results", ":!README.md", ":!docs")
+
+
+def commit() -> str | None:
+    """The checked-out commit, or None outside a git checkout."""
+    return _git("rev-parse", "HEAD")
+
+
+def dirty() -> bool | None:
+    """Whether code differs from the commit; None outside a git checkout."""
+    changes = _git("status", "--porcelain", "--", ".", *NOT_CODE)
+    return None if changes is None else bool(changes)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def cpu() -> str:
+    """The processor's name, as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def n_cores() -> int:
+    return os.cpu_count() or 1
+
+
+def peak_rss_mb() -> float:
+    """Largest resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,125 @@
+"""Run records: what a run was and what it predicted, as files that can be rechecked.
+
+    <results>/<dataset>/<method>/seed<k>.json   the facts; counts, never percentages
+    <results>/<dataset>/<method>/seed<k>.npy    (2, n_test): truth, prediction
+
+The JSON is written last: a record without it does not exist.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.atomic import atomic_write
+from pipeline.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run of one method; times in seconds, memory in MiB.
+
+    A run that failed has a reason in `error` and None for what it never reached.
+    """
+
+    method: str
+    summary: str
+    family: str
+    dataset: str
+    preset: str
+    seed: int
+    config: dict[str, Any]
+    n_train: int
+    n_test: int
+    n_correct: int | None
+    fit_s: float | None
+    predict_s: float | None
+    peak_rss_mb: float
+    n_parameters: int | None
+    device: str
+    cpu: str
+    n_cores: int
+    versions: dict[str, str]
+    commit: str | None
+    dirty: bool | None
+    started: str
+    error: str | None = None
+
+    def line(self) -> str:
+        """The result in one line, for a terminal."""
+        what = f"{self.method} ({self.preset}, seed {self.seed})"
+        if self.n_correct is None:
+            return f"{what}: failed, {self.error}"
+        n_wrong = self.n_test - self.n_correct
+        return (
+            f"{what}: {100 * n_wrong / self.n_test:.2f} % error, {n_wrong} of "
+            f"{self.n_test:,} {self.dataset} test images, fit {self.fit_s:.1f} s, "
+            f"predict {self.predict_s:.1f} s, peak {self.peak_rss_mb:,.0f} MiB"
+        )
+
+
+def record_path(results: Path, dataset: str, method: str, seed: int) -> Path:
+    return results / dataset / method / f"seed{seed}.json"
+
+
+def write_record(
+    results: Path,
+    record: Record,
+    truth: NDArray[np.int64] | None = None,
+    prediction: NDArray[np.int64] | None = None,
+) -> Path:
+    """Write a record and, unless the run failed, its predictions; returns the path."""
+    path = record_path(results, record.dataset, record.method, record.seed)
+    if truth is not None and prediction is not None:
+        both = np.stack([truth, prediction])
+        both = both.astype(np.uint8 if both.max(initial=0) < 256 else np.int16)
+        with atomic_write(path.with_suffix(".npy")) as file:
+            np.save(file, both)
+    text = json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n"
+    with atomic_write(path) as file:
+        file.write(text.encode())
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """Read the facts; BadInput names the file and what is wrong with it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Record(**content)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such record") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadInput(f"{path}: not a record ({error}); run it again") from None
+    except TypeError as error:
+        reason = str(error).removeprefix("Record.__init__() ")
+        raise BadInput(f"{path}: not a record ({reason}); run it again") from None
+
+
+def read_predictions(path: Path, record: Record) -> NDArray[np.integer]:
+    """Truth and prediction (2, n_test) beside a record, recounted against it.
+
+    Raises BadInput where they are missing, damaged, or do not give n_correct.
+    """
+    beside = path.with_suffix(".npy")
+    try:
+        both = np.load(beside, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"{beside}: cannot be read ({error}); run it again") from None
+    if both.shape != (2, record.n_test) or both.dtype.kind not in "iu":
+        raise BadInput(
+            f"{beside}: expected integers of shape (2, {record.n_test}), found "
+            f"{both.dtype} of shape {both.shape}; run it again"
+        )
+    n_correct = int(np.count_nonzero(both[0] == both[1]))
+    if n_correct != record.n_correct:
+        raise BadInput(
+            f"{beside}: {n_correct} predictions are correct, but {path.name} says "
+            f"{record.n_correct}; run it again"
+        )
+    return both

@@ -1,0 +1,100 @@
+"""One run: a method is built, fitted, scored on every test image, and recorded."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import cache, provenance
+from pipeline.data import Dataset, Split, part
+from pipeline.methods import Method, MethodFile
+from pipeline.paths import artifacts, results
+from pipeline.records import Record, record_path, write_record
+
+QUICK_TRAIN = 10_000  # training images that a quick run uses at most
+
+
+def run_method(
+    method: MethodFile, config: Any, preset: str, seed: int, dataset: Dataset
+) -> Record:
+    """Fit on the training images, predict all test images once, write the record.
+
+    A quick run trains on every k-th image, QUICK_TRAIN of them at most. Recalled
+    stages count with the seconds they took when they were computed. A run that raises
+    leaves a record of its failure, unless a good one is already there.
+    """
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    train = dataset.train if preset == "full" else _some(dataset.train)
+    folder = results_folder(preset, provenance.dirty())
+    facts: dict[str, Any] = {
+        "method": method.name,
+        "summary": method.summary,
+        "family": method.family,
+        "dataset": dataset.name,
+        "preset": preset,
+        "seed": seed,
+        "config": dataclasses.asdict(config),
+        "n_train": len(train),
+        "n_test": len(dataset.test),
+        "device": "cpu",
+        "cpu": provenance.cpu(),
+        "n_cores": provenance.n_cores(),
+        "versions": provenance.versions(),
+        "commit": provenance.commit(),
+        "dirty": provenance.dirty(),
+        "started": started,
+    }
+    try:
+        model: Method = method.load().build(config, seed)
+        fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
+        prediction, predict_s = _timed(lambda: model.predict(dataset.test.images))
+    except Exception as error:
+        if not record_path(folder, dataset.name, method.name, seed).exists():
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            write_record(folder, _failure(facts, reason))
+        raise
+    record = Record(
+        **facts,
+        n_correct=int(np.count_nonzero(prediction == dataset.test.labels)),
+        fit_s=round(fit_s, 2),
+        predict_s=round(predict_s, 2),
+        peak_rss_mb=round(provenance.peak_rss_mb(), 1),
+        n_parameters=model.n_parameters,
+    )
+    write_record(folder, record, dataset.test.labels, prediction)
+    return record
+
+
+def _some(train: Split) -> Split:
+    return part(train, slice(None, None, math.ceil(len(train) / QUICK_TRAIN)))
+
+
+def results_folder(preset: str, dirty: bool | None) -> Path:
+    """Only full runs of committed code become evidence; others stay in artifacts."""
+    if preset == "full" and not dirty:
+        return results()
+    return artifacts() / "results" / (preset if preset != "full" else "uncommitted")
+
+
+def _timed(work: Any) -> tuple[Any, float]:
+    before, start = cache.recalled_s(), time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start + cache.recalled_s() - before
+
+
+def _failure(facts: dict[str, Any], reason: str) -> Record:
+    return Record(
+        **facts,
+        n_correct=None,
+        fit_s=None,
+        predict_s=None,
+        peak_rss_mb=round(provenance.peak_rss_mb(), 1),
+        n_parameters=None,
+        error=reason,
+    )

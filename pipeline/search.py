@@ -1,0 +1,96 @@
+"""Choosing a method's settings on held-out training images.
+
+The last 10,000 training images (or the last sixth of a smaller set) validate, the
+others train; the test images are never looked at. Each trial changes some fields of
+the full preset, as the method's SEARCH lists them.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import cache, provenance
+from pipeline.atomic import atomic_write
+from pipeline.data import Dataset, Split, hold_out
+from pipeline.errors import BadInput
+from pipeline.methods import MethodFile
+from pipeline.paths import ROOT
+
+COLUMNS = (
+    "changes",
+    "error_pct",
+    "n_errors",
+    "n_validation",
+    "n_train",
+    "seed",
+    "fit_s",
+    "commit",
+    "config",
+)
+
+
+def search_method(method: MethodFile, seed: int, dataset: Dataset) -> Iterator[str]:
+    """Run every trial that the table does not hold yet; yields a line a trial.
+
+    The table is docs/search/<dataset>/<method>.csv, best trial first.
+    """
+    module = method.load()
+    trials = getattr(module, "SEARCH", None)
+    if trials is None:
+        raise BadInput(f"{method.name} has no SEARCH: nothing to choose")
+    table = ROOT / "docs" / "search" / dataset.name / f"{method.name}.csv"
+    rows = _read(table)
+    done = {(row["config"], row["seed"]) for row in rows}
+    train, validation = hold_out(
+        dataset.train, min(10_000, max(1, len(dataset.train) // 6))
+    )
+    for changes in ({}, *trials):
+        config = dataclasses.replace(module.PRESETS["full"], **changes)
+        text = json.dumps(dataclasses.asdict(config), sort_keys=True)
+        if (text, str(seed)) in done:
+            continue
+        row = _try(module.build(config, seed), train, validation)
+        row |= {"changes": json.dumps(changes), "config": text, "seed": str(seed)}
+        rows.append(row)
+        _write(table, rows)
+        yield f"{row['error_pct']} %  {row['fit_s']} s  {changes or 'as it is'}"
+
+
+def _try(model: Any, train: Split, validation: Split) -> dict[str, str]:
+    before, start = cache.recalled_s(), time.perf_counter()
+    model.fit(train.images, train.labels)
+    fit_s = time.perf_counter() - start + cache.recalled_s() - before
+    wrong = int(np.count_nonzero(model.predict(validation.images) != validation.labels))
+    return {
+        "error_pct": f"{100 * wrong / len(validation):.2f}",
+        "n_errors": str(wrong),
+        "n_validation": str(len(validation)),
+        "n_train": str(len(train)),
+        "fit_s": f"{fit_s:.0f}",
+        "commit": (provenance.commit() or "")[:10] + "+" * bool(provenance.dirty()),
+    }
+
+
+def _read(table: Path) -> list[dict[str, str]]:
+    if not table.exists():
+        return []
+    with open(table, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(table: Path, rows: list[dict[str, str]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(rows, key=lambda row: int(row["n_errors"])))
+    with atomic_write(table) as file:
+        file.write(text.getvalue().encode())

@@ -1,0 +1,83 @@
+"""The comparison on paper: files, the README's table, the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.atomic import atomic_write
+from pipeline.errors import BadInput
+from reports.compare import Row, Runs, machine_lines, to_csv, to_markdown
+
+BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
+
+
+def write_report(
+    folder: Path, rows: Sequence[Row], runs: Sequence[Runs], dataset: str
+) -> None:
+    """comparison.md and comparison.csv in `folder`."""
+    title = f"# Comparison on {dataset}\n\n"
+    _replace(folder / "comparison.md", title + to_markdown(rows, runs, dataset))
+    _replace(folder / "comparison.csv", to_csv(rows))
+
+
+def write_table_into(
+    path: Path, rows: Sequence[Row], runs: Sequence[Runs], dataset: str
+) -> None:
+    """Renew what stands between the markers of a Markdown file."""
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise BadInput(f"{path}: expected the lines {BEGIN!r} and {END!r}")
+    table = to_markdown(rows, runs, dataset)
+    _replace(path, f"{before}{BEGIN}\n{table}{END}{after}")
+
+
+def print_table(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> None:
+    """The table on standard output, as wide as it needs where that is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"{dataset}: error on {runs[0].records[0].n_test:,} test images"
+    )
+    table.add_column("method", no_wrap=True)
+    table.add_column("what it is")
+    for name in (
+        "error %",
+        "95 % interval",
+        "lecture %",
+        "seeds",
+        "fit s",
+        "predict s",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row))
+    console = Console(width=None if os.isatty(1) else 140)
+    console.print(table)
+    for line in machine_lines(runs):
+        console.print(line, style="dim")
+
+
+def _cells(row: Row) -> list[str]:
+    if not row.seeds:
+        return [row.method, row.summary, "failed", row.failure or "", "", "", "", ""]
+    spread = "" if len(row.seeds) < 2 else f" ± {row.deviation_pct:.2f}"
+    low, high = row.interval_pct
+    return [
+        row.method,
+        row.summary,
+        f"{row.error_pct:.2f}{spread}",
+        f"{low:.2f} to {high:.2f}",
+        "" if row.lecture is None else f"{row.lecture.error_pct:g}",
+        str(len(row.seeds)),
+        f"{row.fit_s:.0f}",
+        f"{row.predict_s:.1f}",
+    ]
+
+
+def _replace(path: Path, text: str) -> None:
+    with atomic_write(path) as file:
+        file.write(text.encode())
