@@ -1,0 +1,60 @@
+"""Bag of visual words on a dense grid: no detector, still no spatial layout.
+
+SIFT descriptors at every second pixel, a k-means vocabulary, one hard count a grid
+point, Gaussian kernel SVM (Fei-Fei & Perona 2005 compare grid and detected points).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.bag_of_words import Encoding
+from pipeline.bovw_svm import BovwSVM, Settings
+from pipeline.dense_sift import DenseSift
+from pipeline.kernel_svm import Kernel
+
+SUMMARY = "dense SIFT grid, hard counts, RBF SVM"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Chosen on validation images: docs/search/mnist/bovw_grid.csv."""
+
+    bin_px: float = 3.0  # width of a SIFT bin; a patch has 4 x 4
+    step_px: int = 2  # distance of grid points
+    margin_px: int = 2  # least distance of a grid point from the border
+    n_words: int = 1000
+    n_samples: int = 200_000  # descriptors that k-means sees
+    c: float = 10.0  # weight of margin violations
+    gamma: float = 1.0  # of the Gaussian kernel, histograms have unit length
+
+
+PRESETS = {
+    "full": Config(),
+    "quick": Config(n_words=200, n_samples=20_000),
+}
+
+SEARCH = (
+    {"bin_px": 2.0},
+    {"bin_px": 4.0},
+    {"step_px": 1},
+    {"n_words": 500},
+    {"n_words": 2000},
+    {"gamma": 0.5},
+    {"gamma": 2.0},
+    {"c": 3.0},
+    {"c": 30.0},
+)
+
+
+def build(config: Config, seed: int) -> BovwSVM:
+    grid = DenseSift(config.bin_px, config.step_px, config.margin_px)
+    settings = Settings(
+        extractors=(grid,),
+        n_words=config.n_words,
+        n_samples=config.n_samples,
+        encoding=Encoding(),
+        kernel=Kernel("rbf", config.gamma),
+        c=config.c,
+    )
+    return BovwSVM(settings, seed)

@@ -1,0 +1,73 @@
+"""Bag of visual words done well: the strong classical row.
+
+The lecture's pipeline with four changes, each of which the search table measures:
+keypoints on a dense grid at two patch sizes; soft counts over the nearest words (Liu,
+Wang & Liu 2011); a spatial pyramid (Lazebnik et al. 2006); and virtual examples,
+randomly distorted copies of the deskewed digits (Simard et al. 2003).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.bag_of_words import Encoding
+from pipeline.bovw_svm import BovwSVM, Settings
+from pipeline.dense_sift import DenseSift
+from pipeline.distort import Distortion
+from pipeline.kernel_svm import Kernel
+
+SUMMARY = (
+    "dense SIFT, soft counts, spatial pyramid, RBF SVM; deskewed, distorted copies"
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Chosen on validation images: docs/search/mnist/bovw_pyramid.csv."""
+
+    bins_px: tuple[float, ...] = (2.0, 3.0)  # widths of a SIFT bin, one a patch size
+    step_px: int = 2  # distance of grid points
+    margin_px: int = 2  # least distance of a grid point from the border
+    n_words: int = 400  # a patch size
+    n_samples: int = 100_000  # descriptors a patch size that k-means sees
+    n_nearest: int = 5  # words that share a descriptor
+    softness: float = 0.1  # of the sharing, in squared RootSIFT distance
+    levels: tuple[int, ...] = (1, 2, 4)  # pyramid cells a side
+    n_components: int = 400  # principal components kept
+    c: float = 10.0  # weight of margin violations
+    gamma: float = 0.4  # of the Gaussian kernel; a patch size's part has unit length
+    deskewed: bool = True
+    copies: int = 3  # distorted copies of each training image
+    rotation: float = 0.2  # largest, radians
+    scale: float = 0.1  # largest change of width and of height
+    shear: float = 0.15  # largest, radians
+    shift_px: float = 1.2  # largest
+
+
+PRESETS = {
+    "full": Config(),
+    "quick": Config(n_words=200, n_samples=20_000, n_components=200, copies=0),
+}
+
+SEARCH = ()
+
+
+def build(config: Config, seed: int) -> BovwSVM:
+    settings = Settings(
+        extractors=tuple(
+            DenseSift(bin_px, config.step_px, config.margin_px)
+            for bin_px in config.bins_px
+        ),
+        n_words=config.n_words,
+        n_samples=config.n_samples,
+        encoding=Encoding(config.levels, config.n_nearest, config.softness),
+        kernel=Kernel("rbf", config.gamma),
+        c=config.c,
+        n_components=config.n_components,
+        deskewed=config.deskewed,
+        copies=config.copies,
+        distortion=Distortion(
+            config.rotation, config.scale, config.shear, config.shift_px
+        ),
+    )
+    return BovwSVM(settings, seed)

@@ -1,0 +1,62 @@
+"""Bag of visual words as on the lecture's first slide (Csurka et al. 2004).
+
+Detected SIFT keypoints, a k-means vocabulary, one hard count a keypoint, no spatial
+layout, Gaussian kernel SVM. A 28 x 28 digit holds few scale-space extrema, so the
+image is enlarged first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.bag_of_words import Encoding
+from pipeline.bovw_svm import BovwSVM, Settings
+from pipeline.detected_sift import DetectedSift
+from pipeline.kernel_svm import Kernel
+
+SUMMARY = "detected SIFT keypoints, hard counts, RBF SVM"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Chosen on validation images: docs/search/mnist/bovw_sparse.csv."""
+
+    upscale: float = 2.0  # enlargement before detection
+    contrast_threshold: float = 0.04  # OpenCV's; lower keeps weaker keypoints
+    n_words: int = 1000
+    n_samples: int = 200_000  # descriptors that k-means sees
+    c: float = 10.0  # weight of margin violations
+    gamma: float = 1.0  # of the Gaussian kernel, histograms have unit length
+
+
+PRESETS = {
+    "full": Config(),
+    "quick": Config(n_words=200, n_samples=20_000),
+}
+
+SEARCH = (
+    {"upscale": 3.0},
+    {"upscale": 4.0},
+    {"contrast_threshold": 0.01},
+    {"contrast_threshold": 0.01, "upscale": 3.0},
+    {"contrast_threshold": 0.01, "upscale": 4.0},
+    {"n_words": 500},
+    {"n_words": 2000},
+    {"gamma": 0.5},
+    {"gamma": 2.0},
+    {"c": 3.0},
+    {"c": 30.0},
+)
+
+
+def build(config: Config, seed: int) -> BovwSVM:
+    sift = DetectedSift(config.upscale, config.contrast_threshold)
+    settings = Settings(
+        extractors=(sift,),
+        n_words=config.n_words,
+        n_samples=config.n_samples,
+        encoding=Encoding(),
+        kernel=Kernel("rbf", config.gamma),
+        c=config.c,
+    )
+    return BovwSVM(settings, seed)
