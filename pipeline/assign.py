@@ -60,7 +60,7 @@ def nearest(
 
     values (N, d), vocabulary (k, d), 1 <= m <= k -> index (N, m), distance (N, m).
     """
-    index = np.empty((len(values), m), np.int32)
+    index = np.zeros((len(values), m), np.int32)
     distance = np.empty((len(values), m), np.float32)
     half_norms = np.einsum("kd,kd->k", vocabulary, vocabulary) / 2
     for start in range(0, len(values), BLOCK):

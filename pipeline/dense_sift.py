@@ -65,7 +65,7 @@ class DenseSift:
         columns = grid_centres(width, self.step_px, self.margin_px)
         n_points = len(rows) * len(columns)
         values = np.empty((n * n_points, N_BINS * N_BINS * N_ORIENTATIONS), np.float32)
-        if n_points:
+        if n and n_points:
             maps = orientation_maps(smooth(images, self.blur_px))  # (n, 8, h, w)
             across = sampling_matrix(width, columns, self.bin_px)  # (4 gx, w)
             down = sampling_matrix(height, rows, self.bin_px)  # (4 gy, h)

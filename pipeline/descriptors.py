@@ -39,6 +39,11 @@ class Descriptors:
 
 def concatenate(parts: Sequence[Descriptors]) -> Descriptors:
     """Join the descriptors of consecutive groups of images, in order."""
+    if not parts:
+        nothing = np.empty((0, 128), np.float32)
+        return Descriptors(
+            nothing, np.zeros(1, np.int64), nothing[:, :2], nothing[:, 0]
+        )
     lengths = np.concatenate([np.diff(part.offsets) for part in parts])
     return Descriptors(
         values=np.concatenate([part.values for part in parts]),

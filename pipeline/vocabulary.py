@@ -56,7 +56,8 @@ def seed_plus_plus(
     distance = np.full(size, np.inf, np.float64)
     while len(seeds) < n_words:
         difference = sample - seeds[-1]
-        np.minimum(distance, np.einsum("nd,nd->n", difference, difference), distance)
+        squares = np.einsum("nd,nd->n", difference, difference)
+        np.minimum(distance, squares, out=distance)
         total = distance.sum()
         if total <= 0:
             break
