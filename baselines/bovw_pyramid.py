@@ -37,6 +37,8 @@ class Config:
     c: float = 10.0  # weight of margin violations
     gamma: float = 0.4  # of the Gaussian kernel; a patch size's part has unit length
     deskewed: bool = True
+    spread_px: float = 3.6  # of the ink across, that widths are scaled towards; 0: not
+    spread_strength: float = 0.7  # 1: all the way
     copies: int = 3  # distorted copies of each training image
     rotation: float = 0.2  # largest, radians
     scale: float = 0.1  # largest change of width and of height
@@ -65,6 +67,8 @@ def build(config: Config, seed: int) -> BovwSVM:
         c=config.c,
         n_components=config.n_components,
         deskewed=config.deskewed,
+        spread_px=config.spread_px,
+        spread_strength=config.spread_strength,
         copies=config.copies,
         distortion=Distortion(
             config.rotation, config.scale, config.shear, config.shift_px

@@ -11,7 +11,7 @@ a first SVM, fitted without copies, finds them, and they are left out of the sec
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,14 @@ from pipeline.cache import recall
 from pipeline.deskew import deskew
 from pipeline.distort import Distortion, distort
 from pipeline.images import Images, choose, stack_grey
-from pipeline.kernel_svm import Kernel, KernelSVM, fit_svm
+from pipeline.kernel_svm import Kernel, recall_svm
 from pipeline.parallel import map_blocks
 from pipeline.project import Projection, fit_projection
 
 FloatArray = NDArray[np.float32]
 
 PROJECTION_IMAGES = 6000  # whose histograms the projection is fitted on
-EASY = 2.0  # margins (1 is where a support vector lies) beyond which a copy is left out
+EASY = 1.3  # margin beyond which a copy is left out; support vectors lie up to 1
 WORTH_KEEPING = 1000  # images from which on features are kept on disk
 
 
@@ -36,7 +36,8 @@ WORTH_KEEPING = 1000  # images from which on features are kept on disk
 class Settings:
     """What a bag-of-words classifier is made of; the method files say it by name.
 
-    n_components: 0 keeps the histograms whole. copies: distorted copies of each
+    n_components: 0 keeps the histograms whole. deskewed, spread_px, spread_strength:
+    see `deskew`. copies: distorted copies of each
     training image.
     """
 
@@ -48,6 +49,8 @@ class Settings:
     c: float
     n_components: int = 0
     deskewed: bool = False
+    spread_px: float = 0.0
+    spread_strength: float = 1.0
     copies: int = 0
     distortion: Distortion = field(default_factory=Distortion)
 
@@ -61,17 +64,20 @@ class BovwSVM:
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Learn vocabularies, projection and SVM from n images and labels (n,)."""
+        how = self.settings
         upright = self._upright(images)
         self.bag_ = self._learn_bag(upright)
         self.projection_ = self._learn_projection(upright)
         features = self._features(upright)
         self._warn_of_empty(features)
-        self.svm_ = self._fit_svm(features, labels)
-        if self.settings.copies:
+        self.svm_ = recall_svm(features, labels, how.kernel, how.c)
+        if how.copies:
             copied, rows = self._hard_copies(stack_grey(images), labels)
-            self.svm_ = self._fit_svm(
+            self.svm_ = recall_svm(
                 np.concatenate([features, copied]),
                 np.concatenate([labels, labels[rows]]),
+                how.kernel,
+                how.c,
             )
 
     def _hard_copies(
@@ -107,11 +113,10 @@ class BovwSVM:
     @property
     def n_parameters(self) -> int:
         """Numbers in vocabularies, projection and SVM."""
-        arrays = [*self.bag_.vocabularies, self.svm_.support]
-        arrays += [self.svm_.coefficients, self.svm_.intercepts]
+        n = self.svm_.n_parameters + sum(w.size for w in self.bag_.vocabularies)
         if self.projection_ is not None:
-            arrays += [self.projection_.mean, self.projection_.components]
-        return sum(array.size for array in arrays)
+            n += self.projection_.mean.size + self.projection_.components.size
+        return n
 
     def _learn_bag(self, images: Images) -> BagOfWords:
         how = self.settings
@@ -159,24 +164,16 @@ class BovwSVM:
             key["components"] = self.projection_.components
         return recall("features", key, compute)["features"]
 
-    def _fit_svm(self, features: FloatArray, labels: NDArray[np.int64]) -> KernelSVM:
-        how = self.settings
-
-        def learn() -> dict[str, NDArray[np.generic]]:
-            fitted = fit_svm(features, labels, how.kernel, how.c)
-            names = [field.name for field in fields(fitted) if field.name != "kernel"]
-            return {name: getattr(fitted, name) for name in names}
-
-        key = {"features": features, "labels": labels, "kernel": how.kernel, "c": how.c}
-        return KernelSVM(how.kernel, **recall("svm", key, learn))
-
     def _bag_key(self) -> dict[str, object]:
         how = self.settings
         words = {f"words{i}": words for i, words in enumerate(self.bag_.vocabularies)}
         return {"extractors": how.extractors, "encoding": how.encoding, **words}
 
     def _upright(self, images: Images) -> Images:
-        return deskew(stack_grey(images)) if self.settings.deskewed else images
+        how = self.settings
+        if not how.deskewed:
+            return images
+        return deskew(stack_grey(images), how.spread_px, how.spread_strength)
 
     def _describe(self, images: Images) -> FloatArray:
         histograms = self.bag_.histograms(images)

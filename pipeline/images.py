@@ -41,3 +41,10 @@ def choose(images: Images, rows: NDArray[np.int64]) -> Images:
     if isinstance(images, np.ndarray):
         return images[rows]
     return [images[int(row)] for row in rows]
+
+
+def pixel_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey (n, h, w) uint8 -> (n, h w) float32 from 0 to 1."""
+    rows = images.reshape(len(images), -1).astype(np.float32)
+    rows /= 255
+    return rows

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.cache import Arrays, recall
 from pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
@@ -68,6 +69,11 @@ class KernelSVM:
     rows: NDArray[np.int64]
     coefficients: FloatArray
     intercepts: FloatArray
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers in support vectors, coefficients and intercepts."""
+        return self.support.size + self.coefficients.size + self.intercepts.size
 
     def decisions(self, features: FloatArray) -> FloatArray:
         """Signed distance terms of every pair: features (n, d) -> (n, P)."""
@@ -138,6 +144,20 @@ def fit_svm(
     return KernelSVM(
         kernel, classes, features[carry], carry, coefficients[carry], intercepts
     )
+
+
+def recall_svm(
+    features: FloatArray, labels: NDArray[np.int64], kernel: Kernel, c: float
+) -> KernelSVM:
+    """What fit_svm gives, from disk where the same machine was fitted before."""
+
+    def learn() -> Arrays:
+        fitted = fit_svm(features, labels, kernel, c)
+        names = [field.name for field in fields(fitted) if field.name != "kernel"]
+        return {name: getattr(fitted, name) for name in names}
+
+    key = {"features": features, "labels": labels, "kernel": kernel, "c": c}
+    return KernelSVM(kernel, **recall("svm", key, learn))
 
 
 def svc(kernel: Kernel, c: float) -> Any:

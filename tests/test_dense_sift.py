@@ -1,0 +1,181 @@
+"""Dense SIFT against OpenCV's keypoint SIFT, hand arithmetic and its symmetries."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.data import Dataset
+from pipeline.dense_sift import (
+    DenseSift,
+    grid_centres,
+    orientation_maps,
+    sampling_matrix,
+)
+
+OPENCV_BLUR_PX = (1.6**2 - 0.5**2) ** 0.5  # to sigma 1.6 from a camera's assumed 0.5
+OPENCV_FULL = 512  # OpenCV's length of a descriptor before it is rounded to 8 bits
+GRID = [3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25]  # 28 px, step 2, margin 2
+
+
+def opencv_descriptors(images: NDArray[np.uint8], bin_px: float) -> NDArray[np.float32]:
+    """OpenCV's SIFT at the points of GRID, row by row: (n * 144, 128), 0 to 255."""
+    sift = cv2.SIFT.create()
+    points = [
+        cv2.KeyPoint(float(x), float(y), bin_px / 1.5, 0, 1, 0)
+        for y in GRID
+        for x in GRID
+    ]
+    values = []
+    for image in images:
+        kept, found = sift.compute(image, points)
+        assert [k.pt for k in kept] == [p.pt for p in points]
+        values.append(found)
+    return np.concatenate(values)
+
+
+def as_opencv_stores(root_sift: NDArray[np.float32]) -> NDArray[np.float32]:
+    """RootSIFT -> SIFT of length 512, rounded and cut to 8 bits."""
+    sift = root_sift**2
+    length = np.linalg.norm(sift, axis=1, keepdims=True)
+    sift = np.divide(sift, length, out=np.zeros_like(sift), where=length > 0)
+    return np.minimum(np.rint(OPENCV_FULL * sift), 255)
+
+
+@pytest.mark.parametrize("bin_px", [2.0, 3.0, 4.0])
+def test_descriptors_are_opencvs_to_one_count_of_its_eight_bits(
+    mnist: Dataset, bin_px: float
+) -> None:
+    images = mnist.test.images[:300]
+    dense = DenseSift(bin_px, step_px=2, margin_px=2, blur_px=OPENCV_BLUR_PX)
+    ours = as_opencv_stores(dense.extract(images).values)
+    golden = opencv_descriptors(images, bin_px)
+
+    # OpenCV divides by a norm of at least FLT_EPSILON, so a patch that only holds the
+    # last 1e-7 grey level of a blurred stroke stays short; ours has unit length. (A
+    # patch with few filled bins is short as well, but because it is cut at 255.)
+    short = np.linalg.norm(golden, axis=1) < 0.97 * OPENCV_FULL
+    too_faint = short & (golden.max(axis=1) < 255) & golden.any(axis=1)
+    assert too_faint.sum() <= 2
+
+    difference = np.abs(ours - golden)[~too_faint]
+    assert difference.max() <= 1
+    assert np.mean(difference > 0) < 1e-4
+
+
+def test_blank_image_has_descriptors_of_zeros() -> None:
+    found = DenseSift(2, 2, 2).extract(np.full((2, 28, 28), 90, np.uint8))
+    assert found.values.shape == (288, 128)
+    assert not found.values.any()
+
+
+def test_grid_is_centred_inside_the_margins() -> None:
+    assert grid_centres(28, 2, 2).tolist() == GRID
+    assert grid_centres(29, 4, 2).tolist() == [2, 6, 10, 14, 18, 22, 26]
+    assert grid_centres(5, 4, 2).tolist() == [2]
+    assert grid_centres(4, 1, 2).tolist() == []
+
+
+def test_points_lie_at_pixel_centres_row_by_row() -> None:
+    found = DenseSift(2, 2, 2).extract(np.zeros((1, 28, 14), np.uint8))
+    columns = grid_centres(14, 2, 2)
+    assert len(found.values) == len(GRID) * len(columns)
+    x = np.tile((columns + 0.5) / 14, len(GRID))
+    y = np.repeat((np.array(GRID) + 0.5) / 28, len(columns))
+    np.testing.assert_allclose(found.xy, np.stack([x, y], axis=1), rtol=1e-6)
+    assert (found.scale == 2).all()
+
+
+def test_image_too_small_for_a_grid_point_becomes_an_empty_range(
+    mnist: Dataset,
+) -> None:
+    digit = mnist.test.images[0]
+    found = DenseSift(2, 2, 2).extract([digit, digit[:4, :4], digit])
+    assert found.offsets.tolist() == [0, 144, 144, 288]
+    assert found.n_empty == 1
+    assert DenseSift(2, 2, 2).extract(np.zeros((3, 4, 28), np.uint8)).n_empty == 3
+
+
+def test_every_patch_with_a_gradient_has_unit_length(mnist: Dataset) -> None:
+    values = DenseSift(2, 2, 2).extract(mnist.test.images[:50]).values
+    lengths = np.linalg.norm(values, axis=1)
+    np.testing.assert_allclose(lengths[values.any(axis=1)], 1, atol=1e-5)
+    assert values.min() >= 0
+
+
+def test_images_of_differing_size_are_as_one_by_one(mnist: Dataset) -> None:
+    digits = mnist.test.images
+    images = [digits[0], digits[1, 4:, :20], np.tile(digits[2], (2, 3))]
+    dense = DenseSift(3, 4, 2, blur_px=0.8)
+    together = dense.extract(images)
+    for i, image in enumerate(images):
+        alone = dense.extract(image[None])
+        rows = slice(together.offsets[i], together.offsets[i + 1])
+        np.testing.assert_array_equal(together.values[rows], alone.values)
+        np.testing.assert_array_equal(together.xy[rows], alone.xy)
+
+
+@pytest.mark.parametrize("size", [1, 7, 60])
+def test_batch_size_leaves_the_descriptors(mnist: Dataset, size: int) -> None:
+    images = mnist.test.images[:60]
+    dense = DenseSift(2, 2, 2)
+    whole = dense.extract(images).values
+    parts = [dense.extract(images[i : i + size]).values for i in range(0, 60, size)]
+    # not bit by bit: BLAS takes another routine for small products
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=2e-7)
+
+
+def test_colour_image_is_described_as_its_grey_version() -> None:
+    rng = np.random.default_rng(0)
+    colour = rng.integers(0, 256, (2, 20, 20, 3), np.uint8)
+    grey = np.rint(colour @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    dense = DenseSift(2, 2, 2)
+    np.testing.assert_array_equal(
+        dense.extract(colour).values, dense.extract(grey).values
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "down", "expected"),
+    [
+        (3, 0, {0: 6.0}),  # central difference of a slope of 3 is 6
+        (0, 3, {6: 6.0}),  # brighter downwards: 270 degrees
+        (-3, 0, {4: 6.0}),
+        (2, -2, {1: 32**0.5}),  # brighter to the upper right: 45 degrees
+        # atan(1/2) is 26.565 degrees, 0.5903 of the way from bin 0 to bin 1
+        (2, -1, {0: 0.4097 * 20**0.5, 1: 0.5903 * 20**0.5}),
+        # 360 - 26.565 degrees lies between the last bin and the first
+        (2, 1, {0: 0.4097 * 20**0.5, 7: 0.5903 * 20**0.5}),
+    ],
+)
+def test_ramp_falls_into_the_orientations_of_its_gradient(
+    right: int, down: int, expected: dict[int, float]
+) -> None:
+    y, x = np.mgrid[:5, :6].astype(np.float32)
+    maps = orientation_maps((50 + right * x + down * y)[None])
+    inside = np.zeros(8)
+    inside[list(expected)] = list(expected.values())
+    want = np.broadcast_to(inside[:, None, None], (8, 3, 4))
+    np.testing.assert_allclose(maps[0, :, 1:-1, 1:-1], want, atol=0.05)
+    border = maps.copy()
+    border[:, :, 1:-1, 1:-1] = 0
+    assert not border.any()
+
+
+def test_pixel_weights_are_triangles_under_the_window() -> None:
+    weights = sampling_matrix(9, np.array([4]), bin_px=2.0)
+    # bin middles at 1, 3, 5, 7; the pixel at 3 is half a bin from the centre 4
+    half_bin, one_bin = np.exp(-(0.5**2) / 8), np.exp(-1 / 8)
+    np.testing.assert_allclose(weights[1, 1:6], [0, 0.5 * one_bin, half_bin, 0.5, 0])
+    np.testing.assert_allclose(weights[::-1, ::-1], weights)
+
+
+def test_quarter_turn_of_the_image_permutes_the_descriptors(mnist: Dataset) -> None:
+    digit = np.pad(mnist.test.images[:1], ((0, 0), (0, 1), (0, 1)))  # 29: symmetric
+    dense = DenseSift(3, 4, 2)
+    upright = dense.extract(digit).values.reshape(7, 7, 4, 4, 8)
+    turned = dense.extract(np.rot90(digit, axes=(1, 2))).values.reshape(7, 7, 4, 4, 8)
+    expected = np.roll(np.rot90(np.rot90(upright), axes=(2, 3)), 2, axis=4)
+    np.testing.assert_allclose(turned, expected, atol=1e-4)

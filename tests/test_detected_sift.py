@@ -1,0 +1,89 @@
+"""Detected SIFT against OpenCV's own call, and images that hold no keypoint."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.data import Dataset
+from pipeline.detected_sift import DetectedSift
+
+
+@pytest.mark.parametrize("upscale", [1.0, 2.0])
+def test_descriptors_and_places_are_opencvs(mnist: Dataset, upscale: float) -> None:
+    images = mnist.test.images[:40]
+    found = DetectedSift(upscale, contrast_threshold=0.02).extract(images)
+    sift = cv2.SIFT.create(contrastThreshold=0.02)
+    for i, image in enumerate(images):
+        if upscale != 1:
+            image = cv2.resize(
+                image, None, fx=upscale, fy=upscale, interpolation=cv2.INTER_CUBIC
+            )
+        keypoints, golden = sift.detectAndCompute(image, None)
+        rows = slice(found.offsets[i], found.offsets[i + 1])
+        assert len(keypoints) == rows.stop - rows.start
+        if keypoints:
+            np.testing.assert_array_equal(found.values[rows], golden)
+            # OpenCV counts from the middle of the first pixel, fractions from its edge
+            places = (np.array([k.pt for k in keypoints]) + 0.5) / image.shape[::-1]
+            np.testing.assert_allclose(found.xy[rows], places, atol=2e-6)
+
+
+def test_image_without_keypoints_becomes_an_empty_range(mnist: Dataset) -> None:
+    digits = mnist.test.images[:2]
+    blank = np.zeros_like(digits[0])
+    found = DetectedSift(2).extract(np.stack([blank, digits[0], blank, digits[1]]))
+    counts = np.diff(found.offsets)
+    assert counts[0] == counts[2] == 0
+    assert counts[1] > 0
+    assert counts[3] > 0
+    assert found.n_images == 4
+    assert found.n_empty == 2
+    assert len(found.values) == len(found.xy) == len(found.scale) == counts.sum()
+
+
+def test_blank_images_alone_have_arrays_of_the_right_shape() -> None:
+    found = DetectedSift().extract(np.full((3, 28, 28), 255, np.uint8))
+    assert found.values.shape == (0, 128)
+    assert found.values.dtype == np.float32
+    assert found.xy.shape == (0, 2)
+    assert found.scale.shape == (0,)
+    assert found.n_empty == 3
+
+
+@pytest.mark.parametrize("upscale", [1.0, 2.0])
+def test_blob_is_found_where_it_lies_whatever_the_upscale(upscale: float) -> None:
+    y, x = np.mgrid[:48, :64]
+    blob = 200 * np.exp(-((x - 20) ** 2 + (y - 30) ** 2) / (2 * 4.0**2))
+    found = DetectedSift(upscale).extract(np.rint(blob).astype(np.uint8)[None])
+    assert len(found.xy) > 0
+    pixels = found.xy * (64, 48) - 0.5
+    np.testing.assert_allclose(pixels, np.tile((20, 30), (len(pixels), 1)), atol=0.5)
+    # a blob of deviation 4 px answers strongest near sigma 4: diameter 8, bins of 12
+    np.testing.assert_allclose(found.scale, 12, rtol=0.2)
+
+
+def test_keypoints_lie_inside_the_image(mnist: Dataset) -> None:
+    cropped = mnist.test.images[:40, 6:22, 6:22]  # strokes run into the border
+    found = DetectedSift(3, contrast_threshold=0.01).extract(cropped)
+    assert len(found.xy) > 100
+    assert found.xy.min() >= 0
+    assert found.xy.max() < 1
+
+
+def test_colour_image_is_described_as_its_grey_version(mnist: Dataset) -> None:
+    grey = mnist.test.images[:5]
+    colour = np.repeat(grey[..., None], 3, axis=3)
+    in_grey, in_colour = (DetectedSift(2).extract(images) for images in (grey, colour))
+    np.testing.assert_array_equal(in_colour.offsets, in_grey.offsets)
+    np.testing.assert_array_equal(in_colour.values, in_grey.values)
+
+
+def test_lower_contrast_threshold_keeps_more_keypoints(mnist: Dataset) -> None:
+    images = mnist.test.images[:20] // 4
+    counts = [
+        len(DetectedSift(2, contrast_threshold=threshold).extract(images).values)
+        for threshold in (0.01, 0.04, 0.16)
+    ]
+    assert counts[0] > counts[1] > counts[2]

@@ -1,0 +1,197 @@
+"""Kernels and machines against scikit-learn's, by hand, and on shuffled labels."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import pairwise
+from sklearn.svm import SVC
+
+from pipeline.data import Dataset
+from pipeline.deskew import deskew
+from pipeline.kernel_svm import Kernel, KernelSVM, fit_svm, svc
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+KERNELS = [
+    (Kernel("linear"), 0.1),
+    (Kernel("poly", gamma=0.01, degree=4), 1.0),
+    (Kernel("rbf", gamma=0.02), 5.0),
+]
+RBF, RBF_C = KERNELS[2]
+by_kernel = pytest.mark.parametrize(
+    ("kernel", "c"), KERNELS, ids=[kernel.name for kernel, _ in KERNELS]
+)
+
+
+def pixels(images: NDArray[np.uint8]) -> FloatArray:
+    return deskew(images).reshape(len(images), -1) / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def train(mnist: Dataset) -> tuple[FloatArray, IntArray]:
+    """500 deskewed training digits."""
+    return pixels(mnist.train.images[:500]), mnist.train.labels[:500]
+
+
+@pytest.fixture(scope="module")
+def unseen(mnist: Dataset) -> tuple[FloatArray, IntArray]:
+    """2000 deskewed test digits."""
+    return pixels(mnist.test.images[:2000]), mnist.test.labels[:2000]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "golden"),
+    [
+        (Kernel("linear"), lambda x, y: pairwise.linear_kernel(x, y)),
+        (
+            Kernel("poly", gamma=0.3, degree=4),
+            lambda x, y: pairwise.polynomial_kernel(x, y, 4, gamma=0.3, coef0=1),
+        ),
+        (
+            Kernel("rbf", gamma=0.7),
+            lambda x, y: pairwise.rbf_kernel(x, y, gamma=0.7),
+        ),
+    ],
+    ids=["linear", "poly", "rbf"],
+)
+def test_kernel_values_are_scikit_learns(kernel: Kernel, golden) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 12)), rng.normal(size=(20, 12))
+    ours = kernel.matrix(x.astype(np.float32), y.astype(np.float32))
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, golden(x, y), rtol=2e-5, atol=2e-5)
+
+
+def test_kernel_values_by_hand() -> None:
+    x, y = np.array([[1, 2]], np.float32), np.array([[3, 1], [1, 2]], np.float32)
+    assert Kernel("linear").matrix(x, y).tolist() == [[5, 5]]
+    assert Kernel("poly", gamma=2, degree=2).matrix(x, y).tolist() == [[121, 121]]
+    np.testing.assert_allclose(
+        Kernel("rbf", gamma=0.1).matrix(x, y), [[np.exp(-0.5), 1]], rtol=1e-6
+    )
+
+
+def test_gaussian_kernel_never_exceeds_one() -> None:
+    x = 30 * np.random.default_rng(0).random((50, 700), np.float32)
+    values = Kernel("rbf", gamma=5).matrix(x, x)
+    assert values.max() <= 1
+    assert values.min() >= 0
+
+
+def test_margin_of_two_points_by_hand() -> None:
+    # nearest to the border are -1 and 1: weight 1, intercept 0, half a unit each;
+    # the pair (4, 9) decides for 4 where it is positive
+    features = np.array([[-1], [1], [-3], [3]], np.float32)
+    machine = fit_svm(features, np.array([4, 9, 4, 9]), Kernel("linear"), c=10)
+    assert machine.rows.tolist() == [0, 1]
+    np.testing.assert_allclose(machine.coefficients, [[0.5], [-0.5]], atol=1e-3)
+    points = np.array([[-2], [-0.5], [0.25]], np.float32)
+    np.testing.assert_allclose(
+        machine.decisions(points), [[2], [0.5], [-0.25]], atol=1e-3
+    )
+    assert machine.predict(points).tolist() == [4, 4, 9]
+
+
+@by_kernel
+def test_predictions_and_scores_are_scikit_learns(
+    train: tuple[FloatArray, IntArray],
+    unseen: tuple[FloatArray, IntArray],
+    kernel: Kernel,
+    c: float,
+) -> None:
+    ours = fit_svm(*train, kernel, c)
+    golden = SVC(
+        C=c,
+        kernel=kernel.name,
+        gamma=kernel.gamma,
+        degree=kernel.degree,
+        coef0=1,
+        decision_function_shape="ovr",
+        break_ties=True,
+    ).fit(*train)
+    assert (ours.predict(unseen[0]) != golden.predict(unseen[0])).sum() <= 1
+
+    scores = golden.decision_function(unseen[0])
+    golden.set_params(decision_function_shape="ovo", break_ties=False)
+    decisions = golden.decision_function(unseen[0])
+    np.testing.assert_allclose(ours.decisions(unseen[0]), decisions, atol=0.01)
+    # two fits to a tolerance of 0.001 may turn the vote of a pair that is on the border
+    same_votes = ((ours.decisions(unseen[0]) > 0) == (decisions > 0)).all(axis=1)
+    assert same_votes.mean() > 0.98
+    difference = np.abs(ours.scores(unseen[0]) - scores)
+    assert difference[same_votes].max() < 0.01
+
+
+@by_kernel
+def test_either_library_gives_the_same_predictions(
+    train: tuple[FloatArray, IntArray],
+    unseen: tuple[FloatArray, IntArray],
+    kernel: Kernel,
+    c: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fastest = fit_svm(*train, kernel, c)
+    monkeypatch.setattr("pipeline.kernel_svm.svm_library", lambda: "scikit-learn")
+    assert type(svc(kernel, c)) is SVC
+    plain = fit_svm(*train, kernel, c)
+    assert (fastest.predict(unseen[0]) != plain.predict(unseen[0])).sum() <= 1
+
+
+def test_scoring_in_blocks_leaves_the_scores(
+    train: tuple[FloatArray, IntArray],
+    unseen: tuple[FloatArray, IntArray],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = fit_svm(*train, RBF, RBF_C)
+    whole = machine.decisions(unseen[0][:100])
+    monkeypatch.setattr("pipeline.kernel_svm.BLOCK", 30)
+    np.testing.assert_allclose(machine.decisions(unseen[0][:100]), whole, atol=1e-5)
+
+
+def test_support_vectors_are_the_training_rows_that_carry_weight(
+    train: tuple[FloatArray, IntArray],
+) -> None:
+    machine = fit_svm(*train, RBF, RBF_C)
+    np.testing.assert_array_equal(machine.support, train[0][machine.rows])
+    assert machine.coefficients.any(axis=1).all()
+    assert np.abs(machine.coefficients).max() <= RBF_C
+    # a row has no weight in a pair that its class has no part in
+    pairs = np.array(list(itertools.combinations(range(10), 2)))
+    own = (pairs == train[1][machine.rows][:, None, None]).any(axis=2)
+    assert not machine.coefficients[~own].any()
+
+
+def test_single_class_is_always_predicted() -> None:
+    features = np.random.default_rng(0).random((6, 3), np.float32)
+    machine = fit_svm(features, np.full(6, 5), RBF, RBF_C)
+    assert machine.predict(features).tolist() == [5] * 6
+    assert machine.scores(features).shape == (6, 1)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(wrong: float) -> None:
+    features = np.eye(4, dtype=np.float32)
+    features[2, 1] = wrong
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        fit_svm(features, np.array([0, 0, 1, 1]), RBF, RBF_C)
+
+
+def test_no_training_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="no training rows"):
+        fit_svm(np.empty((0, 4), np.float32), np.empty(0, np.int64), RBF, RBF_C)
+
+
+def test_shuffled_labels_score_near_chance_and_true_ones_do_not(
+    train: tuple[FloatArray, IntArray], unseen: tuple[FloatArray, IntArray]
+) -> None:
+    def error(machine: KernelSVM) -> float:
+        return float(np.mean(machine.predict(unseen[0]) != unseen[1]))
+
+    shuffled = np.random.default_rng(0).permutation(train[1])
+    assert error(fit_svm(*train, RBF, RBF_C)) < 0.15
+    assert 0.8 < error(fit_svm(train[0], shuffled, RBF, RBF_C)) < 0.97

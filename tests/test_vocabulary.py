@@ -1,0 +1,175 @@
+"""Nearest words against brute force, k-means against scikit-learn, weights by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
+
+from pipeline.assign import BLOCK, assign_hard, assign_soft, nearest
+from pipeline.data import Dataset
+from pipeline.dense_sift import DenseSift
+from pipeline.vocabulary import _move, learn_vocabulary, seed_plus_plus
+
+FloatArray = NDArray[np.float32]
+
+LINE = np.array([[0.0], [2.0], [10.0]], np.float32)  # three words on a line
+
+
+def random_rows(n: int, d: int, seed: int) -> FloatArray:
+    return np.random.default_rng(seed).random((n, d), np.float32)
+
+
+@pytest.fixture(scope="module")
+def digit_values(mnist: Dataset) -> FloatArray:
+    """2400 descriptors of 150 digits."""
+    return DenseSift(3, 6, 4).extract(mnist.train.images[:150]).values
+
+
+@pytest.mark.parametrize("m", [1, 5, 30])
+def test_nearest_words_are_those_of_brute_force(m: int) -> None:
+    values = random_rows(BLOCK + 500, 16, seed=0)  # more than one block
+    vocabulary = random_rows(30, 16, seed=1)
+    index, distance = nearest(values, vocabulary, m)
+    every = cdist(values, vocabulary, "sqeuclidean")
+    golden = np.sort(every, axis=1)[:, :m]
+    np.testing.assert_allclose(distance, golden, atol=1e-5)
+    np.testing.assert_allclose(
+        np.take_along_axis(every, index.astype(np.int64), axis=1), golden, atol=1e-5
+    )
+    assert all(len(set(row)) == m for row in index.tolist())
+
+
+def test_nearest_words_and_distances_by_hand() -> None:
+    index, distance = nearest(np.array([[3.0], [9.0]], np.float32), LINE, 3)
+    assert index.tolist() == [[1, 0, 2], [2, 1, 0]]
+    assert distance.tolist() == [[1, 9, 49], [1, 49, 81]]
+
+
+def test_tie_goes_to_the_word_that_comes_first() -> None:
+    index, _ = nearest(np.array([[1.0], [6.0]], np.float32), LINE, 2)
+    assert index.tolist() == [[0, 1], [1, 2]]
+
+
+def test_distance_of_a_word_to_itself_is_never_negative() -> None:
+    words = 100 * random_rows(50, 128, seed=2)
+    index, distance = nearest(words, words, 1)
+    assert index[:, 0].tolist() == list(range(50))
+    assert distance.min() >= 0
+
+
+def test_no_descriptors_have_no_words() -> None:
+    words = assign_hard(np.empty((0, 1), np.float32), LINE)
+    assert words.index.shape == words.weight.shape == (0, 1)
+
+
+def test_soft_weights_by_hand() -> None:
+    words = assign_soft(np.array([[0.5]], np.float32), LINE, 2, softness=4)
+    # squared distances 0.25 and 2.25: the second weighs exp(-2 / 4) of the first
+    second = np.exp(-0.5)
+    assert words.index.tolist() == [[0, 1]]
+    np.testing.assert_allclose(
+        words.weight, [[1 / (1 + second), second / (1 + second)]], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("softness", [1e-4, 0.1, 100.0])
+def test_soft_weights_sum_to_one_and_fall_with_distance(softness: float) -> None:
+    values = random_rows(500, 8, seed=0)
+    values[0] = 1000  # so far away that exp(-distance) alone would be 0 / 0
+    weight = assign_soft(values, random_rows(20, 8, seed=1), 5, softness).weight
+    assert weight.shape == (500, 5)
+    np.testing.assert_allclose(weight.sum(axis=1), 1, rtol=1e-5)
+    assert (np.diff(weight, axis=1) <= 0).all()
+
+
+def test_fewer_words_than_asked_neighbours_are_all_used() -> None:
+    words = assign_soft(np.array([[3.0], [9.0]], np.float32), LINE, 5, softness=10)
+    assert words.index.tolist() == [[1, 0, 2], [2, 1, 0]]
+    np.testing.assert_allclose(words.weight.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_hard_words_are_the_limit_of_soft_words() -> None:
+    values, vocabulary = random_rows(500, 8, seed=0), random_rows(20, 8, seed=1)
+    hard = assign_hard(values, vocabulary)
+    soft = assign_soft(values, vocabulary, 5, softness=1e-7)
+    np.testing.assert_array_equal(soft.index[:, :1], hard.index)
+    np.testing.assert_allclose(soft.weight[:, :1], hard.weight, atol=1e-4)
+
+
+def test_very_soft_words_share_equally() -> None:
+    words = assign_soft(np.array([[3.0]], np.float32), LINE, 3, softness=1e7)
+    np.testing.assert_allclose(words.weight, 1 / 3, atol=1e-4)
+
+
+def test_inertia_is_that_of_scikit_learn(digit_values: FloatArray) -> None:
+    ours, golden = [], []
+    for seed in range(3):
+        words = learn_vocabulary(digit_values, 10, np.random.default_rng(seed))
+        ours.append(nearest(digit_values, words, 1)[1].sum(dtype=np.float64))
+        peer = KMeans(10, n_init=1, max_iter=30, random_state=seed).fit(digit_values)
+        golden.append(peer.inertia_)
+    assert np.mean(ours) == pytest.approx(np.mean(golden), rel=0.02)
+
+
+def test_vocabulary_is_a_fixed_point_of_the_iteration(
+    digit_values: FloatArray,
+) -> None:
+    words = learn_vocabulary(
+        digit_values, 8, np.random.default_rng(0), n_iterations=200, tolerance=0
+    )
+    index = nearest(digit_values, words, 1)[0][:, 0]
+    means = [digit_values[index == word].mean(axis=0) for word in range(8)]
+    np.testing.assert_allclose(words, means, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_well_separated_clusters_are_recovered(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    centres = 100 * np.eye(6, dtype=np.float32)
+    noise = rng.normal(0, 0.1, (6, 40, 6)).astype(np.float32)
+    values = (centres[:, None] + noise).reshape(-1, 6)
+    words = learn_vocabulary(values[rng.permutation(len(values))], 6, rng)
+    own = words[words.argmax(axis=1).argsort()]
+    means = values.reshape(6, 40, 6).mean(axis=1)
+    np.testing.assert_allclose(own, means, atol=1e-4)
+
+
+def test_fewer_distinct_descriptors_than_words_give_fewer_words() -> None:
+    distinct = random_rows(3, 128, seed=0)
+    values = np.repeat(distinct, 50, axis=0)
+    words = learn_vocabulary(values, 10, np.random.default_rng(0))
+    assert words.shape == (3, 128)
+    by_first = [rows[rows[:, 0].argsort()] for rows in (words, distinct)]
+    np.testing.assert_allclose(*by_first, rtol=1e-5)
+
+
+def test_single_descriptor_is_the_only_word() -> None:
+    value = random_rows(1, 128, seed=0)
+    words = learn_vocabulary(value, 400, np.random.default_rng(0))
+    np.testing.assert_array_equal(words, value)
+
+
+def test_word_without_descriptors_moves_to_the_worst_served_one() -> None:
+    values = np.array([[0.0], [1.0], [50.0], [1.0]], np.float32)
+    to_first = np.zeros(4, np.int32)
+    distance = np.array([1, 0, 2401, 0], np.float32)  # of a first word at 1
+    assert _move(values, to_first, distance, 2).tolist() == [[13], [50]]
+
+
+def test_seeds_are_distinct_descriptors() -> None:
+    values = np.repeat(random_rows(30, 4, seed=0), 3, axis=0)
+    seeds = seed_plus_plus(values, 30, np.random.default_rng(0))
+    assert len(np.unique(seeds, axis=0)) == 30
+    np.testing.assert_array_equal(np.unique(seeds, axis=0), np.unique(values, axis=0))
+
+
+def test_same_seed_gives_the_same_vocabulary(digit_values: FloatArray) -> None:
+    first, second, other = (
+        learn_vocabulary(digit_values, 12, np.random.default_rng(seed), 5)
+        for seed in (7, 7, 8)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
