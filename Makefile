@@ -4,7 +4,7 @@ SEEDS ?= 1
 BIN := .venv/bin
 RUN := $(BIN)/visbase run
 PRESET := $(if $(QUICK),quick,full)
-ROWS := majority bovw_sparse bovw_grid bovw_pyramid
+BASELINES := majority bovw_sparse bovw_grid bovw_pyramid
 
 .DEFAULT_GOAL := help
 .PHONY: help setup baseline report test check search clean
@@ -24,7 +24,7 @@ setup: .venv/with-dev
 baseline: .venv/with-base
 	@status=0; \
 	for seed in $$(seq 0 $$(($(SEEDS) - 1))); do \
-	    $(RUN) $(ROWS) --preset $(PRESET) --seed $$seed || status=$$?; \
+	    $(RUN) $(BASELINES) --preset $(PRESET) --seed $$seed || status=$$?; \
 	done; \
 	if [ -z '$(QUICK)' ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
 

@@ -144,17 +144,28 @@ def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
 @click.argument("name", metavar="METHOD")
 @dataset_option
 @data_option
+@click.option(
+    "--train",
+    "n_train",
+    type=click.IntRange(min=1),
+    help="Train on the first N images only [default: all that do not validate].",
+)
 @seed_option
 @jobs_option
 @one_line_for_bad_input
 def search(
-    name: str, dataset: str, data: Path | None, seed: int, jobs: int | None
+    name: str,
+    dataset: str,
+    data: Path | None,
+    n_train: int | None,
+    seed: int,
+    jobs: int | None,
 ) -> None:
     """Try a method's SEARCH settings on held-out training images, never on the test.
 
     Adds each trial to docs/search/DATASET/METHOD.csv; trials already there are kept.
 
-    Example: visbase search bovw_grid
+    Example: visbase search bovw_grid --train 10000
     """
     from pipeline.data import load_dataset
     from pipeline.methods import find_method
@@ -162,7 +173,8 @@ def search(
 
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
-    for trial in search_method(find_method(name), seed, load_dataset(dataset, data)):
+    loaded = load_dataset(dataset, data)
+    for trial in search_method(find_method(name), seed, loaded, n_train):
         click.echo(trial)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from pipeline import cache, provenance
 from pipeline.atomic import atomic_write
-from pipeline.data import Dataset, Split, hold_out
+from pipeline.data import Dataset, Split, hold_out, part
 from pipeline.errors import BadInput
 from pipeline.methods import MethodFile
 from pipeline.paths import ROOT
@@ -38,10 +38,14 @@ COLUMNS = (
 )
 
 
-def search_method(method: MethodFile, seed: int, dataset: Dataset) -> Iterator[str]:
+def search_method(
+    method: MethodFile, seed: int, dataset: Dataset, n_train: int | None
+) -> Iterator[str]:
     """Run every trial that the table does not hold yet; yields a line a trial.
 
-    The table is docs/search/<dataset>/<method>.csv, best trial first.
+    n_train: train on the first n_train images that do not validate, None for all;
+    fewer make a search quick, and rank settings nearly as well. The table is
+    docs/search/<dataset>/<method>.csv, most training images first, then least errors.
     """
     module = method.load()
     trials = getattr(module, "SEARCH", None)
@@ -49,14 +53,16 @@ def search_method(method: MethodFile, seed: int, dataset: Dataset) -> Iterator[s
         raise BadInput(f"{method.name} has no SEARCH: nothing to choose")
     table = ROOT / "docs" / "search" / dataset.name / f"{method.name}.csv"
     rows = _read(table)
-    done = {(row["config"], row["seed"]) for row in rows}
     train, validation = hold_out(
         dataset.train, min(10_000, max(1, len(dataset.train) // 6))
     )
+    if n_train is not None:
+        train = part(train, slice(0, n_train))
+    done = {(row["config"], row["seed"], row["n_train"]) for row in rows}
     for changes in ({}, *trials):
         config = dataclasses.replace(module.PRESETS["full"], **changes)
         text = json.dumps(dataclasses.asdict(config), sort_keys=True)
-        if (text, str(seed)) in done:
+        if (text, str(seed), str(len(train))) in done:
             continue
         row = _try(module.build(config, seed), train, validation)
         row |= {"changes": json.dumps(changes), "config": text, "seed": str(seed)}
@@ -91,6 +97,8 @@ def _write(table: Path, rows: list[dict[str, str]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(sorted(rows, key=lambda row: int(row["n_errors"])))
+    writer.writerows(
+        sorted(rows, key=lambda row: (-int(row["n_train"]), int(row["n_errors"])))
+    )
     with atomic_write(table) as file:
         file.write(text.getvalue().encode())
