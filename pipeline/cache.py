@@ -15,7 +15,7 @@ import json
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,17 @@ LIBRARIES = (
     "scikit-learn",
     "scikit-learn-intelex",
     "numba",
+)
+
+# what numpy and zipfile raise on a truncated, altered or replaced entry
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    zipfile.BadZipFile,
 )
 
 _recalled_s = 0.0
@@ -72,12 +83,18 @@ def digest_array(array: np.ndarray) -> str:
 
 
 def _digest(stage: str, key: Mapping[str, Any]) -> str:
-    parts = {
-        name: digest_array(value) if isinstance(value, np.ndarray) else repr(value)
-        for name, value in key.items()
-    }
+    parts = {name: _part(value) for name, value in key.items()}
     text = json.dumps([stage, parts, _environment()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _part(value: Any) -> str | list[str]:
+    """A faithful text of a value; repr would shorten arrays inside a sequence."""
+    if isinstance(value, np.ndarray):
+        return digest_array(value)
+    if isinstance(value, Sequence) and value and isinstance(value[0], np.ndarray):
+        return [digest_array(array) for array in value]
+    return repr(value)
 
 
 @functools.cache
@@ -97,10 +114,13 @@ def _environment() -> str:
 def _read(path: Path) -> Arrays | None:
     try:
         with np.load(path, allow_pickle=False) as entry:
+            damaged = entry.zip.testzip()
+            if damaged is not None:
+                raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
             arrays = {name: entry[name] for name in entry.files}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         print(f"cache entry {path.name} is damaged ({error}); rebuilt", file=sys.stderr)
         return None
     return arrays if "seconds" in arrays else None

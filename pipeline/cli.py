@@ -136,7 +136,7 @@ def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
     worst = 0
     for name in names:
         command = [sys.executable, "-m", "pipeline", "run", name, *options]
-        worst = max(worst, subprocess.run(command, check=False).returncode)
+        worst = max(worst, abs(subprocess.run(command, check=False).returncode))
     return worst
 
 

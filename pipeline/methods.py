@@ -97,10 +97,8 @@ def configure(module: ModuleType, preset: str, settings: Iterable[str]) -> Any:
 def _parse(setting: str, text: str, kind: Any) -> Any:
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = text
-    if kind is float and type(value) is int:
-        return float(value)
     if typing.get_origin(kind) is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
         item_kind = typing.get_args(kind)[0]
@@ -109,7 +107,7 @@ def _parse(setting: str, text: str, kind: Any) -> Any:
 
 
 def _check(setting: str, value: Any, kind: type) -> Any:
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 2**1023:
         value = float(value)
     if type(value) is not kind:
         raise BadInput(

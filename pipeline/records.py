@@ -12,6 +12,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,9 @@ def read_predictions(path: Path, record: Record) -> NDArray[np.integer]:
     """
     beside = path.with_suffix(".npy")
     try:
-        both = np.load(beside, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with open(beside, "rb") as file:
+            both = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
         raise BadInput(f"{beside}: cannot be read ({error}); run it again") from None
     if both.shape != (2, record.n_test) or both.dtype.kind not in "iu":
         raise BadInput(

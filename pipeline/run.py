@@ -13,9 +13,10 @@ import numpy as np
 
 from pipeline import cache, provenance
 from pipeline.data import Dataset, Split, part
+from pipeline.errors import BadInput
 from pipeline.methods import Method, MethodFile
 from pipeline.paths import artifacts, results
-from pipeline.records import Record, record_path, write_record
+from pipeline.records import Record, read_record, record_path, write_record
 
 QUICK_TRAIN = 10_000  # training images that a quick run uses at most
 
@@ -31,7 +32,8 @@ def run_method(
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     train = dataset.train if preset == "full" else _some(dataset.train)
-    folder = results_folder(preset, provenance.dirty())
+    changed = config != method.load().PRESETS[preset]
+    folder = results_folder(preset, changed, provenance.dirty())
     facts: dict[str, Any] = {
         "method": method.name,
         "summary": method.summary,
@@ -55,7 +57,7 @@ def run_method(
         fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
         prediction, predict_s = _timed(lambda: model.predict(dataset.test.images))
     except Exception as error:
-        if not record_path(folder, dataset.name, method.name, seed).exists():
+        if not _is_good(record_path(folder, dataset.name, method.name, seed)):
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             write_record(folder, _failure(facts, reason))
         raise
@@ -71,15 +73,26 @@ def run_method(
     return record
 
 
+def _is_good(path: Path) -> bool:
+    try:
+        return read_record(path).error is None
+    except BadInput:
+        return False
+
+
 def _some(train: Split) -> Split:
     return part(train, slice(None, None, math.ceil(len(train) / QUICK_TRAIN)))
 
 
-def results_folder(preset: str, dirty: bool | None) -> Path:
-    """Only full runs of committed code become evidence; others stay in artifacts."""
-    if preset == "full" and not dirty:
+def results_folder(preset: str, changed: bool, dirty: bool | None) -> Path:
+    """Where a record goes: only full presets of committed code become evidence.
+
+    changed: whether settings differ from the preset's.
+    """
+    if preset == "full" and not changed and not dirty:
         return results()
-    return artifacts() / "results" / (preset if preset != "full" else "uncommitted")
+    kind = "changed" if changed or preset == "full" else preset
+    return artifacts() / "results" / kind
 
 
 def _timed(work: Any) -> tuple[Any, float]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
-from pipeline.records import Record, read_predictions, read_record
+from pipeline.records import Record, read_predictions, read_record, record_path
 from reports.evaluation import (
     mcnemar_exact,
     mean_and_deviation,
@@ -87,9 +87,14 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
     for path in paths:
         record = read_record(path)
         _refuse_what_is_no_evidence(path, record)
+        if path != record_path(results, dataset, record.method, record.seed):
+            raise BadInput(f"{path}: is of {record.method}, seed {record.seed}; moved?")
         known = record.error is None
         predictions = read_predictions(path, record) if known else np.empty((2, 0), int)
         pairs.append((record, predictions))
+    truths = {both[0].tobytes() for _, both in pairs if both.size}
+    if len(truths) > 1:
+        raise BadInput(f"{results / dataset}: runs on different test images")
     pairs.sort(key=lambda pair: (pair[0].method, pair[0].seed))
     groups = [list(group) for _, group in groupby(pairs, lambda pair: pair[0].method)]
     return [Runs([r for r, _ in group], [p for _, p in group]) for group in groups]
@@ -139,13 +144,15 @@ def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
     for row in rows:
         name = f"`{row.method}` {row.summary}"
         if row.failure is not None and not row.seeds:
-            lines.append(f"| {name} | failed: {row.failure} | | | | | | |")
+            lines.append(f"| {name} | failed: {_cell(row.failure)} | | | | | | |")
             continue
         low, high = row.interval_pct
         spread = "" if len(row.seeds) < 2 else f" ± {row.deviation_pct:.2f}"
         lecture = "" if row.lecture is None else f"{row.lecture.error_pct:g}"
         p_value = "" if row.p_next is None else f"{row.p_next:.2g}"
-        failed = "" if row.failure is None else f" (a seed failed: {row.failure})"
+        failed = (
+            "" if row.failure is None else f" (a seed failed: {_cell(row.failure)})"
+        )
         lines.append(
             f"| {name} | {row.error_pct:.2f}{spread}{failed} | "
             f"{low:.2f} to {high:.2f} | {lecture} | {len(row.seeds)} | {p_value} | "
@@ -218,6 +225,10 @@ def _row(
         p_next=None,
         failure=failures[0] if failures else None,
     )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _refuse_what_is_no_evidence(path: Path, record: Record) -> None:

@@ -51,6 +51,8 @@ def mcnemar_exact(truth: IntArray, first: IntArray, second: IntArray) -> float:
     truth, first, second (n,) labels. Only images that exactly one of them gets right
     count; under the hypothesis each is a coin flip, so the tail is binomial.
     """
+    if not truth.shape == first.shape == second.shape:
+        raise ValueError("truth and predictions must be of the same images")
     only_first = int(np.count_nonzero((first == truth) & (second != truth)))
     only_second = int(np.count_nonzero((first != truth) & (second == truth)))
     flips = only_first + only_second

@@ -1,0 +1,169 @@
+"""What every method file and every data set file on disk must offer and obey."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data import Dataset, dataset_modules
+from pipeline.methods import Method, MethodFile, configure, find_methods
+
+METHODS = find_methods()
+DATASETS = dataset_modules()
+N_TRAIN, N_TEST = 200, 60
+BLANK = 5  # position of an all-black image among the training and the test images
+# Fields that cost time, where a method has them; `copies` is 0 in quick presets.
+SMALL = {
+    "n_words": 40,
+    "n_samples": 2000,
+    "n_components": 40,
+    "copies": 1,
+    "epochs": 1,
+    "n_epochs": 1,
+}
+
+
+@pytest.fixture(params=METHODS.values(), ids=METHODS, scope="module")
+def method(request: pytest.FixtureRequest) -> MethodFile:
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def no_cache_of_others(fresh_folders: Path) -> None:
+    """Nothing is recalled from another test, so that a second fit is a fit."""
+
+
+def build_small(method: MethodFile, seed: int = 0) -> Method:
+    module = method.load()
+    config = module.PRESETS["quick"]
+    fields = {field.name for field in dataclasses.fields(config)}
+    small = {name: value for name, value in SMALL.items() if name in fields}
+    return module.build(dataclasses.replace(config, **small), seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Digits:
+    """A few real digits, among the training and the test images a blank one."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    test: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def digits(mnist: Dataset) -> Digits:
+    images = mnist.train.images[:N_TRAIN].copy()
+    test = mnist.test.images[:N_TEST].copy()
+    images[BLANK] = test[BLANK] = 0
+    images.flags.writeable = test.flags.writeable = False  # a method that writes fails
+    return Digits(images, mnist.train.labels[:N_TRAIN], test)
+
+
+@pytest.fixture(scope="module")
+def fitted(
+    method: MethodFile, digits: Digits, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Method]:
+    """The method, fitted on the digits once for all tests of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISBASE_ARTIFACTS", str(tmp_path_factory.mktemp("artifacts")))
+        model = build_small(method)
+        model.fit(digits.images, digits.labels)
+    yield model
+
+
+def test_method_file_has_the_four_names(method: MethodFile) -> None:
+    module = method.load()
+    assert method.summary == module.SUMMARY.strip() != ""
+    assert "\n" not in module.SUMMARY
+    assert "|" not in module.SUMMARY  # it stands in a Markdown table
+    assert dataclasses.is_dataclass(module.Config)
+    assert module.Config.__dataclass_params__.frozen
+    assert callable(module.build)
+    assert set(module.PRESETS) >= {"full", "quick"}
+    assert module.PRESETS["full"] == module.Config()  # the defaults are published
+    assert all(type(preset) is module.Config for preset in module.PRESETS.values())
+
+
+def test_every_field_of_a_config_can_be_set_from_the_command_line(
+    method: MethodFile,
+) -> None:
+    module = method.load()
+    for preset, config in module.PRESETS.items():
+        values = dataclasses.asdict(config)
+        said = [f"{name}={value!r}" for name, value in values.items()]
+        assert configure(module, preset, said) == config
+
+
+def test_config_can_be_recorded_as_json(method: MethodFile) -> None:
+    for config in method.load().PRESETS.values():
+        values = dataclasses.asdict(config)
+        again = json.loads(json.dumps(values))
+        assert again == {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+
+
+def test_search_changes_fields_that_there_are(method: MethodFile) -> None:
+    module = method.load()
+    for changes in getattr(module, "SEARCH", ()):
+        assert dataclasses.replace(module.Config(), **changes) != module.Config()
+
+
+def test_prediction_is_a_training_label_and_the_highest_score(
+    fitted: Method, digits: Digits
+) -> None:
+    classes = np.unique(digits.labels)
+    scores, prediction = fitted.scores(digits.test), fitted.predict(digits.test)
+    assert scores.shape == (N_TEST, len(classes))
+    assert np.isfinite(scores).all()
+    assert prediction.shape == (N_TEST,)
+    assert np.array_equal(prediction, classes[scores.argmax(axis=1)])
+
+
+def test_number_of_parameters_can_be_recorded(fitted: Method) -> None:
+    assert json.loads(json.dumps(fitted.n_parameters)) >= 1
+
+
+def test_prediction_does_not_depend_on_the_batch(
+    fitted: Method, digits: Digits
+) -> None:
+    whole = fitted.predict(digits.test)
+    for cuts in ([1], [7, 8, 41], list(range(1, N_TEST, 9))):
+        parts = [fitted.predict(part) for part in np.split(digits.test, cuts)]
+        assert np.array_equal(np.concatenate(parts), whole)
+    assert np.array_equal(fitted.predict(digits.test[::-1]), whole[::-1])
+
+
+def test_same_seed_gives_the_same_predictions(
+    method: MethodFile, fitted: Method, digits: Digits
+) -> None:
+    again = build_small(method)
+    again.fit(digits.images, digits.labels)
+    assert np.array_equal(again.predict(digits.test), fitted.predict(digits.test))
+
+
+def test_one_class_is_always_predicted_and_forgotten_by_the_next_fit(
+    method: MethodFile, fitted: Method, digits: Digits
+) -> None:
+    model = build_small(method)
+    sevens = digits.images[digits.labels == 7]
+    model.fit(sevens, np.full(len(sevens), 7))
+    assert model.predict(digits.test).tolist() == [7] * N_TEST
+    assert model.scores(digits.test).shape == (N_TEST, 1)
+    model.fit(digits.images, digits.labels)
+    assert np.array_equal(model.predict(digits.test), fitted.predict(digits.test))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_dataset_file_has_a_summary_and_loads(name: str) -> None:
+    module = DATASETS[name]
+    assert isinstance(module.SUMMARY, str)
+    assert module.SUMMARY.strip()
+    assert "\n" not in module.SUMMARY
+    assert callable(module.load)

@@ -1,0 +1,166 @@
+"""Evaluation against hand arithmetic and against SciPy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from reports.evaluation import (
+    mcnemar_exact,
+    mean_and_deviation,
+    n_errors,
+    wilson_interval,
+)
+
+
+def two_classifiers(
+    only_first: int, only_second: int, both: int = 3, neither: int = 2
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth and two predictions with that many images right for each."""
+    truth = np.ones(only_first + only_second + both + neither, np.int64)
+    right = [(1, 0)] * only_first + [(0, 1)] * only_second
+    right += [(1, 1)] * both + [(0, 0)] * neither
+    first, second = np.array(right, np.int64).reshape(-1, 2).T
+    return truth, first, second
+
+
+def test_errors_are_counted() -> None:
+    assert n_errors(np.array([7, 2, 1, 0]), np.array([7, 1, 1, 4])) == 2
+    assert n_errors(np.array([7, 2]), np.array([7, 2], np.uint8)) == 0
+    assert n_errors(np.array([], int), np.array([], int)) == 0
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_predictions_of_other_images_are_refused(n: int) -> None:
+    with pytest.raises(ValueError, match=f"2 true labels but {n} predictions"):
+        n_errors(np.array([7, 2]), np.zeros(n, int))
+
+
+@pytest.mark.parametrize(
+    ("errors", "n", "interval"),
+    [
+        # z^2 = 3.8415; 0 of 10: z^2 / (10 + z^2) = 0.2775
+        (0, 10, (0, 0.2775)),
+        # 5 of 10: 1/2 -+ 1.96 sqrt(0.25 / 10 + z^2 / 400) / (1 + z^2 / 10)
+        (5, 10, (0.2366, 0.7634)),
+        (10, 10, (0.7225, 1)),
+        (1, 1, (0.20655, 1)),
+        # a hundred errors on MNIST's test set
+        (100, 10_000, (0.0082293, 0.0121470)),
+        (50, 10_000, (0.0037949, 0.0065853)),
+    ],
+)
+def test_wilson_interval_by_hand(
+    errors: int, n: int, interval: tuple[float, float]
+) -> None:
+    assert wilson_interval(errors, n) == pytest.approx(interval, rel=2e-4)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 100_000), st.integers(0, 100_000))
+def test_wilson_interval_is_scipys(errors: int, right: int) -> None:
+    n = max(errors + right, 1)
+    theirs = binomtest(errors, n).proportion_ci(0.95, "wilson")
+    ours = wilson_interval(errors, n)
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**9), st.floats(0, 1))
+def test_wilson_interval_holds_the_rate_and_stays_a_fraction(
+    n: int, rate: float
+) -> None:
+    low, high = wilson_interval(rate * n, n)
+    assert 0 <= low <= rate + 1e-12
+    assert rate - 1e-12 <= high <= 1
+    assert high > low  # no rate is certain
+
+
+def test_wilson_interval_narrows_with_more_images() -> None:
+    intervals = [wilson_interval(n, 9 * n) for n in (1, 9, 81)]
+    widths = [high - low for low, high in intervals]
+    assert widths == sorted(widths, reverse=True)
+
+
+@pytest.mark.parametrize(("errors", "n"), [(0, 0), (-1, 10), (11, 10), (math.nan, 10)])
+def test_what_is_no_rate_has_no_interval(errors: float, n: int) -> None:
+    with pytest.raises(ValueError, match="is no rate"):
+        wilson_interval(errors, n)
+
+
+def test_mean_and_sample_deviation_by_hand() -> None:
+    # deviations -1, 0, 1: squares sum to 2, over n - 1 = 2
+    assert mean_and_deviation([1.0, 2.0, 3.0]) == (2.0, 1.0)
+    assert mean_and_deviation([0.5, 0.7]) == pytest.approx((0.6, 0.2 / math.sqrt(2)))
+    assert mean_and_deviation([0.5, 0.5]) == (0.5, 0.0)
+
+
+def test_one_seed_has_no_deviation() -> None:
+    mean, deviation = mean_and_deviation([0.45])
+    assert mean == 0.45
+    assert math.isnan(deviation)
+
+
+def test_no_seed_has_no_mean() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        mean_and_deviation([])
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "p"),
+    [
+        (1, 5, 0.21875),  # 2 (C(6, 0) + C(6, 1)) / 2^6 = 14 / 64
+        (0, 5, 0.0625),  # 2 / 32
+        (0, 6, 0.03125),  # 2 / 64
+        (2, 3, 1.0),  # 2 (1 + 5 + 10) / 32
+        (3, 3, 1.0),  # 2 (1 + 6 + 15 + 20) / 64 is above 1
+        (0, 1, 1.0),
+        (0, 0, 1.0),
+    ],
+)
+def test_mcnemar_by_hand(only_first: int, only_second: int, p: float) -> None:
+    assert mcnemar_exact(*two_classifiers(only_first, only_second)) == p
+
+
+def test_mcnemar_ignores_images_on_which_both_agree() -> None:
+    few = mcnemar_exact(*two_classifiers(1, 5, both=0, neither=0))
+    assert mcnemar_exact(*two_classifiers(1, 5, both=900, neither=40)) == few
+
+
+def test_mcnemar_of_two_wrong_answers_counts_for_neither() -> None:
+    truth, first, second = np.array([[7, 7, 7, 7], [1, 1, 7, 1], [2, 2, 2, 2]])
+    assert mcnemar_exact(truth, first, second) == 1.0  # one flip: 2 * 1 / 2
+
+
+def test_a_classifier_errs_as_often_as_itself() -> None:
+    truth, first, _ = two_classifiers(4, 9)
+    assert mcnemar_exact(truth, first, first.copy()) == 1.0
+
+
+@settings(deadline=None)
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_mcnemar_is_the_symmetric_binomial_test(a: int, b: int) -> None:
+    truth, first, second = two_classifiers(a, b)
+    p = mcnemar_exact(truth, first, second)
+    assert p == mcnemar_exact(truth, second, first)
+    if a + b:
+        assert p == pytest.approx(binomtest(a, a + b).pvalue, rel=1e-9)
+
+
+def test_mcnemar_of_thousands_of_disagreements_does_not_overflow() -> None:
+    p = mcnemar_exact(*two_classifiers(2000, 3000))
+    assert p == pytest.approx(binomtest(2000, 5000).pvalue, rel=1e-9)
+    assert 0 < p < 1e-40
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_mcnemar_of_other_images_is_refused(n: int) -> None:
+    labels, fewer = np.array([7, 2]), np.array([7, 7, 7][:n])
+    for three in ((labels, labels, fewer), (labels, fewer, labels)):
+        with pytest.raises(ValueError, match=r"."):
+            mcnemar_exact(*three)

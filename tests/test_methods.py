@@ -1,0 +1,168 @@
+"""Settings from the command line become a typed Config, or one clear line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import methods
+from pipeline.errors import BadInput
+from pipeline.methods import configure, find_method, find_methods
+
+
+@dataclass(frozen=True)
+class Config:
+    n_words: int = 400
+    gamma: float = 1.0
+    bins_px: tuple[float, ...] = (2.0, 3.0)
+    levels: tuple[int, ...] = (1, 2)
+    deskewed: bool = True
+    kernel: str = "rbf"
+
+
+MODULE = ModuleType("baselines.fake")
+MODULE.PRESETS = {"full": Config(), "quick": Config(n_words=50)}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("n_words=200", 200),
+        ("n_words=-1", -1),
+        ("gamma=0.5", 0.5),
+        ("gamma=1e-3", 0.001),
+        ("gamma=2", 2.0),
+        ("levels=[1,2]", (1, 2)),
+        ("levels=(1, 2, 4)", (1, 2, 4)),
+        ("levels=1,2", (1, 2)),
+        ("levels=4", (4,)),
+        ("levels=[]", ()),
+        ("bins_px=[2, 3.5]", (2.0, 3.5)),
+        ("bins_px=2", (2.0,)),
+        ("deskewed=False", False),
+        ("kernel=poly", "poly"),
+        ("kernel='poly'", "poly"),
+        ("kernel=a=b", "a=b"),
+    ],
+)
+def test_setting_becomes_a_value_of_its_fields_type(setting: str, value: Any) -> None:
+    key = setting.partition("=")[0]
+    found = getattr(configure(MODULE, "full", [setting]), key)
+    assert found == value
+    assert type(found) is type(value)
+    if isinstance(value, tuple):
+        assert [type(item) for item in found] == [type(item) for item in value]
+
+
+def test_settings_change_the_chosen_preset_and_nothing_else() -> None:
+    changed = configure(MODULE, "quick", ["gamma=3", "deskewed=False", "gamma=4"])
+    assert changed == Config(n_words=50, gamma=4.0, deskewed=False)
+    assert configure(MODULE, "quick", []) == Config(n_words=50)
+
+
+@pytest.mark.parametrize("setting", ["nwords=3", "n_words", "", "=3", "N_WORDS=3"])
+def test_unknown_key_lists_the_keys(setting: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        configure(MODULE, "full", [setting])
+    message = str(raised.value)
+    assert "expected key=value with a key of baselines.fake" in message
+    assert "n_words, gamma, bins_px, levels, deskewed, kernel" in message
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected", "found"),
+    [
+        ("n_words=many", "int", "str"),
+        ("n_words=2.5", "int", "float"),
+        ("n_words=True", "int", "bool"),
+        ("n_words=", "int", "str"),
+        ("gamma=wide", "float", "str"),
+        ("gamma=None", "float", "NoneType"),
+        ("deskewed=1", "bool", "int"),
+        ("deskewed=yes", "bool", "str"),
+        ("levels=[1, 2.5]", "int", "float"),
+        ("levels=[[1]]", "int", "list"),
+        ("bins_px=['wide']", "float", "str"),
+    ],
+)
+def test_value_of_another_type_is_told(setting: str, expected: str, found: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        configure(MODULE, "full", [setting])
+    assert str(raised.value) == f"--set {setting}: expected {expected}, found {found}"
+
+
+AWKWARD = [
+    "{[]: 1}",
+    "{{}}",
+    "1" * 400,
+    f"[{'1' * 400}]",
+    "1" * 5000,
+    "(" * 5000,
+    "-" * 5000 + "1",
+    "\0",
+    "\ud800",
+    "b''",
+    "1j",
+    "...",
+    "[1, [2, {3}]]",
+    "__import__('os')",
+]
+VALUES = (
+    st.sampled_from(AWKWARD)
+    | st.text()
+    | st.text("[](){}:,'\"0123456789-+.eEjx\\_ ", max_size=12)
+)
+
+
+@settings(deadline=None, max_examples=300)
+@pytest.mark.filterwarnings("ignore:invalid")
+@given(st.sampled_from([*Config.__dataclass_fields__, ""]), VALUES)
+def test_any_text_is_a_config_or_bad_input(key: str, text: str) -> None:
+    try:
+        config = configure(MODULE, "full", [f"{key}={text}"])
+    except BadInput as error:
+        assert str(error).startswith("--set ")
+    else:
+        value = getattr(config, key)
+        default = getattr(Config(), key)
+        assert type(value) is type(default)
+
+
+@pytest.mark.parametrize("key", Config.__dataclass_fields__)
+@pytest.mark.parametrize("text", AWKWARD, ids=range(len(AWKWARD)))
+def test_awkward_text_is_a_config_or_bad_input(key: str, text: str) -> None:
+    try:
+        configure(MODULE, "full", [f"{key}={text}"])
+    except BadInput as error:
+        assert str(error).startswith(f"--set {key}=")
+
+
+def test_unknown_method_lists_the_names() -> None:
+    with pytest.raises(BadInput, match=r"no method 'bow'; there are: .*majority"):
+        find_method("bow")
+
+
+def test_a_method_is_any_file_that_says_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("baselines", "cnn"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "baselines" / "nearest.py").write_text('SUMMARY = "nearest image"\n')
+    (tmp_path / "baselines" / "trainer.py").write_text("import no_such_module\n")
+    (tmp_path / "cnn" / "net.py").write_text(
+        'import no_such_module\n\nSUMMARY = "a net"\n'
+    )
+    monkeypatch.setattr(methods, "ROOT", tmp_path)
+    found = find_methods()
+    assert {name: file.summary for name, file in found.items()} == {
+        "nearest": "nearest image",
+        "net": "a net",
+    }
+    assert found["nearest"].family == "classical"
+    assert found["net"].family == "network"

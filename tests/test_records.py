@@ -1,0 +1,197 @@
+"""Run records: what is written is read again, and what was damaged is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.errors import BadInput
+from pipeline.records import Record, read_predictions, read_record, write_record
+
+TRUTH = np.array([7, 2, 1, 0, 4])
+PREDICTION = np.array([7, 2, 1, 6, 4])  # four of five
+
+
+def a_record(**changes: Any) -> Record:
+    facts: dict[str, Any] = {
+        "method": "nearest",
+        "summary": "nearest image",
+        "family": "classical",
+        "dataset": "mnist",
+        "preset": "full",
+        "seed": 0,
+        "config": {"n_words": 400, "levels": [1, 2]},
+        "n_train": 60_000,
+        "n_test": 5,
+        "n_correct": 4,
+        "fit_s": 12.34,
+        "predict_s": 5.6,
+        "peak_rss_mb": 1234.5,
+        "n_parameters": 99,
+        "device": "cpu",
+        "cpu": "a processor",
+        "n_cores": 2,
+        "versions": {"python": "3.11"},
+        "commit": "abc",
+        "dirty": False,
+        "started": "2026-01-01T00:00:00+00:00",
+    }
+    return Record(**{**facts, **changes})
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    return write_record(tmp_path, a_record(), TRUTH, PREDICTION)
+
+
+def fault_of(path: Path, named: Path) -> str:
+    """The one line about a record or its predictions; it starts with the file."""
+    with pytest.raises(BadInput) as raised:
+        read_predictions(path, read_record(path))
+    message = str(raised.value)
+    assert message.startswith(f"{named}: ")
+    assert "\n" not in message
+    return message
+
+
+def test_written_record_is_read_again(tmp_path: Path, written: Path) -> None:
+    assert written == tmp_path / "mnist" / "nearest" / "seed0.json"
+    record = read_record(written)
+    assert record == a_record()
+    both = read_predictions(written, record)
+    assert both.tolist() == [TRUTH.tolist(), PREDICTION.tolist()]
+    assert both.dtype == np.uint8
+
+
+def test_labels_above_255_are_kept(tmp_path: Path) -> None:
+    truth, prediction = np.array([0, 300]), np.array([256, 300])
+    record = a_record(n_test=2, n_correct=1)
+    path = write_record(tmp_path, record, truth, prediction)
+    both = read_predictions(path, record)
+    assert both.dtype == np.int16
+    assert both.tolist() == [[0, 300], [256, 300]]
+
+
+def test_failed_run_is_a_record_without_predictions(tmp_path: Path) -> None:
+    failed = a_record(n_correct=None, fit_s=None, predict_s=None, error="no memory")
+    path = write_record(tmp_path, failed)
+    assert read_record(path) == failed
+    assert not path.with_suffix(".npy").exists()
+    assert failed.line() == "nearest (full, seed 0): failed, no memory"
+
+
+def test_line_counts_errors_by_hand() -> None:
+    line = a_record().line()
+    assert "20.00 % error, 1 of 5 mnist test images" in line
+    assert "fit 12.3 s, predict 5.6 s, peak 1,234 MiB" in line
+
+
+def test_changed_count_or_prediction_is_found(written: Path) -> None:
+    content, beside = json.loads(written.read_text()), written.with_suffix(".npy")
+    written.write_text(json.dumps({**content, "n_correct": 5}))
+    message = fault_of(written, beside)
+    assert "4 predictions are correct, but seed0.json says 5" in message
+    written.write_text(json.dumps(content))
+    np.save(beside, np.stack([TRUTH, TRUTH]))
+    assert "5 predictions are correct" in fault_of(written, beside)
+
+
+@pytest.mark.parametrize(
+    "both",
+    [
+        np.stack([TRUTH[:4], PREDICTION[:4]]),
+        np.stack([TRUTH, PREDICTION, PREDICTION]),
+        TRUTH,
+        np.stack([TRUTH, PREDICTION]).astype(float),
+    ],
+)
+def test_predictions_of_wrong_shape_or_type_are_refused(
+    written: Path, both: np.ndarray
+) -> None:
+    np.save(written.with_suffix(".npy"), both)
+    message = fault_of(written, written.with_suffix(".npy"))
+    assert "expected integers of shape (2, 5)" in message
+
+
+def test_every_truncation_of_the_predictions_is_refused(written: Path) -> None:
+    beside = written.with_suffix(".npy")
+    whole = beside.read_bytes()
+    for length in range(len(whole)):
+        beside.write_bytes(whole[:length])
+        assert "run it again" in fault_of(written, beside)
+
+
+def test_no_flipped_bit_of_the_predictions_escapes_as_another_exception(
+    written: Path,
+) -> None:
+    beside = written.with_suffix(".npy")
+    whole = beside.read_bytes()
+    n_refused = 0
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        beside.write_bytes(damaged)
+        try:
+            read_predictions(written, a_record())
+        except BadInput:
+            n_refused += 1
+    assert n_refused > 900  # of 1104; spaces of the header carry nothing
+
+
+def test_archive_in_place_of_the_predictions_is_refused(written: Path) -> None:
+    beside = written.with_suffix(".npy")
+    with open(beside, "wb") as file:
+        np.savez(file, both=np.stack([TRUTH, PREDICTION]))
+    fault_of(written, beside)
+
+
+def test_missing_files_are_told(written: Path) -> None:
+    written.with_suffix(".npy").unlink()
+    assert "cannot be read" in fault_of(written, written.with_suffix(".npy"))
+    written.unlink()
+    assert "no such record" in fault_of(written, written)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[1, 2]",
+        b"null",
+        b"\xff\xfe",
+        b'{"method": "nearest"}',
+        json.dumps({**dataclasses.asdict(a_record()), "accuracy": 1}).encode(),
+    ],
+)
+def test_what_is_no_record_is_refused(written: Path, content: bytes) -> None:
+    written.write_bytes(content)
+    assert "not a record" in fault_of(written, written)
+
+
+class Canary:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_pickle_in_place_of_predictions_is_refused_and_not_run(written: Path) -> None:
+    beside, canary = written.with_suffix(".npy"), written.with_name("canary")
+    array = np.full((2, 5), Canary(canary), object)
+    np.save(beside, array, allow_pickle=True)
+    assert "cannot be read" in fault_of(written, beside)
+    beside.write_bytes(pickle.dumps(Canary(canary)))
+    assert "cannot be read" in fault_of(written, beside)
+    assert not canary.exists()
+    pickle.loads(beside.read_bytes())
+    assert canary.exists()  # the canary sings when it is let

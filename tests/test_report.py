@@ -1,0 +1,147 @@
+"""The comparison on paper: Markdown, CSV, README and terminal say the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+from test_compare import add_failure, add_run, markdown_of, rows_of, table_line
+
+from pipeline.errors import BadInput
+from pipeline.paths import ROOT
+from reports.compare import compare, machine_lines, read_runs, to_csv, to_markdown
+from reports.write import BEGIN, END, print_table, write_report, write_table_into
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Two working methods, one of them with two seeds, and a failed one."""
+    folder = tmp_path / "results"
+    add_run(folder, "linear", range(5), seed=0)
+    add_run(folder, "linear", range(4), seed=1)
+    add_run(folder, "svm_rbf", range(9, 10))
+    add_failure(folder, "broken", "no memory")
+    return folder
+
+
+def test_lectures_figure_stands_beside_the_method(results: Path) -> None:
+    markdown = markdown_of(results)
+    assert table_line(markdown, "linear")[3] == "12"
+    assert table_line(markdown, "svm_rbf")[3] == "1.4"
+    assert "`linear` beside 12: 1-layer network, raw pixels (LeCun" in markdown
+
+
+def test_lectures_figures_are_of_mnist_alone(tmp_path: Path) -> None:
+    add_run(tmp_path, "linear", dataset="fashion_mnist")
+    markdown = markdown_of(tmp_path, "fashion_mnist")
+    assert table_line(markdown, "linear")[3] == ""
+    assert "beside 12" not in markdown
+    assert "fashion_mnist test error %" in markdown
+
+
+def test_csv_and_markdown_give_the_same_numbers(results: Path) -> None:
+    markdown = markdown_of(results)
+    lines = list(csv.DictReader(io.StringIO(to_csv(rows_of(results)))))
+    assert [line["method"] for line in lines] == ["linear", "svm_rbf", "broken"]
+    names = ("error_pct", "deviation_pct", "low_pct", "high_pct", "lecture_pct")
+    names += ("n_seeds", "p_next", "fit_s", "predict_s")
+    for line in lines[:2]:
+        shown = " ".join(table_line(markdown, line["method"])[1:])
+        numbers = [float(number) for number in re.findall(r"[\d.]+", shown)]
+        exact = [float(line[name]) for name in names if line[name] not in ("", "nan")]
+        assert numbers == pytest.approx(exact, abs=0.00506)  # two decimals of four
+    assert lines[0]["error_pct"] == "45.0000"
+    assert lines[2]["failure"] == "no memory"
+
+
+def test_every_line_of_the_table_has_as_many_cells_as_its_head(tmp_path: Path) -> None:
+    add_run(tmp_path, "linear", range(5))
+    add_failure(tmp_path, "broken", "TypeError: int | None")
+    add_failure(tmp_path, "linear", "TypeError: int | None", seed=1)
+    lines = [t for t in markdown_of(tmp_path).splitlines() if t.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in lines} == {9}
+
+
+def test_each_machine_is_named_with_its_number_of_runs(results: Path) -> None:
+    add_run(results, "mlp2", cpu="another processor", n_cores=8, device="cuda")
+    lines = machine_lines(read_runs(results, "mnist"))
+    assert sorted(lines) == [
+        "1 runs on another processor, 8 cores, cuda; numpy 2, python 3.11",
+        "4 runs on a processor, 2 cores, cpu; numpy 2, python 3.11",
+    ]
+    markdown = markdown_of(results)
+    assert all(line in markdown for line in lines)
+
+
+def test_report_is_written_as_markdown_and_csv(results: Path, tmp_path: Path) -> None:
+    runs, rows = read_runs(results, "mnist"), rows_of(results)
+    write_report(tmp_path / "new" / "out", rows, runs, "mnist")
+    markdown = (tmp_path / "new" / "out" / "comparison.md").read_text()
+    assert markdown == f"# Comparison on mnist\n\n{markdown_of(results)}"
+    assert (tmp_path / "new" / "out" / "comparison.csv").read_text() == to_csv(rows)
+
+
+def renew(path: Path, results: Path) -> None:
+    write_table_into(path, rows_of(results), read_runs(results, "mnist"), "mnist")
+
+
+def test_only_the_text_between_the_markers_is_renewed(
+    results: Path, tmp_path: Path
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Über\n{BEGIN}\nold table\n{END}\nafter | it\n", "utf-8")
+    renew(readme, results)
+    table = markdown_of(results)
+    expected = f"# Über\n{BEGIN}\n{table}{END}\nafter | it\n"
+    assert readme.read_text("utf-8") == expected
+    renew(readme, results)
+    assert readme.read_text("utf-8") == expected
+
+
+@pytest.mark.parametrize("text", ["", "no markers", BEGIN, END, f"{END}\n{BEGIN}\n"])
+def test_file_without_the_markers_is_told_and_kept(
+    results: Path, tmp_path: Path, text: str
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(BadInput, match=r"README\.md: expected the lines"):
+        renew(readme, results)
+    assert readme.read_text() == text
+
+
+def test_terminal_shows_each_method_whole(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_table(rows_of(results), read_runs(results, "mnist"), "mnist")
+    shown = capsys.readouterr().out
+    assert "mnist: error on 10 test images" in shown
+    for part in ("45.00 ± 7.07", "10.00", "failed", "no memory", "4 runs on a proc"):
+        assert part in shown
+
+
+def git(*arguments: str) -> bytes:
+    """What git answers; skips the test where there is no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no git checkout to look into: {error}")
+    return done.stdout
+
+
+def test_readme_shows_the_committed_records(tmp_path: Path) -> None:
+    if not git("ls-tree", "-r", "--name-only", "HEAD", "reports/results/mnist"):
+        pytest.skip("the last commit has no records yet")
+    readme = git("show", "HEAD:README.md").decode()
+    archive = io.BytesIO(git("archive", "HEAD", "reports/results"))
+    with tarfile.open(fileobj=archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    runs = read_runs(tmp_path / "reports" / "results", "mnist")
+    shown = readme.partition(f"{BEGIN}\n")[2].partition(END)[0]
+    assert shown == to_markdown(compare(runs, "mnist"), runs, "mnist")
