@@ -34,12 +34,12 @@ class Config:
     softness: float = 0.1  # of the sharing, in squared RootSIFT distance
     levels: tuple[int, ...] = (1, 2, 4)  # pyramid cells a side
     n_components: int = 400  # principal components kept
-    c: float = 10.0  # weight of margin violations
+    c: float = 3.0  # weight of margin violations
     gamma: float = 0.4  # of the Gaussian kernel; a patch size's part has unit length
     deskewed: bool = True
     spread_px: float = 3.6  # of the ink across, that widths are scaled towards; 0: not
     spread_strength: float = 0.7  # 1: all the way
-    copies: int = 3  # distorted copies of each training image
+    copies: int = 8  # distorted copies of each training image near a margin
     rotation: float = 0.2  # largest, radians
     scale: float = 0.1  # largest change of width and of height
     shear: float = 0.15  # largest, radians
@@ -51,7 +51,23 @@ PRESETS = {
     "quick": Config(n_words=200, n_samples=20_000, n_components=200, copies=0),
 }
 
-SEARCH = ()
+SEARCH = (
+    {"copies": 0},
+    {"copies": 0, "deskewed": False},
+    {"copies": 0, "spread_px": 0.0},
+    {"copies": 0, "n_nearest": 1},
+    {"copies": 0, "levels": (1,)},
+    {"copies": 0, "bins_px": (2.0,)},
+    {"copies": 0, "n_words": 200},
+    {"copies": 0, "n_words": 800},
+    {"copies": 0, "softness": 0.2},
+    {"copies": 0, "n_components": 200},
+    {"gamma": 0.2},
+    {"gamma": 0.8},
+    {"c": 1.0},
+    {"c": 10.0},
+    {"rotation": 0.25, "scale": 0.15, "shear": 0.2, "shift_px": 1.6},
+)
 
 
 def build(config: Config, seed: int) -> BovwSVM:

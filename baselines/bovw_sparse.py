@@ -38,14 +38,10 @@ SEARCH = (
     {"upscale": 3.0},
     {"upscale": 4.0},
     {"contrast_threshold": 0.01},
-    {"contrast_threshold": 0.01, "upscale": 3.0},
-    {"contrast_threshold": 0.01, "upscale": 4.0},
+    {"upscale": 4.0, "contrast_threshold": 0.01},
     {"n_words": 500},
-    {"n_words": 2000},
     {"gamma": 0.5},
     {"gamma": 2.0},
-    {"c": 3.0},
-    {"c": 30.0},
 )
 
 

@@ -4,8 +4,9 @@
 
 Each arrow is a stage that is recalled from disk where it was computed before. The
 training set may be enlarged by virtual examples: randomly distorted copies of the
-images (Simard et al. 2003). Most copies of an easy image stay far from every margin;
-a first SVM, fitted without copies, finds them, and they are left out of the second.
+images (Simard et al. 2003). An image far from every margin of a first SVM, fitted
+without copies, has copies that would not become support vectors: it is not copied, as
+DeCoste & Schölkopf 2002 (section 4) copy support vectors only.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ from pipeline.project import Projection, fit_projection
 FloatArray = NDArray[np.float32]
 
 PROJECTION_IMAGES = 6000  # whose histograms the projection is fitted on
-EASY = 1.3  # margin beyond which a copy is left out; support vectors lie up to 1
+# Support vectors have a margin of at most 1. Images beyond the first value are not
+# copied, copies beyond the second are left out (margins of the SVM without copies).
+COPIED_MARGIN = 1.5
+KEPT_MARGIN = 1.3
 WORTH_KEEPING = 1000  # images from which on features are kept on disk
 
 
@@ -72,27 +76,32 @@ class BovwSVM:
         self._warn_of_empty(features)
         self.svm_ = recall_svm(features, labels, how.kernel, how.c)
         if how.copies:
-            copied, rows = self._hard_copies(stack_grey(images), labels)
+            margins = self.svm_.margins(features, labels)
+            copied, truth = self._hard_copies(stack_grey(images), margins, labels)
             self.svm_ = recall_svm(
                 np.concatenate([features, copied]),
-                np.concatenate([labels, labels[rows]]),
+                np.concatenate([labels, truth]),
                 how.kernel,
                 how.c,
             )
 
     def _hard_copies(
-        self, images: NDArray[np.uint8], labels: NDArray[np.int64]
+        self, images: NDArray[np.uint8], margins: FloatArray, labels: NDArray[np.int64]
     ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Features (m, d) of the distorted copies near a margin, and their images."""
+        """Features (m, d) and labels (m,) of distorted copies that are near a margin.
+
+        images (n, h, w), margins (n,) and labels (n,) of the training set.
+        """
         rng = np.random.default_rng(self.seed)
-        kept, rows = [], []
+        near = np.flatnonzero(margins < COPIED_MARGIN)
+        kept, truth = [], []
         for _ in range(self.settings.copies):
-            copies = distort(images, self.settings.distortion, rng)
+            copies = distort(images[near], self.settings.distortion, rng)
             features = self._features(self._upright(copies))
-            hard = np.flatnonzero(self.svm_.margins(features, labels) < EASY)
+            hard = self.svm_.margins(features, labels[near]) < KEPT_MARGIN
             kept.append(features[hard])
-            rows.append(hard)
-        return np.concatenate(kept), np.concatenate(rows)
+            truth.append(labels[near][hard])
+        return np.concatenate(kept), np.concatenate(truth)
 
     def _warn_of_empty(self, features: FloatArray) -> None:
         n_empty = int(np.count_nonzero(~features.any(axis=1)))

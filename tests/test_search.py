@@ -1,0 +1,106 @@
+"""Choosing settings: on held-out training images, resumable, never on the test set."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pipeline import search
+from pipeline.data import Dataset, Split
+from pipeline.errors import BadInput
+from pipeline.methods import MethodFile
+
+
+@dataclass(frozen=True)
+class Config:
+    answer: int = 0
+
+
+class Constant:
+    """Always answers the same, and remembers what it was shown."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def fit(self, images: np.ndarray, labels: np.ndarray) -> None:
+        assert images.max() < 200, "a test image was used"
+        SEEN.append(len(images))
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        assert images.max() < 200, "a test image was used"
+        return np.full(len(images), self.config.answer)
+
+
+SEEN: list[int] = []
+MODULE = SimpleNamespace(
+    PRESETS={"full": Config()},
+    SEARCH=({"answer": 1},),
+    build=lambda config, seed: Constant(config),
+)
+
+
+def tiny() -> Dataset:
+    """120 training images, the last 20 of class 1; test images are bright."""
+    labels = np.repeat([0, 1], [100, 20])
+    train = Split(np.zeros((120, 4, 4), np.uint8), labels, ["a"] * 120)
+    test = Split(np.full((5, 4, 4), 255, np.uint8), labels[:5], ["b"] * 5)
+    return Dataset("tiny", train, test, ("0", "1"))
+
+
+@pytest.fixture
+def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MethodFile:
+    SEEN.clear()
+    monkeypatch.setattr(search, "ROOT", tmp_path)
+    monkeypatch.setattr(MethodFile, "load", lambda self: MODULE)
+    return MethodFile("constant", "baselines", "always the same")
+
+
+def rows(tmp_path: Path) -> list[dict[str, str]]:
+    with open(tmp_path / "docs" / "search" / "tiny" / "constant.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def test_last_sixth_of_the_training_images_validates(
+    method: MethodFile, tmp_path: Path
+) -> None:
+    lines = list(search.search_method(method, 0, tiny(), None))
+    assert len(lines) == 2
+    assert SEEN == [100, 100]
+    best, worst = rows(tmp_path)
+    assert (best["changes"], best["n_errors"]) == ('{"answer": 1}', "0")
+    assert (worst["changes"], worst["n_errors"]) == ("{}", "20")
+    assert best["n_validation"] == "20"
+
+
+def test_trials_in_the_table_are_not_run_again(
+    method: MethodFile, tmp_path: Path
+) -> None:
+    list(search.search_method(method, 0, tiny(), None))
+    assert list(search.search_method(method, 0, tiny(), None)) == []
+    assert len(list(search.search_method(method, 1, tiny(), None))) == 2
+    assert len(list(search.search_method(method, 0, tiny(), 50))) == 2
+    assert SEEN == [100, 100, 100, 100, 50, 50]
+    assert [row["n_train"] for row in rows(tmp_path)] == ["100"] * 4 + ["50"] * 2
+
+
+def test_method_without_search_is_refused(
+    method: MethodFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = SimpleNamespace(PRESETS=MODULE.PRESETS, build=MODULE.build)
+    monkeypatch.setattr(MethodFile, "load", lambda self: bare)
+    with pytest.raises(BadInput, match="constant has no SEARCH"):
+        list(search.search_method(method, 0, tiny(), None))
+
+
+def test_every_listed_trial_is_a_valid_configuration() -> None:
+    from pipeline.methods import find_methods
+
+    for found in find_methods().values():
+        module = found.load()
+        for changes in getattr(module, "SEARCH", ()):
+            replace(module.PRESETS["full"], **changes)
