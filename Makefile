@@ -14,7 +14,7 @@ help:
 	@echo '                QUICK=1 in seconds instead of minutes; SEEDS=5 for seeds 0 to 4'
 	@echo 'make test       the tests'
 	@echo 'make report     the table from the committed records, into README.md as well'
-	@echo 'make search     repeat the choice of settings on validation images (hours)'
+	@echo 'make search     repeat the choice of settings on validation images (half an hour)'
 	@echo 'make check      ruff, mypy and the tests'
 	@echo 'make setup      the virtual environment .venv, from requirements.lock'
 	@echo 'make clean      remove artifacts/ (caches, quick runs)'
@@ -32,7 +32,9 @@ report: .venv/with-base
 	$(BIN)/visbase report --readme README.md
 
 search: .venv/with-base
-	for method in bovw_sparse bovw_grid bovw_pyramid; do $(BIN)/visbase search $$method; done
+	$(BIN)/visbase search bovw_sparse --train 10000
+	$(BIN)/visbase search bovw_grid --train 10000
+	$(BIN)/visbase search bovw_pyramid --train 20000
 
 test: .venv/with-dev
 	$(BIN)/pytest
