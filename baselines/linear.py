@@ -1,0 +1,77 @@
+"""Linear classifier on raw pixels: multinomial logistic regression.
+
+The lecture's 12.0 % is LeCun's 1-layer network, a linear function of the pixels fitted
+by stochastic gradient; this is one too, fitted to the optimum of its convex loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.cache import recall
+from pipeline.images import Images, pixel_rows, stack_grey
+
+SUMMARY = "linear classifier, raw pixels"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Chosen on validation images: docs/search/mnist/linear.csv."""
+
+    c: float = 0.1  # inverse weight of the squared-norm penalty, pixels in [0, 1]
+    n_iterations: int = 300  # of L-BFGS, at most
+
+
+PRESETS = {"full": Config(), "quick": Config(n_iterations=50)}
+
+SEARCH = ({"c": 0.01}, {"c": 0.03}, {"c": 0.3}, {"c": 1.0})
+
+
+class Linear:
+    """One weight a pixel and class; scores are log-odds up to a constant."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
+        """n images of one size, labels (n,)."""
+        pixels = pixel_rows(stack_grey(images))
+        self.classes_ = np.unique(labels)
+
+        def learn() -> dict[str, NDArray[np.float32]]:
+            from sklearn.linear_model import LogisticRegression
+
+            machine = LogisticRegression(
+                C=self.config.c, max_iter=self.config.n_iterations
+            )
+            machine.fit(pixels, labels)
+            weights, intercepts = machine.coef_, machine.intercept_
+            if len(self.classes_) == 2:  # one row, in favour of the second class
+                weights = np.concatenate([-weights, weights])
+                intercepts = np.concatenate([-intercepts, intercepts])
+            return {"weights": weights.T, "intercepts": intercepts}
+
+        if len(self.classes_) == 1:
+            self.weights_ = np.zeros((pixels.shape[1], 1), np.float32)
+            self.intercepts_ = np.zeros(1, np.float32)
+            return
+        key = {"pixels": pixels, "labels": labels, "config": self.config}
+        learned = recall("logistic", key, learn)
+        self.weights_, self.intercepts_ = learned["weights"], learned["intercepts"]
+
+    def scores(self, images: Images) -> NDArray[np.float32]:
+        return pixel_rows(stack_grey(images)) @ self.weights_ + self.intercepts_
+
+    def predict(self, images: Images) -> NDArray[np.int64]:
+        return self.classes_[self.scores(images).argmax(axis=1)]
+
+    @property
+    def n_parameters(self) -> int:
+        return self.weights_.size + self.intercepts_.size
+
+
+def build(config: Config, seed: int) -> Linear:
+    return Linear(config)

@@ -1,0 +1,28 @@
+"""Degree 4 polynomial kernel SVM on deskewed digits (LeCun et al. 1998: 1.1 %)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.kernel_svm import Kernel
+from pipeline.pixel_svm import PixelSVM
+
+SUMMARY = "degree 4 polynomial SVM, deskewed"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Chosen on validation images: docs/search/mnist/svm_poly4.csv."""
+
+    c: float = 10.0  # weight of margin violations
+    gamma: float = 2.0  # of the kernel (gamma x.y + 1)^4, images of unit length
+
+
+PRESETS = {"full": Config(), "quick": Config()}
+
+SEARCH = ({"gamma": 1.0}, {"gamma": 4.0}, {"c": 1.0}, {"c": 100.0})
+
+
+def build(config: Config, seed: int) -> PixelSVM:
+    kernel = Kernel("poly", config.gamma, degree=4)
+    return PixelSVM(kernel, config.c, deskewed=True, unit_length=True)
