@@ -4,14 +4,17 @@ SEEDS ?= 1
 BIN := .venv/bin
 RUN := $(BIN)/visbase run
 PRESET := $(if $(QUICK),quick,full)
-BASELINES := majority bovw_sparse bovw_grid bovw_pyramid
+BASELINES := majority linear svm_rbf svm_poly4 svm_virtual \
+             bovw_sparse bovw_grid bovw_pyramid
+NETWORKS := mlp2 mlp3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup baseline report test check search clean
+.PHONY: help setup baseline cnn report test check search clean
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
 	@echo '                QUICK=1 in seconds instead of minutes; SEEDS=5 for seeds 0 to 4'
+	@echo 'make cnn        the same for the networks'
 	@echo 'make test       the tests'
 	@echo 'make report     the table from the committed records, into README.md as well'
 	@echo 'make search     repeat the choice of settings on validation images (half an hour)'
@@ -22,17 +25,17 @@ help:
 setup: .venv/with-dev
 
 baseline: .venv/with-base
-	@status=0; \
-	for seed in $$(seq 0 $$(($(SEEDS) - 1))); do \
-	    $(RUN) $(BASELINES) --preset $(PRESET) --seed $$seed || status=$$?; \
-	done; \
-	if [ -z '$(QUICK)' ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
+	$(call run_all,$(BASELINES))
+
+cnn: .venv/with-cnn
+	$(call run_all,$(NETWORKS))
 
 report: .venv/with-base
 	$(BIN)/visbase report --readme README.md
 
 search: .venv/with-base
-	$(BIN)/visbase search bovw_sparse --train 10000
+	for method in linear svm_rbf svm_poly4 svm_virtual bovw_sparse; do \
+	    $(BIN)/visbase search $$method --train 10000 || exit; done
 	$(BIN)/visbase search bovw_grid --train 10000
 	$(BIN)/visbase search bovw_pyramid --train 20000
 
@@ -48,13 +51,26 @@ check: .venv/with-dev
 clean:
 	rm -rf artifacts
 
+# Every method for every seed, then the table; a failed method does not stop the others.
+define run_all
+	@status=0; \
+	for seed in $$(seq 0 $$(($(SEEDS) - 1))); do \
+	    $(RUN) $(1) --preset $(PRESET) --seed $$seed || status=$$?; \
+	done; \
+	if [ -z '$(QUICK)' ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
+endef
+
 # requirements.lock constrains versions; what is installed stands in pyproject.toml.
 .venv/with-base: pyproject.toml requirements.lock
 	$(call install,.)
 
+.venv/with-cnn: pyproject.toml requirements.lock
+	$(call install,.[cnn])
+	@touch .venv/with-base
+
 .venv/with-dev: pyproject.toml requirements.lock
 	$(call install,.[cnn,dev])
-	@touch .venv/with-base
+	@touch .venv/with-base .venv/with-cnn
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
