@@ -1,6 +1,6 @@
 """Bag of visual words on a dense grid: no detector, still no spatial layout.
 
-SIFT descriptors at every second pixel, a k-means vocabulary, one hard count a grid
+SIFT descriptors at every pixel, a k-means vocabulary, one hard count a grid
 point, Gaussian kernel SVM (Fei-Fei & Perona 2005 compare grid and detected points).
 """
 
@@ -21,7 +21,7 @@ class Config:
     """Chosen on validation images: docs/search/mnist/bovw_grid.csv."""
 
     bin_px: float = 3.0  # width of a SIFT bin; a patch has 4 x 4
-    step_px: int = 2  # distance of grid points
+    step_px: int = 1  # distance of grid points
     margin_px: int = 2  # least distance of a grid point from the border
     n_words: int = 1000
     n_samples: int = 200_000  # descriptors that k-means sees
@@ -37,7 +37,7 @@ PRESETS = {
 SEARCH = (
     {"bin_px": 2.0},
     {"bin_px": 4.0},
-    {"step_px": 1},
+    {"step_px": 2},
     {"n_words": 500},
     {"gamma": 0.5},
     {"gamma": 2.0},

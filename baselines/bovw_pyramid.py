@@ -52,6 +52,10 @@ PRESETS = {
 }
 
 SEARCH = (
+    {"c": 0.3},
+    {"gamma": 0.8},
+    {"rotation": 0.25, "scale": 0.15, "shear": 0.2, "shift_px": 1.6},
+    {"c": 3.0},
     {"copies": 0},
     {"copies": 0, "deskewed": False},
     {"copies": 0, "spread_px": 0.0},
@@ -60,13 +64,7 @@ SEARCH = (
     {"copies": 0, "bins_px": (2.0,)},
     {"copies": 0, "n_words": 200},
     {"copies": 0, "n_words": 800},
-    {"copies": 0, "softness": 0.2},
     {"copies": 0, "n_components": 200},
-    {"gamma": 0.2},
-    {"gamma": 0.8},
-    {"c": 3.0},
-    {"c": 10.0},
-    {"rotation": 0.25, "scale": 0.15, "shear": 0.2, "shift_px": 1.6},
 )
 
 

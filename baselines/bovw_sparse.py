@@ -21,7 +21,7 @@ SUMMARY = "detected SIFT keypoints, hard counts, RBF SVM"
 class Config:
     """Chosen on validation images: docs/search/mnist/bovw_sparse.csv."""
 
-    upscale: float = 2.0  # enlargement before detection
+    upscale: float = 3.0  # enlargement before detection
     contrast_threshold: float = 0.04  # OpenCV's; lower keeps weaker keypoints
     n_words: int = 1000
     n_samples: int = 200_000  # descriptors that k-means sees
@@ -35,7 +35,7 @@ PRESETS = {
 }
 
 SEARCH = (
-    {"upscale": 3.0},
+    {"upscale": 2.0},
     {"upscale": 4.0},
     {"contrast_threshold": 0.01},
     {"upscale": 4.0, "contrast_threshold": 0.01},

@@ -58,16 +58,17 @@ def search_method(
     )
     if n_train is not None:
         train = part(train, slice(0, n_train))
+    preset = dataclasses.asdict(module.PRESETS["full"])
     done = {(row["config"], row["seed"], row["n_train"]) for row in rows}
+    _write(table, rows, preset)
     for changes in ({}, *trials):
         config = dataclasses.replace(module.PRESETS["full"], **changes)
         text = json.dumps(dataclasses.asdict(config), sort_keys=True)
         if (text, str(seed), str(len(train))) in done:
             continue
         row = _try(module.build(config, seed), train, validation)
-        row |= {"changes": json.dumps(changes), "config": text, "seed": str(seed)}
-        rows.append(row)
-        _write(table, rows)
+        rows.append(row | {"config": text, "seed": str(seed)})
+        _write(table, rows, preset)
         yield f"{row['error_pct']} %  {row['fit_s']} s  {changes or 'as it is'}"
 
 
@@ -93,7 +94,13 @@ def _read(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _write(table: Path, rows: list[dict[str, str]]) -> None:
+def _write(table: Path, rows: list[dict[str, str]], preset: dict[str, Any]) -> None:
+    """Write all rows, each with its differences from the preset as it is now."""
+    preset = json.loads(json.dumps(preset))  # tuples become lists, as in the rows
+    for row in rows:
+        config = json.loads(row["config"])
+        changes = {k: v for k, v in config.items() if v != preset.get(k)}
+        row["changes"] = json.dumps(changes)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
