@@ -34,7 +34,7 @@ class Config:
     softness: float = 0.1  # of the sharing, in squared RootSIFT distance
     levels: tuple[int, ...] = (1, 2, 4)  # pyramid cells a side
     n_components: int = 400  # principal components kept
-    c: float = 1.0  # weight of margin violations
+    c: float = 3.0  # weight of margin violations
     gamma: float = 0.4  # of the Gaussian kernel; a patch size's part has unit length
     deskewed: bool = True
     spread_px: float = 3.6  # of the ink across, that widths are scaled towards; 0: not
@@ -55,7 +55,7 @@ SEARCH = (
     {"c": 0.3},
     {"gamma": 0.8},
     {"rotation": 0.25, "scale": 0.15, "shear": 0.2, "shift_px": 1.6},
-    {"c": 3.0},
+    {"c": 1.0},
     {"copies": 0},
     {"copies": 0, "deskewed": False},
     {"copies": 0, "spread_px": 0.0},

@@ -119,11 +119,16 @@ class KernelSVM:
 
 
 def fit_svm(
-    features: FloatArray, labels: NDArray[np.int64], kernel: Kernel, c: float
+    features: FloatArray,
+    labels: NDArray[np.int64],
+    kernel: Kernel,
+    c: float,
+    takes_part: NDArray[np.bool_] | None = None,
 ) -> KernelSVM:
     """Fit one machine a pair of classes.
 
-    features (n, d) finite; labels (n,); c the weight of margin violations. With one
+    features (n, d) finite; labels (n,); c the weight of margin violations; takes_part
+    (n, P) which rows each pair is fitted on, by default all of its classes. With one
     class there is no pair, and that class is always predicted. Raises ValueError on
     no rows or values that are not finite.
     """
@@ -136,7 +141,10 @@ def fit_svm(
     coefficients = np.zeros((len(features), len(pairs)), np.float32)
     intercepts = np.zeros(len(pairs), np.float32)
     for p, (a, b) in enumerate(track(pairs, "support vectors", len(pairs))):
-        rows = np.flatnonzero((labels == a) | (labels == b))
+        chosen = (labels == a) | (labels == b)
+        if takes_part is not None:
+            chosen &= takes_part[:, p]
+        rows = np.flatnonzero(chosen)
         machine = svc(kernel, c).fit(features[rows], labels[rows] == a)
         coefficients[rows[machine.support_], p] = machine.dual_coef_[0]
         intercepts[p] = machine.intercept_[0]
@@ -147,16 +155,26 @@ def fit_svm(
 
 
 def recall_svm(
-    features: FloatArray, labels: NDArray[np.int64], kernel: Kernel, c: float
+    features: FloatArray,
+    labels: NDArray[np.int64],
+    kernel: Kernel,
+    c: float,
+    takes_part: NDArray[np.bool_] | None = None,
 ) -> KernelSVM:
     """What fit_svm gives, from disk where the same machine was fitted before."""
 
     def learn() -> Arrays:
-        fitted = fit_svm(features, labels, kernel, c)
+        fitted = fit_svm(features, labels, kernel, c, takes_part)
         names = [field.name for field in fields(fitted) if field.name != "kernel"]
         return {name: getattr(fitted, name) for name in names}
 
-    key = {"features": features, "labels": labels, "kernel": kernel, "c": c}
+    key = {
+        "features": features,
+        "labels": labels,
+        "kernel": kernel,
+        "c": c,
+        "takes_part": takes_part,
+    }
     return KernelSVM(kernel, **recall("svm", key, learn))
 
 

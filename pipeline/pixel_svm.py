@@ -1,8 +1,8 @@
 """Kernel SVM on pixels: the classical rows of LeCun's table, without any features.
 
 With a jitter it is the virtual support vector machine of DeCoste & Schölkopf 2002,
-section 4: train; shift the support vectors by up to jitter_px pixels in every
-direction; train again on the support vectors and their shifted copies.
+section 4: train; shift the support vectors of each machine by up to jitter_px pixels
+in every direction; train that machine again on them and their shifted copies.
 """
 
 from __future__ import annotations
@@ -45,14 +45,16 @@ class PixelSVM:
         upright = self._upright(images)
         self.svm_ = recall_svm(self._features(upright), labels, self.kernel, self.c)
         if self.jitter_px and len(self.svm_.rows):
-            support, truth = upright[self.svm_.rows], labels[self.svm_.rows]
+            first = self.svm_
             offsets = offsets_within(self.jitter_px)
+            support, n_copies = upright[first.rows], 1 + len(offsets)
             virtual = [support, *(shift(support, dx, dy) for dx, dy in offsets)]
             self.svm_ = recall_svm(
                 self._features(np.concatenate(virtual)),
-                np.tile(truth, len(virtual)),
+                np.tile(labels[first.rows], n_copies),
                 self.kernel,
                 self.c,
+                takes_part=np.tile(first.coefficients != 0, (n_copies, 1)),
             )
 
     def scores(self, images: Images) -> FloatArray:
