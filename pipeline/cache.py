@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import provenance
 from pipeline.atomic import atomic_write
 from pipeline.paths import artifacts
 
@@ -47,6 +48,7 @@ DAMAGE = (
 )
 
 _recalled_s = 0.0
+_recalled_mb = 0.0
 
 
 def recalled_s() -> float:
@@ -57,22 +59,29 @@ def recalled_s() -> float:
     return _recalled_s
 
 
+def peak_rss_mb() -> float:
+    """Peak memory of this process, or of one that computed a recalled entry, in MiB."""
+    return max(_recalled_mb, provenance.peak_rss_mb())
+
+
 def recall(stage: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
     """The arrays of a stage: from disk where they are, else computed and kept.
 
     key: parameters (anything with a faithful repr) and input arrays.
     """
-    global _recalled_s
+    global _recalled_s, _recalled_mb
     path = artifacts() / "cache" / f"{stage}-{_digest(stage, key)}.npz"
     entry = _read(path)
     if entry is not None:
         _recalled_s += float(entry.pop("seconds"))
+        _recalled_mb = max(_recalled_mb, float(entry.pop("peak_mb")))
         return entry
     before, started = _recalled_s, time.perf_counter()
     arrays = compute()
     seconds = time.perf_counter() - started + _recalled_s - before
+    cost = {"seconds": np.array(seconds), "peak_mb": np.array(peak_rss_mb())}
     with atomic_write(path) as file:
-        np.savez(file, **arrays, seconds=np.array(seconds))  # type: ignore[arg-type]
+        np.savez(file, **arrays, **cost)  # type: ignore[arg-type]
     return arrays
 
 
@@ -123,4 +132,4 @@ def _read(path: Path) -> Arrays | None:
     except DAMAGE as error:
         print(f"cache entry {path.name} is damaged ({error}); rebuilt", file=sys.stderr)
         return None
-    return arrays if "seconds" in arrays else None
+    return arrays if arrays.keys() >= {"seconds", "peak_mb"} else None

@@ -27,8 +27,8 @@ def run_method(
     """Fit on the training images, predict all test images once, write the record.
 
     A quick run trains on every k-th image, QUICK_TRAIN of them at most. Recalled
-    stages count with the seconds they took when they were computed. A run that raises
-    leaves a record of its failure, unless a good one is already there.
+    stages count with the seconds and the memory they took when they were computed. A
+    run that raises leaves a record of its failure, unless a good one is there already.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     train = dataset.train if preset == "full" else _some(dataset.train)
@@ -66,7 +66,7 @@ def run_method(
         n_correct=int(np.count_nonzero(prediction == dataset.test.labels)),
         fit_s=round(fit_s, 2),
         predict_s=round(predict_s, 2),
-        peak_rss_mb=round(provenance.peak_rss_mb(), 1),
+        peak_rss_mb=round(cache.peak_rss_mb(), 1),
         n_parameters=model.n_parameters,
     )
     write_record(folder, record, dataset.test.labels, prediction)
@@ -107,7 +107,7 @@ def _failure(facts: dict[str, Any], reason: str) -> Record:
         n_correct=None,
         fit_s=None,
         predict_s=None,
-        peak_rss_mb=round(provenance.peak_rss_mb(), 1),
+        peak_rss_mb=round(cache.peak_rss_mb(), 1),
         n_parameters=None,
         error=reason,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import cache
+from pipeline import cache, provenance
 from pipeline.cache import digest_array, recall, recalled_s
 
 VALUES = np.arange(5000, dtype=np.float32)
@@ -161,3 +161,15 @@ def test_entry_made_from_a_recalled_entry_costs_both(
     before = recalled_s()
     recall("histograms", {}, histograms)
     assert recalled_s() == pytest.approx(before + 10)
+
+
+def test_peak_memory_counts_what_a_recalled_entry_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cache, "_recalled_mb", 0.0)
+    monkeypatch.setattr(provenance, "peak_rss_mb", lambda: 900.0)
+    cache.recall("stage", {"of": "memory"}, lambda: {"values": np.ones(2)})
+    monkeypatch.setattr(provenance, "peak_rss_mb", lambda: 100.0)
+    assert cache.peak_rss_mb() == 100.0
+    cache.recall("stage", {"of": "memory"}, lambda: {"values": np.zeros(2)})
+    assert cache.peak_rss_mb() == 900.0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.data import Dataset
-from pipeline.kernel_svm import Kernel
+from pipeline.images import pixel_rows
+from pipeline.kernel_svm import Kernel, fit_svm
 from pipeline.pixel_svm import PixelSVM
 
 QUARTIC = Kernel("poly", 1.0, degree=4)
@@ -46,3 +47,14 @@ def test_brightness_does_not_matter_at_unit_length(mnist: Dataset) -> None:
     np.testing.assert_allclose(
         machine.scores(even), machine.scores(even // 2), atol=1e-4
     )
+
+
+def test_row_that_takes_no_part_in_a_pair_has_no_weight_in_it(mnist: Dataset) -> None:
+    pixels = pixel_rows(mnist.train.images[:300])
+    labels = mnist.train.labels[:300]
+    takes_part = np.random.default_rng(0).random((300, 45)) < 0.8
+    machine = fit_svm(pixels, labels, QUARTIC, 1.0, takes_part)
+    assert not machine.coefficients[~takes_part[machine.rows]].any()
+    everyone = fit_svm(pixels, labels, QUARTIC, 1.0, np.ones((300, 45), bool))
+    default = fit_svm(pixels, labels, QUARTIC, 1.0)
+    np.testing.assert_array_equal(everyone.coefficients, default.coefficients)
