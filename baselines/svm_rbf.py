@@ -1,11 +1,11 @@
-"""Gaussian kernel SVM on raw pixels (LeCun et al. 1998: 1.4 %)."""
+"""Gaussian kernel SVM on raw pixels, in the lecture's table with 1.4 %."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from pipeline.kernel_svm import Kernel
-from pipeline.pixel_svm import PixelSVM
+from pipeline.pixel_svm import PixelSVM, Settings
 
 SUMMARY = "RBF SVM, raw pixels"
 
@@ -15,13 +15,22 @@ class Config:
     """Chosen on validation images: docs/search/mnist/svm_rbf.csv."""
 
     c: float = 10.0  # weight of margin violations
-    gamma: float = 0.025  # of the Gaussian kernel, pixels in [0, 1]
+    gamma: float = 0.025  # of the Gaussian kernel
+    unit_length: bool = False  # scale images to length 1; else pixels from 0 to 1
 
 
 PRESETS = {"full": Config(), "quick": Config()}
 
-SEARCH = ({"gamma": 0.015}, {"gamma": 0.035}, {"c": 3.0}, {"c": 30.0})
+SEARCH = (
+    {"gamma": 0.03},
+    {"gamma": 0.035},
+    {"unit_length": True, "gamma": 3.0},
+    {"unit_length": True, "gamma": 4.0},
+    {"c": 3.0},
+)
 
 
 def build(config: Config, seed: int) -> PixelSVM:
-    return PixelSVM(Kernel("rbf", config.gamma), config.c)
+    kernel = Kernel("rbf", config.gamma)
+    settings = Settings(kernel, config.c, unit_length=config.unit_length)
+    return PixelSVM(settings, seed)
