@@ -64,6 +64,7 @@ class NetworkClassifier:
         return torch.cat(parts).numpy()
 
     def predict(self, images: Images) -> NDArray[np.int64]:
+        """The likeliest class, (n,)."""
         return self.classes_[self.scores(images).argmax(axis=1)]
 
     @property

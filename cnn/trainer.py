@@ -6,6 +6,7 @@ Loss: cross-entropy. Optimiser: AdamW (Loshchilov & Hutter 2019). Rate: one cycl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,16 @@ class Recipe:
     label_smoothing: float = 0.0
 
 
+def one_cycle(progress: float, warm_up: float) -> float:
+    """Part of the peak rate at `progress` in (0, 1): linear up, half a cosine down.
+
+    Smith & Topin 2019, with the cosine of Loshchilov & Hutter 2017, eq. 5.
+    """
+    if progress < warm_up:
+        return progress / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+
+
 def train(
     network: nn.Module,
     images: Tensor,
@@ -51,8 +62,8 @@ def train(
     optimiser = torch.optim.AdamW(
         network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=n_steps, pct_start=recipe.warm_up
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: one_cycle((step + 1) / (n_steps + 1), recipe.warm_up)
     )
     network.train()
     for _ in track(range(recipe.epochs), "epochs", recipe.epochs):
