@@ -3,12 +3,13 @@ PYTHON ?= python3
 SEEDS ?= 1
 BIN := .venv/bin
 RUN := $(BIN)/visbase run
-PRESET := $(if $(QUICK),quick,full)
+PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
 BASELINES := majority linear svm_rbf svm_poly4 svm_virtual \
              bovw_sparse bovw_grid bovw_pyramid
 NETWORKS := mlp2 mlp3
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:  # one environment to install into, and timed runs one at a time
 .PHONY: help setup baseline cnn report test check search clean
 
 help:
@@ -17,7 +18,7 @@ help:
 	@echo 'make cnn        the same for the networks'
 	@echo 'make test       the tests'
 	@echo 'make report     the table from the committed records, into README.md as well'
-	@echo 'make search     repeat the choice of settings on validation images (half an hour)'
+	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
 	@echo 'make check      ruff, mypy and the tests'
 	@echo 'make setup      the virtual environment .venv, from requirements.lock'
 	@echo 'make clean      remove artifacts/ (caches, quick runs)'
@@ -33,11 +34,12 @@ cnn: .venv/with-cnn
 report: .venv/with-base
 	$(BIN)/visbase report --readme README.md
 
-search: .venv/with-base
+search: .venv/with-cnn
 	for method in linear svm_rbf svm_poly4 svm_virtual bovw_sparse; do \
 	    $(BIN)/visbase search $$method --train 10000 || exit; done
 	$(BIN)/visbase search bovw_grid --train 10000
 	$(BIN)/visbase search bovw_pyramid --train 20000
+	for method in mlp2 mlp3; do $(BIN)/visbase search $$method || exit; done
 
 test: .venv/with-dev
 	$(BIN)/pytest
@@ -57,7 +59,7 @@ define run_all
 	for seed in $$(seq 0 $$(($(SEEDS) - 1))); do \
 	    $(RUN) $(1) --preset $(PRESET) --seed $$seed || status=$$?; \
 	done; \
-	if [ -z '$(QUICK)' ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
+	if [ $(PRESET) = full ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
 endef
 
 # requirements.lock constrains versions; what is installed stands in pyproject.toml.

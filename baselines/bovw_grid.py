@@ -1,7 +1,8 @@
 """Bag of visual words on a dense grid: no detector, still no spatial layout.
 
-SIFT descriptors at every pixel, a k-means vocabulary, one hard count a grid
-point, Gaussian kernel SVM (Fei-Fei & Perona 2005 compare grid and detected points).
+RootSIFT descriptors at every pixel that is 2 px inside the image, without smoothing, a
+k-means vocabulary, one hard count a grid point, the counts' square roots in a Gaussian
+kernel SVM (Fei-Fei & Perona 2005 compare grid and detected points).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Bag of visual words as on the lecture's first slide (Csurka et al. 2004).
 
 Detected SIFT keypoints, a k-means vocabulary, one hard count a keypoint, no spatial
-layout, Gaussian kernel SVM. A 28 x 28 digit holds few scale-space extrema, so the
-image is enlarged first.
+layout; the counts' square roots, of unit length, in a Gaussian kernel SVM. A 28 x 28
+digit holds few scale-space extrema, so the image is enlarged first.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ class Majority:
         self.frequencies_ = (counts / counts.sum()).astype(np.float32)
 
     def scores(self, images: Images) -> NDArray[np.float32]:
+        """The same row of frequencies for each image, (n, C)."""
         return np.tile(self.frequencies_, (len(images), 1))
 
     def predict(self, images: Images) -> NDArray[np.int64]:

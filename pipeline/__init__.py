@@ -7,8 +7,10 @@
     words         index, weight (N, m)        assign
     histograms    (n, cells * k)              pool; bag_of_words joins these stages
     features      (n, d)                      project
-    decisions     (n, C (C - 1) / 2)          kernel_svm
+    decisions     (n, C (C - 1) / 2)          kernel_svm; bovw_svm joins all stages
     labels        (n,)                        run: fit, predict, record
+
+`pixel_svm` goes from images (jittered, if wanted) straight to the SVM.
 
 n images, N descriptors, k words, m nearest words, d features, C classes.
 """

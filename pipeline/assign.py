@@ -44,7 +44,7 @@ def assign_soft(
 ) -> Words:
     """Each descriptor is shared among its nearest words by a Gaussian of the distance.
 
-    Localised soft assignment (Liu, Wang & Liu 2011, eq. 6): weights proportional to
+    Localised soft assignment (Liu, Wang & Liu 2011): weights proportional to
     exp(-d^2 / softness) over the n_nearest words. values (N, d), vocabulary (k, d);
     softness in squared descriptor units. With fewer than n_nearest words, all are used.
     """

@@ -2,11 +2,11 @@
 
     images -> (deskewed) -> histograms -> (projected) features -> SVM -> labels
 
-Each arrow is a stage that is recalled from disk where it was computed before. The
-training set may be enlarged by virtual examples: randomly distorted copies of the
-images (Simard et al. 2003). An image far from every margin of a first SVM, fitted
-without copies, has copies that would not become support vectors: it is not copied, as
-DeCoste & Schölkopf 2002 (section 4) copy support vectors only.
+Vocabularies, projection, features of many images and the SVM are recalled from disk
+where they were computed before. The training set may be enlarged by virtual examples:
+randomly distorted copies of the images (Simard et al. 2003). An image far from every
+margin of a first SVM, fitted without copies, has copies that would not become support
+vectors: it is not copied, as DeCoste & Schölkopf 2002 copy support vectors only.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ WORTH_KEEPING = 1000  # images from which on features are kept on disk
 class Settings:
     """What a bag-of-words classifier is made of; the method files say it by name.
 
-    n_components: 0 keeps the histograms whole. deskewed, spread_px, spread_strength:
-    see `deskew`. copies: distorted copies of each
-    training image.
+    extractors: one vocabulary each, of n_words, learned from n_samples descriptors;
+    encoding: words to histograms; kernel and c: of the SVM; n_components: principal
+    components kept, 0 keeps the histograms whole; deskewed, spread_px, spread_strength:
+    see `deskew`; copies: distorted copies of each training image near a margin.
     """
 
     extractors: tuple[Extractor, ...]
@@ -73,7 +74,6 @@ class BovwSVM:
         self.bag_ = self._learn_bag(upright)
         self.projection_ = self._learn_projection(upright)
         features = self._features(upright)
-        self._warn_of_empty(features)
         self.svm_ = recall_svm(features, labels, how.kernel, how.c)
         if how.copies:
             margins = self.svm_.margins(features, labels)
@@ -103,20 +103,12 @@ class BovwSVM:
             truth.append(labels[near][hard])
         return np.concatenate(kept), np.concatenate(truth)
 
-    def _warn_of_empty(self, features: FloatArray) -> None:
-        n_empty = int(np.count_nonzero(~features.any(axis=1)))
-        if n_empty and self.projection_ is None:
-            print(
-                f"  {n_empty} of {len(features)} training images have no keypoint; "
-                "their histogram is zero",
-                file=sys.stderr,
-            )
-
     def scores(self, images: Images) -> FloatArray:
         """Votes of the pairs of classes, (n, C)."""
         return self.svm_.scores(self._features(self._upright(images)))
 
     def predict(self, images: Images) -> NDArray[np.int64]:
+        """The class with the most votes, (n,)."""
         return self.svm_.classes[self.scores(images).argmax(axis=1)]
 
     @property
@@ -163,15 +155,26 @@ class BovwSVM:
         return Projection(**recall(f"projection{how.n_components}", key, learn))
 
     def _features(self, images: Images) -> FloatArray:
+        """Prepared images -> (n, d), kept on disk where there are many of them."""
+
         def compute() -> dict[str, FloatArray]:
             return {"features": map_blocks(self._describe, images, "features")}
 
         if len(images) < WORTH_KEEPING:
-            return compute()["features"]
-        key = {"images": images, **self._bag_key()}
-        if self.projection_ is not None:
-            key["components"] = self.projection_.components
-        return recall("features", key, compute)["features"]
+            features = compute()["features"]
+        else:
+            key = {"images": images, **self._bag_key()}
+            if self.projection_ is not None:
+                key["components"] = self.projection_.components
+            features = recall("features", key, compute)["features"]
+        n_empty = int(np.count_nonzero(~features.any(axis=1)))
+        if n_empty:  # a projected histogram is never all zero
+            print(
+                f"  {n_empty} of {len(features)} images have no keypoint; "
+                "their histogram is zero",
+                file=sys.stderr,
+            )
+        return features
 
     def _bag_key(self) -> dict[str, object]:
         how = self.settings

@@ -29,6 +29,7 @@ Arrays = dict[str, np.ndarray]
 
 LIBRARIES = (
     "numpy",
+    "scipy",
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
     "scikit-learn",
@@ -87,8 +88,9 @@ def recall(stage: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) ->
 
 def digest_array(array: np.ndarray) -> str:
     """SHA-256 of an array's type, shape and values."""
-    head = f"{array.dtype.str} {array.shape} ".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def _digest(stage: str, key: Mapping[str, Any]) -> str:

@@ -41,7 +41,9 @@ seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True
 )
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(min=1), help="Threads [default: one a core]."
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Threads for loops over images [default: one a core].",
 )
 set_option = click.option(
     "--set",
@@ -123,12 +125,16 @@ def run(
         options += [part for setting in settings for part in ("--set", setting)]
         sys.exit(_run_each_alone(names, options))
     from pipeline.data import load_dataset
+    from pipeline.paths import results
     from pipeline.run import run_method
 
     method = found[0]
     config = configure(method.load(), preset, settings)
-    record = run_method(method, config, preset, seed, load_dataset(dataset, data))
+    loaded = load_dataset(dataset, data)
+    record, folder = run_method(method, config, preset, seed, loaded)
     click.echo(record.line())
+    if folder != results():
+        click.echo(f"recorded in {folder}, not in the table", err=True)
 
 
 def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
@@ -136,7 +142,10 @@ def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
     worst = 0
     for name in names:
         command = [sys.executable, "-m", "pipeline", "run", name, *options]
-        worst = max(worst, abs(subprocess.run(command, check=False).returncode))
+        status = subprocess.run(command, check=False).returncode
+        if status < 0:
+            click.echo(f"visbase: {name} was killed by signal {-status}", err=True)
+        worst = max(worst, 1 if status < 0 else status)
     return worst
 
 

@@ -8,10 +8,11 @@ points are two matrix products per orientation map:
 
     S[o] = A_row @ M[o] @ A_column.T
 
-with M[o] the gradient magnitude that falls into orientation bin o. This is OpenCV's
-`SIFT.compute` for a keypoint of angle 0 and size bin_px / 1.5 at integer coordinates,
-up to its rounding to 8 bits; VLFeat's fast mode replaces the Gaussian by one weight a
-bin, here it stays exact. The cost does not depend on the bin width.
+with M[o] the gradient magnitude that falls into orientation bin o. With blur_px =
+sqrt(1.6^2 - 0.5^2) this is OpenCV's `SIFT.compute` for a keypoint of angle 0 and size
+bin_px / 1.5 at integer coordinates, up to its rounding to 8 bits. VLFeat's fast mode
+replaces the Gaussian by one weight a bin; here it stays exact. The cost does not depend
+on the bin width.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def load_idx_dataset(
     variable VISBASE_DATA names another place (its subfolder of the data set's name
     comes first). Raises BadInput where a file is wrong or cannot be had.
     """
-    elsewhere = folder or os.environ.get(ENVIRONMENT)
+    elsewhere = folder or os.environ.get(ENVIRONMENT) or None
     if elsewhere is not None:
         home = Path(elsewhere)
         if not home.is_dir():

@@ -30,8 +30,8 @@ def stack_grey(images: Images) -> NDArray[np.uint8]:
     sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         raise BadInput(
-            f"deskewing and distorted copies need images of one size, found "
-            f"{len(sizes)} sizes; use a preset without them"
+            f"this method needs images of one size, found {len(sizes)} sizes; "
+            "use one without deskewing and distorted copies, or resize them"
         )
     return np.stack([to_grey(image[None])[0] for image in images])
 

@@ -1,4 +1,4 @@
-"""Jittering: an image shifted by whole pixels (DeCoste & Schölkopf 2002, section 4)."""
+"""Jittering: an image shifted by whole pixels (DeCoste & Schölkopf 2002)."""
 
 from __future__ import annotations
 

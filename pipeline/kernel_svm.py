@@ -76,7 +76,7 @@ class KernelSVM:
         return self.support.size + self.coefficients.size + self.intercepts.size
 
     def decisions(self, features: FloatArray) -> FloatArray:
-        """Signed distance terms of every pair: features (n, d) -> (n, P)."""
+        """Decision value of every pair, positive for its first: (n, d) -> (n, P)."""
         result = np.empty((len(features), len(self.intercepts)), np.float32)
         for start in range(0, len(features), BLOCK):
             rows = slice(start, start + BLOCK)
@@ -191,7 +191,7 @@ def svc(kernel: Kernel, c: float) -> Any:
 
 
 def svm_library() -> str:
-    """The distribution whose SVC runs here, for the run record."""
+    """The distribution whose SVC runs here: where the record's versions list it."""
     found = importlib.util.find_spec("sklearnex") is not None
     return "scikit-learn-intelex" if found else "scikit-learn"
 

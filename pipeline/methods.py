@@ -34,7 +34,8 @@ class Method(Protocol):
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None: ...
 
-    def predict(self, images: Images) -> NDArray[np.int64]: ...
+    def predict(self, images: Images) -> NDArray[np.int64]:
+        """Labels (n,)."""
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """(n, C), larger is likelier, columns in the order of the labels."""
@@ -53,7 +54,16 @@ class MethodFile:
         return FAMILIES[self.folder]
 
     def load(self) -> ModuleType:
-        return importlib.import_module(f"{self.folder}.{self.name}")
+        """Import the file; BadInput where it needs torch and torch is not installed."""
+        try:
+            return importlib.import_module(f"{self.folder}.{self.name}")
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise BadInput(
+                f"{self.name} needs torch, which is not installed: run `make cnn`, or "
+                "`pip install -c requirements.lock -e '.[cnn]'`"
+            ) from None
 
 
 def find_methods() -> dict[str, MethodFile]:

@@ -10,15 +10,20 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from pipeline.errors import BadInput
 from pipeline.images import Images
 from pipeline.progress import track
+from pipeline.provenance import n_cores
 
-BLOCK = 200  # images: their dense descriptors (15 MB a patch size) nearly stay in cache
+BLOCK = 200  # images: 144 dense descriptors of each are 15 MB
 
 
 def n_jobs() -> int:
     """Worker threads: VISBASE_JOBS, or one a core."""
-    return int(os.environ.get("VISBASE_JOBS", 0)) or os.cpu_count() or 1
+    wanted = os.environ.get("VISBASE_JOBS") or "0"
+    if not wanted.isdigit():
+        raise BadInput(f"VISBASE_JOBS={wanted}: expected a number of threads")
+    return int(wanted) or n_cores()
 
 
 def map_blocks(

@@ -10,9 +10,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def artifacts() -> Path:
     """Caches, downloads, models and quick runs; deleting it costs time only."""
-    return Path(os.environ.get("VISBASE_ARTIFACTS", ROOT / "artifacts"))
+    return Path(os.environ.get("VISBASE_ARTIFACTS") or ROOT / "artifacts")
 
 
 def results() -> Path:
     """Records of full runs, one folder a dataset."""
-    return Path(os.environ.get("VISBASE_RESULTS", ROOT / "reports" / "results"))
+    return Path(os.environ.get("VISBASE_RESULTS") or ROOT / "reports" / "results")

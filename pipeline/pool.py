@@ -25,7 +25,7 @@ def pool(
     offsets: NDArray[np.int64],
     levels: Sequence[int],
 ) -> FloatArray:
-    """Sum word weights over pyramid cells (Lazebnik et al. 2006, eq. 3).
+    """Sum word weights over the cells of Lazebnik et al. 2006, levels weighted alike.
 
     words (N, m) nearest words and weights; xy (N, 2) in [0, 1); offsets (n + 1,);
     levels the cells a side of each level, [1] for a plain bag of words.

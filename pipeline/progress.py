@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 
 WORTH_A_LINE_S = 2.0
+LINE_EVERY_S = 30.0
 
 
 def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
     """Yield the items while a bar shows label, count and remaining time.
 
-    Where standard error is no terminal, a line tells of each step that took over 2 s.
+    Where standard error is no terminal, a line tells of each step that took over 2 s,
+    and every 30 s how far a longer one is.
     """
     if sys.stderr.isatty():
         from rich.console import Console
@@ -24,8 +27,42 @@ def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             yield from progress.track(items, description=label, total=total)
         return
+    started = told = time.perf_counter()
+    done = 0
+    try:
+        for item in items:
+            yield item
+            done += 1
+            now = time.perf_counter()
+            if now - told > LINE_EVERY_S and done < total:
+                told = now
+                left = (now - started) / done * (total - done)
+                _tell(f"{label}: {done} of {total}, about {left:.0f} s left")
+    finally:  # the consumer may stop early
+        seconds = time.perf_counter() - started
+        if seconds > WORTH_A_LINE_S:
+            _tell(f"{label}: {done} in {seconds:.1f} s")
+
+
+@contextmanager
+def working(label: str) -> Iterator[None]:
+    """Show that a step of unknown length runs, and for how long it has."""
     started = time.perf_counter()
-    yield from items
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn(label), TimeElapsedColumn())
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True) as progress:
+            progress.add_task(label, total=None)
+            yield
+        return
+    yield
     seconds = time.perf_counter() - started
     if seconds > WORTH_A_LINE_S:
-        print(f"  {label}: {total} in {seconds:.1f} s", file=sys.stderr, flush=True)
+        _tell(f"{label}: {seconds:.1f} s")
+
+
+def _tell(line: str) -> None:
+    print(f"  {line}", file=sys.stderr, flush=True)

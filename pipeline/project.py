@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.progress import working
+
 FloatArray = NDArray[np.float32]
 
 
@@ -29,9 +31,11 @@ def fit_projection(histograms: FloatArray, n_components: int, seed: int) -> Proj
     """
     from sklearn.decomposition import PCA
 
-    analysis = PCA(
-        min(n_components, *histograms.shape), svd_solver="randomized", random_state=seed
-    ).fit(histograms)
+    count = min(n_components, *histograms.shape)
+    with working("projection"):
+        analysis = PCA(count, svd_solver="randomized", random_state=seed).fit(
+            histograms
+        )
     return Projection(
         analysis.mean_.astype(np.float32),
         np.ascontiguousarray(analysis.components_.T, np.float32),

@@ -21,8 +21,8 @@ DISTRIBUTIONS = (
     "numba",
     "torch",
 )
-# A record or a page made from records does not change what the next run computes.
-NOT_CODE = (":!reports/results", ":!README.md", ":!docs")
+# Records, pages made from them and tests do not change what the next run computes.
+NOT_CODE = (":!reports/results", ":!README.md", ":!CHANGELOG.md", ":!docs", ":!tests")
 
 
 def commit() -> str | None:
@@ -59,6 +59,9 @@ def cpu() -> str:
 
 
 def n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 

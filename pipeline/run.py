@@ -23,17 +23,19 @@ QUICK_TRAIN = 10_000  # training images that a quick run uses at most
 
 def run_method(
     method: MethodFile, config: Any, preset: str, seed: int, dataset: Dataset
-) -> Record:
+) -> tuple[Record, Path]:
     """Fit on the training images, predict all test images once, write the record.
 
     A quick run trains on every k-th image, QUICK_TRAIN of them at most. Recalled
     stages count with the seconds and the memory they took when they were computed. A
     run that raises leaves a record of its failure, unless a good one is there already.
+    Returns the record and the folder of results that it went to.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     train = dataset.train if preset == "full" else _some(dataset.train)
     changed = config != method.load().PRESETS[preset]
-    folder = results_folder(preset, changed, provenance.dirty())
+    dirty = provenance.dirty()
+    folder = results_folder(preset, changed, dirty)
     facts: dict[str, Any] = {
         "method": method.name,
         "summary": method.summary,
@@ -49,7 +51,7 @@ def run_method(
         "n_cores": provenance.n_cores(),
         "versions": provenance.versions(),
         "commit": provenance.commit(),
-        "dirty": provenance.dirty(),
+        "dirty": dirty,
         "started": started,
     }
     try:
@@ -70,7 +72,7 @@ def run_method(
         n_parameters=model.n_parameters,
     )
     write_record(folder, record, dataset.test.labels, prediction)
-    return record
+    return record, folder
 
 
 def _is_good(path: Path) -> bool:
@@ -89,7 +91,7 @@ def results_folder(preset: str, changed: bool, dirty: bool | None) -> Path:
 
     changed: whether settings differ from the preset's.
     """
-    if preset == "full" and not changed and not dirty:
+    if preset == "full" and not changed and dirty is False:
         return results()
     kind = "changed" if changed or preset == "full" else preset
     return artifacts() / "results" / kind

@@ -54,7 +54,7 @@ def seed_plus_plus(
     sample = values[rng.choice(len(values), size, replace=False)]
     seeds = [sample[rng.integers(size)]]
     distance = np.full(size, np.inf, np.float64)
-    while len(seeds) < n_words:
+    for _ in track(range(n_words - 1), "k-means++ seeds", n_words - 1):
         difference = sample - seeds[-1]
         squares = np.einsum("nd,nd->n", difference, difference)
         np.minimum(distance, squares, out=distance)

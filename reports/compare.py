@@ -25,7 +25,7 @@ from reports.evaluation import (
     n_errors,
     wilson_interval,
 )
-from reports.published import LECTURE, Published
+from reports.published import LECTURE, WITHOUT_LEARNED_FILTERS, Published
 
 COLUMNS = (
     "method",
@@ -137,7 +137,7 @@ def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
     """The table as Markdown, with the notes that make it readable on its own."""
     n_test = runs[0].records[0].n_test
     lines = [
-        f"| method | {dataset} test error % | 95 % interval | lecture % | "
+        f"| method | {dataset} test error % | 95 % interval | published % | "
         "seeds | p | fit s | predict s |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -165,10 +165,12 @@ def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
         "images to model and test images to labels.",
         *(
             f"`{row.method}` beside {row.lecture.error_pct:g}: {row.lecture.condition} "
-            f"({row.lecture.source})."
+            f"({row.lecture.source})"
+            + (f"; ours: {row.lecture.ours}." if row.lecture.ours else ".")
             for row in rows
             if row.lecture is not None
         ),
+        *_others(dataset),
         *machine_lines(runs),
     ]
     return "\n".join(lines) + "\n\n" + "\n\n".join(notes) + "\n"
@@ -227,6 +229,16 @@ def _row(
     )
 
 
+def _others(dataset: str) -> list[str]:
+    """A note on what others reached without learned filters, where we know."""
+    figures = [
+        f"{other.error_pct:g} {other.condition} ({other.source})"
+        for other in WITHOUT_LEARNED_FILTERS.get(dataset, ())
+    ]
+    note = "Published by others without filters learned by backpropagation: "
+    return [note + "; ".join(figures) + "."] if figures else []
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
@@ -237,7 +249,7 @@ def _refuse_what_is_no_evidence(path: Path, record: Record) -> None:
             f"{path}: a {record.preset} run; only full runs may enter the table, "
             "move it away"
         )
-    if record.dirty:
+    if record.dirty is not False:
         raise BadInput(
             f"{path}: a run of uncommitted code; commit, run it again, or move it away"
         )

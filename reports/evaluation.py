@@ -24,7 +24,7 @@ def n_errors(truth: IntArray, prediction: IntArray) -> int:
 
 
 def wilson_interval(errors: float, n: int) -> tuple[float, float]:
-    """95 % interval of a rate, errors of n (Wilson 1927, eq. 1), as fractions.
+    """95 % interval of a rate, errors of n (Wilson 1927), as fractions.
 
     errors may be a mean over seeds. Unlike the normal interval it stays inside [0, 1]
     and is not empty at zero errors.

@@ -38,6 +38,7 @@ def print_table(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> None
     """The table on standard output, as wide as it needs where that is no terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         title=f"{dataset}: error on {runs[0].records[0].n_test:,} test images"
@@ -47,28 +48,29 @@ def print_table(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> None
     for name in (
         "error %",
         "95 % interval",
-        "lecture %",
+        "published %",
         "seeds",
         "fit s",
         "predict s",
     ):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*(Text(cell) for cell in _cells(row)))
     console = Console(width=None if os.isatty(1) else 140)
     console.print(table)
     for line in machine_lines(runs):
-        console.print(line, style="dim")
+        console.print(Text(line), style="dim")
 
 
 def _cells(row: Row) -> list[str]:
     if not row.seeds:
-        return [row.method, row.summary, "failed", row.failure or "", "", "", "", ""]
+        return [row.method, f"failed: {row.failure}", "", "", "", "", "", ""]
     spread = "" if len(row.seeds) < 2 else f" ± {row.deviation_pct:.2f}"
     low, high = row.interval_pct
+    failed = "" if row.failure is None else f" (a seed failed: {row.failure})"
     return [
         row.method,
-        row.summary,
+        row.summary + failed,
         f"{row.error_pct:.2f}{spread}",
         f"{low:.2f} to {high:.2f}",
         "" if row.lecture is None else f"{row.lecture.error_pct:g}",

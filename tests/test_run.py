@@ -78,7 +78,8 @@ def run(
 ) -> Record:
     """Run the method that always gives `answer`; its presets say so, or `published`."""
     method = FakeMethodFile(Config(answer if published is None else published))
-    return run_method(method, Config(answer), preset, seed, tiny_dataset(n_train))  # type: ignore[arg-type]
+    data = tiny_dataset(n_train)
+    return run_method(method, Config(answer), preset, seed, data)[0]  # type: ignore[arg-type]
 
 
 def test_full_run_of_a_clean_tree_becomes_evidence(fresh_folders: Path) -> None:
@@ -106,6 +107,11 @@ def test_run_of_uncommitted_code_stays_in_artifacts(
     home = fresh_folders / "artifacts" / "results" / "changed"
     assert (home / "tiny" / "constant" / "seed0.json").exists()
     assert not (fresh_folders / "results").exists()
+
+
+def test_run_outside_a_git_checkout_is_no_evidence(fresh_folders: Path) -> None:
+    folder = results_folder("full", changed=False, dirty=None)
+    assert folder == fresh_folders / "artifacts" / "results" / "changed"
 
 
 def test_run_with_changed_settings_does_not_replace_the_published_one(

@@ -1,0 +1,111 @@
+"""The joined path: recalled stages, copies near a margin, images without keypoints."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import bovw_svm
+from pipeline.bag_of_words import Encoding
+from pipeline.bovw_svm import KEPT_MARGIN, BovwSVM, Settings
+from pipeline.data import Dataset
+from pipeline.dense_sift import DenseSift
+from pipeline.detected_sift import DetectedSift
+from pipeline.kernel_svm import Kernel, KernelSVM
+
+SMALL = Settings(
+    extractors=(DenseSift(3, 4, 2),),
+    n_words=30,
+    n_samples=2000,
+    encoding=Encoding(levels=(1, 2), n_nearest=3),
+    kernel=Kernel("rbf", 1.0),
+    c=3.0,
+    n_components=40,
+    deskewed=True,
+    copies=2,
+)
+
+
+def fitted(settings: Settings, mnist: Dataset, n: int = 300) -> BovwSVM:
+    model = BovwSVM(settings, seed=0)
+    model.fit(mnist.train.images[:n], mnist.train.labels[:n])
+    return model
+
+
+def test_cold_warm_and_emptied_cache_give_the_same_scores(
+    mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bovw_svm, "WORTH_KEEPING", 1)
+    test = mnist.test.images[:100]
+    cold = fitted(SMALL, mnist).scores(test)
+    entries = sorted((fresh_folders / "artifacts" / "cache").iterdir())
+    stages = {entry.name.partition("-")[0] for entry in entries}
+    assert stages == {"vocabulary", "projection40", "features", "svm"}
+    warm = fitted(SMALL, mnist).scores(test)
+    assert sorted((fresh_folders / "artifacts" / "cache").iterdir()) == entries
+    shutil.rmtree(fresh_folders / "artifacts")
+    emptied = fitted(SMALL, mnist).scores(test)
+    np.testing.assert_array_equal(cold, warm)
+    np.testing.assert_array_equal(cold, emptied)
+
+
+def test_margin_is_the_smallest_decision_for_the_true_class_by_hand() -> None:
+    # one feature, linear kernel, one support vector of value 1: the decisions of the
+    # pairs (0, 1), (0, 2), (1, 2) are its coefficients times x plus the intercepts
+    machine = KernelSVM(
+        kernel=Kernel("linear"),
+        classes=np.array([0, 1, 2]),
+        support=np.ones((1, 1), np.float32),
+        rows=np.zeros(1, np.int64),
+        coefficients=np.array([[2.0, -1.0, 0.5]], np.float32),
+        intercepts=np.array([0.5, 1.0, -2.0], np.float32),
+    )
+    features = np.full((3, 1), 2, np.float32)
+    # decisions 4.5, -1, -1: class 0 has 4.5 and -1, class 1 -4.5 and -1, class 2 1, 1
+    margins = machine.margins(features, np.array([0, 1, 2]))
+    assert margins.tolist() == [-1, -4.5, 1]
+
+
+@pytest.mark.usefixtures("fresh_folders")
+def test_only_copies_near_a_margin_join_the_second_fit(
+    mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = []
+    original = bovw_svm.recall_svm
+
+    def spy(features: np.ndarray, labels: np.ndarray, *rest: object) -> KernelSVM:
+        fits.append((features, labels, original(features, labels, *rest)))
+        return fits[-1][2]
+
+    monkeypatch.setattr(bovw_svm, "recall_svm", spy)
+    fitted(SMALL, mnist)
+    (plain, labels, first), (more, truth, _) = fits
+    np.testing.assert_array_equal(more[: len(plain)], plain)
+    np.testing.assert_array_equal(truth[: len(plain)], labels)
+    copies, of = more[len(plain) :], truth[len(plain) :]
+    assert 0 < len(copies) <= 2 * len(plain)
+    assert (first.margins(copies, of) < KEPT_MARGIN).all()
+
+
+@pytest.mark.usefixtures("fresh_folders")
+def test_images_without_keypoints_are_counted_in_training_and_test(
+    mnist: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sparse = Settings(
+        extractors=(DetectedSift(2.0),),
+        n_words=20,
+        n_samples=500,
+        encoding=Encoding(),
+        kernel=Kernel("rbf", 1.0),
+        c=1.0,
+    )
+    images = mnist.train.images[:60].copy()
+    images[:7] = 0
+    model = BovwSVM(sparse, seed=0)
+    model.fit(images, mnist.train.labels[:60])
+    assert "7 of 60 images have no keypoint" in capsys.readouterr().err
+    model.predict(images[:9])
+    assert "7 of 9 images have no keypoint" in capsys.readouterr().err
