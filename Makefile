@@ -2,6 +2,7 @@
 PYTHON ?= python3
 SEEDS ?= 1
 BIN := .venv/bin
+comma := ,
 RUN := $(BIN)/visbase run
 PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
 BASELINES := majority linear svm_rbf svm_poly4 svm_virtual \
@@ -71,7 +72,7 @@ endef
 	@touch .venv/with-base
 
 .venv/with-dev: pyproject.toml requirements.lock
-	$(call install,.[cnn,dev])
+	$(call install,.[cnn$(comma)dev])
 	@touch .venv/with-base .venv/with-cnn
 
 define install
