@@ -22,11 +22,14 @@ class Config:
 PRESETS = {"full": Config(), "quick": Config()}
 
 SEARCH = (
+    {"gamma": 0.02},
     {"gamma": 0.03},
     {"gamma": 0.035},
+    {"c": 3.0},
+    {"c": 5.0, "gamma": 0.02},
+    {"unit_length": True, "gamma": 2.0},
     {"unit_length": True, "gamma": 3.0},
     {"unit_length": True, "gamma": 4.0},
-    {"c": 3.0},
 )
 
 

@@ -45,6 +45,7 @@ def choose(images: Images, rows: NDArray[np.int64]) -> Images:
 
 def pixel_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Grey (n, h, w) uint8 -> (n, h w) float32 from 0 to 1."""
-    rows = images.reshape(len(images), -1).astype(np.float32)
+    n, height, width = images.shape
+    rows = images.reshape(n, height * width).astype(np.float32)
     rows /= 255
     return rows

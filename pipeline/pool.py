@@ -38,7 +38,7 @@ def pool(
         cell = first + cell[:, 1] * side + cell[:, 0]
         _add(words.index, words.weight, cell, offsets, histograms)
         first += side * side
-    return histograms.reshape(len(histograms), -1)
+    return histograms.reshape(len(histograms), n_cells(levels) * n_words)
 
 
 @numba.njit(cache=True, nogil=True)
