@@ -25,7 +25,7 @@ class Config:
     n_iterations: int = 300  # of L-BFGS, at most
 
 
-PRESETS = {"full": Config(), "quick": Config(n_iterations=50)}
+PRESETS = {"full": Config(), "quick": Config()}
 
 SEARCH = ({"c": 0.01}, {"c": 0.03}, {"c": 0.3}, {"c": 1.0})
 
