@@ -100,6 +100,11 @@ def learn_vocabularies(
     n images -> list of (k, 128), k = n_words unless there are fewer distinct
     descriptors. Raises BadInput where no image has a keypoint.
     """
+    if n_words < 1 or n_samples < 1:
+        raise BadInput(
+            f"a vocabulary needs n_words and n_samples from 1 on, found {n_words} and "
+            f"{n_samples}"
+        )
     rng = np.random.default_rng(seed)
     n = min(len(images), SAMPLE_IMAGES)
     some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))

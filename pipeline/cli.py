@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from pipeline.errors import BadInput
 
 
 def one_line_for_bad_input(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn BadInput into one line on standard error and exit status 2."""
+    """Turn BadInput into one line and exit status 2, Ctrl-C into one and 130."""
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -25,6 +26,10 @@ def one_line_for_bad_input(command: Callable[..., Any]) -> Callable[..., Any]:
         except BadInput as error:
             click.echo(f"visbase: {error}", err=True)
             sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("visbase: interrupted; run it again to continue", err=True)
+            # native threads in mid-computation would abort an orderly exit
+            os._exit(128 + signal.SIGINT)
 
     return wrapper
 
@@ -117,6 +122,7 @@ def run(
     from pipeline.methods import configure, find_method
 
     found = [find_method(name) for name in names]
+    configs = [configure(one.load(), preset, settings) for one in found]
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
     if len(found) > 1:
@@ -128,10 +134,8 @@ def run(
     from pipeline.paths import results
     from pipeline.run import run_method
 
-    method = found[0]
-    config = configure(method.load(), preset, settings)
     loaded = load_dataset(dataset, data)
-    record, folder = run_method(method, config, preset, seed, loaded)
+    record, folder = run_method(found[0], configs[0], preset, seed, loaded)
     click.echo(record.line())
     if folder != results():
         click.echo(f"recorded in {folder}, not in the table", err=True)

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.descriptors import Descriptors, concatenate
+from pipeline.errors import BadInput
 from pipeline.images import Images, to_grey
 
 N_BINS = 4  # spatial bins a side
@@ -48,6 +49,13 @@ class DenseSift:
     step_px: int = 4
     margin_px: int = 8
     blur_px: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.bin_px <= 0 or self.step_px < 1 or self.margin_px < 0:
+            raise BadInput(
+                f"a grid needs bin_px above 0, step_px from 1 and margin_px from 0, "
+                f"found {self.bin_px}, {self.step_px} and {self.margin_px}"
+            )
 
     def extract(self, images: Images) -> Descriptors:
         """n grey or colour uint8 images -> descriptors (N, 128) of unit length.

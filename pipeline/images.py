@@ -18,6 +18,11 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, for R, G, B
 
 def to_grey(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(n, h, w) unchanged; (n, h, w, 3) RGB -> (n, h, w), rounded luma."""
+    if images.dtype != np.uint8 or (images.ndim != 3 and images.shape[3:] != (3,)):
+        raise BadInput(
+            "expected uint8 images of shape (n, h, w) or (n, h, w, 3), found "
+            f"{images.dtype} of shape {images.shape}"
+        )
     if images.ndim == 3:
         return images
     return np.rint(images.astype(np.float32) @ LUMA).astype(np.uint8)

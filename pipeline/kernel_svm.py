@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cache import Arrays, recall
+from pipeline.errors import BadInput
 from pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
@@ -136,6 +137,8 @@ def fit_svm(
         raise ValueError("no training rows to fit a support vector machine on")
     if not np.isfinite(features).all():
         raise ValueError("features hold NaN or infinity; check the images")
+    if c <= 0 or kernel.gamma <= 0:
+        raise BadInput(f"an SVM needs c and gamma above 0, found {c}, {kernel.gamma}")
     classes = np.unique(labels)
     pairs = list(itertools.combinations(classes, 2))
     coefficients = np.zeros((len(features), len(pairs)), np.float32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import math
 import typing
 from collections.abc import Iterable
 from types import ModuleType
@@ -98,7 +99,7 @@ def configure(module: ModuleType, preset: str, settings: Iterable[str]) -> Any:
         if not equals or key not in types:
             raise BadInput(
                 f"--set {setting}: expected key=value with a key of {module.__name__}: "
-                f"{', '.join(types)}"
+                f"{', '.join(types) or 'it has none'}"
             )
         changes[key] = _parse(setting, text, types[key])
     return dataclasses.replace(config, **changes)
@@ -119,6 +120,8 @@ def _parse(setting: str, text: str, kind: Any) -> Any:
 def _check(setting: str, value: Any, kind: type) -> Any:
     if kind is float and type(value) is int and abs(value) < 2**1023:
         value = float(value)
+    if kind in (int, float) and type(value) is kind and not 0 <= value < math.inf:
+        raise BadInput(f"--set {setting}: expected a finite number from 0 on")
     if type(value) is not kind:
         raise BadInput(
             f"--set {setting}: expected {kind.__name__}, found {type(value).__name__}"

@@ -56,6 +56,8 @@ def search_method(
     train, validation = hold_out(
         dataset.train, min(10_000, max(1, len(dataset.train) // 6))
     )
+    if n_train is not None and n_train > len(train):
+        raise BadInput(f"--train {n_train}: only {len(train)} images do not validate")
     if n_train is not None:
         train = part(train, slice(0, n_train))
     preset = dataclasses.asdict(module.PRESETS["full"])

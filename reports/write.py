@@ -81,5 +81,8 @@ def _cells(row: Row) -> list[str]:
 
 
 def _replace(path: Path, text: str) -> None:
-    with atomic_write(path) as file:
-        file.write(text.encode())
+    try:
+        with atomic_write(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,18 @@ def test_who_reads_the_old_file_meanwhile_reads_all_of_it(tmp_path: Path) -> Non
             file.write(b"new")
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new"
+
+
+def test_leftover_of_a_killed_process_is_removed_and_of_a_running_one_kept(
+    tmp_path: Path,
+) -> None:
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    killed = tmp_path / f"entry.npz.{finished.pid}.part"
+    running = tmp_path / f"entry.npz.{os.getppid()}.part"
+    for leftover in (killed, running):
+        leftover.write_bytes(b"half")
+    with atomic_write(tmp_path / "entry.npz") as file:
+        file.write(b"whole")
+    assert not killed.exists()
+    assert running.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from test_compare import add_failure, add_run
 
 from pipeline import cli
 from pipeline.cli import main
+from pipeline.data import Dataset, part
 from pipeline.methods import find_methods
 from pipeline.paths import ROOT
 from pipeline.records import read_predictions, read_record
@@ -167,8 +169,8 @@ def test_one_method_that_fails_or_is_killed_fails_the_command_but_not_the_other(
         return SimpleNamespace(returncode=statuses[len(commands) - 1])
 
     monkeypatch.setattr(cli.subprocess, "run", run)
-    result = visbase("run", "majority", "linear", "--set", "c=2", "--seed", "5")
-    assert [command[4] for command in commands] == ["majority", "linear"]
+    result = visbase("run", "svm_rbf", "linear", "--set", "c=2", "--seed", "5")
+    assert [command[4] for command in commands] == ["svm_rbf", "linear"]
     assert commands[1][5:] == [
         *("--dataset", "mnist", "--preset", "full", "--seed", "5", "--set", "c=2")
     ]
@@ -193,3 +195,47 @@ def test_report_prints_the_table_and_writes_the_files(fresh_folders: Path) -> No
     assert "| 50.00 |" in (fresh_folders / "o" / "comparison.md").read_text()
     assert "| 50.00 |" in readme.read_text()
     assert (fresh_folders / "o" / "comparison.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["n_words=0", "n_words=-3", "step_px=0", "bin_px=0", "c=0", "c=1e400", "c=-1"],
+)
+def test_setting_out_of_range_is_one_line(
+    setting: str, mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Dataset("mnist", part(mnist.train, slice(0, 60)), mnist.test, mnist.classes)
+    monkeypatch.setattr("pipeline.data.load_dataset", lambda name, folder: few)
+    arguments = ["run", "bovw_grid", "--preset", "quick", "--set", setting]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    assert result.stderr.strip().splitlines()[-1].startswith("visbase: ")
+
+
+def test_interrupted_run_says_so_and_leaves_no_half_written_file(
+    fresh_folders: Path,
+) -> None:
+    command = [sys.executable, "-m", "pipeline", "run", "bovw_grid"]
+    run = subprocess.Popen(
+        [*command, "--preset", "quick"], stderr=subprocess.PIPE, cwd=ROOT, text=True
+    )
+    cache = fresh_folders / "artifacts" / "cache"
+    while not list(cache.glob("vocabulary-*.npz")):  # the first stage is done
+        assert run.poll() is None
+    run.send_signal(signal.SIGINT)
+    _, stderr = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert stderr.strip().splitlines()[-1] == (
+        "visbase: interrupted; run it again to continue"
+    )
+    assert not list(fresh_folders.rglob("*.part"))
+
+
+def test_report_that_cannot_be_written_is_one_line(fresh_folders: Path) -> None:
+    add_run(fresh_folders / "results", "majority")
+    blocked = fresh_folders / "file"
+    blocked.write_text("not a folder")
+    result = CliRunner().invoke(main, ["report", "--out", str(blocked / "x")])
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr

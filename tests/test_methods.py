@@ -34,7 +34,7 @@ MODULE.PRESETS = {"full": Config(), "quick": Config(n_words=50)}  # type: ignore
     ("setting", "value"),
     [
         ("n_words=200", 200),
-        ("n_words=-1", -1),
+        ("n_words=0", 0),
         ("gamma=0.5", 0.5),
         ("gamma=1e-3", 0.001),
         ("gamma=2", 2.0),
