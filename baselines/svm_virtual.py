@@ -36,7 +36,7 @@ class Config:
     shift_px: float = 1.5  # largest
 
 
-PRESETS = {"full": Config(), "quick": Config(copies=0)}
+PRESETS = {"full": Config(), "quick": Config(jitter_px=0, copies=2)}
 
 SEARCH = (
     {"jitter_px": 0},
