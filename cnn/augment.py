@@ -1,7 +1,12 @@
-"""Random affine distortion of a batch, one `grid_sample` for all images together."""
+"""Random distortion of a batch: one `grid_sample` for all images together.
+
+An output pixel looks up its value at A p + d(p): A a random affine map of the image,
+d a smooth random displacement field (elastic distortion, Simard et al. 2003).
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,23 +15,39 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Affine:
-    """Largest strength of each distortion, drawn uniformly below it for every image.
+class Distortion:
+    """Strength of each distortion; 0 leaves it out.
 
-    rotation and shear in radians; scale a fraction, each axis on its own; shift in
-    pixels. No flipping: a mirrored digit is another shape.
+    rotation, shear (radians), scale (a fraction, each axis on its own) and shift_px
+    (pixels) are largest values, drawn uniformly below them for every image. elastic_px
+    is the root mean square of the displacement along each axis, elastic_sigma_px the
+    smoothness of its field. flip mirrors about half of the images from left to right:
+    photographs stay what they are, but a mirrored 2 is no digit, so it is off for them.
     """
 
     rotation: float = 0.2
     scale: float = 0.1
     shear: float = 0.15
     shift_px: float = 1.2
+    elastic_px: float = 0.0
+    elastic_sigma_px: float = 4.0
+    flip: bool = False
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Distorted copies of images (n, c, h, w); outside pixels repeat the border."""
+        """Distorted copies of images (n, c, h, w); outside pixels repeat the border.
+
+        The generator is the processor's, so that every device sees the same copies.
+        """
         n, _, height, width = images.shape
-        maps = self.matrices(n, width, height, generator).to(images.device)
+        maps = self.matrices(n, width, height, generator)
+        if self.flip:
+            mirror = (torch.rand(n, generator=generator) < 0.5).float()
+            maps[:, 0, :2] *= (1 - 2 * mirror)[:, None]
         grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+        if self.elastic_px:
+            field = self.displacements(n, height, width, generator)
+            grid += field * torch.tensor([2 / width, 2 / height])
+        grid = grid.to(images.device)
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def matrices(
@@ -46,3 +67,23 @@ class Affine:
         maps[:, 0, 2] = draw[:, 4] * self.shift_px * 2 / width
         maps[:, 1, 2] = draw[:, 5] * self.shift_px * 2 / height
         return maps
+
+    def displacements(
+        self, n: int, height: int, width: int, generator: torch.Generator
+    ) -> Tensor:
+        """Smooth fields (n, h, w, 2) of (x, y) displacements in pixels.
+
+        White noise in [-1, 1] convolved with a Gaussian (Simard et al. 2003, section
+        2), scaled to a root mean square of elastic_px away from the borders.
+        """
+        reach = math.ceil(3 * self.elastic_sigma_px)
+        offsets = torch.arange(-reach, reach + 1.0)
+        kernel = torch.exp(-((offsets / self.elastic_sigma_px) ** 2) / 2)
+        kernel /= kernel.sum()
+        noise = torch.rand(2 * n, 1, height, width, generator=generator) * 2 - 1
+        smooth = F.conv2d(noise, kernel.view(1, 1, -1, 1), padding=(reach, 0))
+        smooth = F.conv2d(smooth, kernel.view(1, 1, 1, -1), padding=(0, reach))
+        # white noise in [-1, 1] has variance 1/3; each pass keeps sum(kernel^2) of it
+        rms = kernel.square().sum() / math.sqrt(3)
+        fields = smooth.view(n, 2, height, width).permute(0, 2, 3, 1)
+        return fields * (self.elastic_px / rms)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cnn.trainer import Augment, Recipe, train
+from cnn.checkpoint import Epoch
+from cnn.device import choose_device, device_name, n_processes
+from cnn.trainer import Augment, Recipe, log_probabilities, train
+from pipeline import cache
 from pipeline.images import Images, stack_grey
-
-BATCH = 1000  # images scored at once
 
 
 class NetworkClassifier:
@@ -32,6 +35,14 @@ class NetworkClassifier:
         self.recipe = recipe
         self.seed = seed
         self.augment = augment
+        self._device = choose_device()
+        self.curves: list[list[Epoch]] = []
+
+    @property
+    def device(self) -> str:
+        """Where it is trained."""
+        n = n_processes()
+        return device_name(self._device) if n == 1 else f"{n} x {self._device.type}"
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """n images of one size, labels (n,)."""
@@ -43,25 +54,23 @@ class NetworkClassifier:
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             height, width = grey.shape[1:]
-            self.network_ = self.make_network(height, width, len(self.classes_))
-            train(
+            network = self.make_network(height, width, len(self.classes_))
+            self.network_ = network.to(self._device)
+            curve = train(
                 self.network_,
                 self._tensor(grey),
-                torch.from_numpy(targets.astype(np.int64)),
+                torch.from_numpy(targets.astype(np.int64)).to(self._device),
                 self.recipe,
                 self.augment,
-                torch.Generator().manual_seed(self.seed),
+                self.seed,
+                self._checkpoint(grey, targets),
             )
+        self.curves = [curve]
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Log-probabilities (n, C)."""
-        self.network_.eval()
-        with torch.inference_mode():
-            parts = [
-                self.network_(batch).log_softmax(1)
-                for batch in self._tensor(stack_grey(images)).split(BATCH)
-            ]
-        return torch.cat(parts).numpy()
+        tensor = self._tensor(stack_grey(images))
+        return log_probabilities(self.network_, tensor).cpu().numpy()
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """The likeliest class, (n,)."""
@@ -69,9 +78,33 @@ class NetworkClassifier:
 
     @property
     def n_parameters(self) -> int:
+        """Weights and biases."""
         return sum(p.numel() for p in self.network_.parameters())
+
+    def explain(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
+        """Write pictures of what the network does with one image (h, w); the paths."""
+        from cnn.explain import save_pictures  # matplotlib is slow to import
+
+        return save_pictures(self.network_, self._tensor(image[None]), folder)
 
     def _tensor(self, grey: NDArray[np.uint8]) -> Tensor:
         """(n, h, w) uint8 -> (n, 1, h, w) float32, standardised by the training set."""
         values = torch.from_numpy(grey.astype(np.float32))[:, None]
-        return (values - self.mean_) / self.deviation_
+        return values.sub_(self.mean_).div_(self.deviation_).to(self._device)
+
+    def _checkpoint(self, grey: NDArray[np.uint8], targets: NDArray[np.int64]) -> Path:
+        """The file of this very training: same data, settings, seed, device, code."""
+        source = hashlib.sha256()
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            source.update(path.read_bytes())
+        key = {
+            "network": str(self.network_),
+            "recipe": self.recipe,
+            "augment": self.augment,
+            "seed": self.seed,
+            "device": self.device,
+            "images": grey,
+            "targets": targets,
+            "source": source.hexdigest(),
+        }
+        return cache.entry_path("network", key, ".safetensors")

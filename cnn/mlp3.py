@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnn.augment import Affine
+from cnn.augment import Distortion
 from cnn.classifier import NetworkClassifier
 from cnn.trainer import Recipe
 
@@ -53,6 +53,6 @@ def build(config: Config, seed: int) -> NetworkClassifier:
             nn.Linear(config.n_hidden2, n_classes),  # logits (n, C)
         )
 
-    augment = Affine(config.rotation, config.scale, config.shear, config.shift_px)
+    augment = Distortion(config.rotation, config.scale, config.shear, config.shift_px)
     recipe = Recipe(epochs=config.epochs, learning_rate=config.learning_rate)
     return NetworkClassifier(network, recipe, seed, augment)

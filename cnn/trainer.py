@@ -1,48 +1,72 @@
 """One trainer for every network: the whole data set as one tensor, no DataLoader.
 
-Loss: cross-entropy. Optimiser: AdamW (Loshchilov & Hutter 2019). Rate: one cycle
-(Smith & Topin 2019), up over the first part of all steps and down to nearly zero.
+Loss: cross-entropy. Optimiser: AdamW (Loshchilov & Hutter 2019) or SGD with momentum.
+Rate: `schedule`. An epoch draws its order, distortions and dropout from its own seed,
+so that a run which continues from a checkpoint ends where an uninterrupted one does.
+
+Under torchrun every process draws the same batches and computes the gradient of its
+share; PyTorch's DistributedDataParallel averages them.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from cnn.checkpoint import Epoch, read_checkpoint, write_checkpoint
+from cnn.device import join_processes, n_processes
+from cnn.schedule import one_cycle, plateau
+from pipeline.errors import BadInput
 from pipeline.progress import track
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+SCORED_AT_ONCE = 1000  # images
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained.
 
-    learning_rate: the peak of the cycle; warm_up: the part of all steps that rises;
-    label_smoothing: mass that the target gives to the other classes.
+    optimiser: "adamw" or "sgd" (momentum 0.9). schedule: "one_cycle", where
+    learning_rate is the peak and warm_up the part of all steps that rises; or
+    "plateau", where learning_rate is the first rate, divided by 10 after `patience`
+    epochs without progress on the last sixth of the training images, which are held
+    out for that. label_smoothing: mass that the target gives to the other classes.
     """
 
     epochs: int
     batch_size: int = 128
+    optimiser: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
+    schedule: str = "one_cycle"
     warm_up: float = 0.2
+    patience: int = 3
     label_smoothing: float = 0.0
 
-
-def one_cycle(progress: float, warm_up: float) -> float:
-    """Part of the peak rate at `progress` in (0, 1): linear up, half a cosine down.
-
-    Smith & Topin 2019, with the cosine of Loshchilov & Hutter 2017, eq. 5.
-    """
-    if progress < warm_up:
-        return progress / warm_up
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+    def __post_init__(self) -> None:
+        for name, found, known in (
+            ("optimiser", self.optimiser, ("adamw", "sgd")),
+            ("schedule", self.schedule, ("one_cycle", "plateau")),
+        ):
+            if found not in known:
+                raise BadInput(f"{name}={found}: expected {' or '.join(known)}")
+        if self.epochs < 1 or self.batch_size < 1:
+            raise BadInput(
+                "a network needs at least one epoch and one image a batch, found "
+                f"{self.epochs} and {self.batch_size}"
+            )
 
 
 def train(
@@ -51,31 +75,139 @@ def train(
     labels: Tensor,
     recipe: Recipe,
     augment: Augment | None,
-    generator: torch.Generator,
-) -> None:
-    """Fit a network in place.
+    seed: int,
+    checkpoint: Path,
+    watch: Callable[[nn.Module], None] | None = None,
+) -> list[Epoch]:
+    """Fit a network in place, on the device where it and the data are.
 
-    images (n, c, h, w) float32, labels (n,) int64; the generator draws the order of
-    images and their distortions. The last, smaller batch of an epoch is used too.
+    images (n, c, h, w) float32, labels (n,) int64. Writes `checkpoint` after every
+    epoch and starts after the last one that it holds. `watch` sees the network after
+    every epoch; the curve's seconds leave its time out. Returns the learning curve.
+    Raises BadInput where the loss is no longer finite.
     """
-    n_steps = recipe.epochs * -(-len(images) // recipe.batch_size)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: one_cycle((step + 1) / (n_steps + 1), recipe.warm_up)
-    )
-    network.train()
-    for _ in track(range(recipe.epochs), "epochs", recipe.epochs):
-        order = torch.randperm(len(images), generator=generator)
-        for rows in order.split(recipe.batch_size):
-            batch = images[rows]
+    rank, n_shares = join_processes(images.device), n_processes()
+    n_held_out = len(images) // 6 if recipe.schedule == "plateau" else 0
+    n = len(images) - n_held_out
+    held_out = (images[n:], labels[n:])
+    optimiser = _optimiser(network, recipe)
+    curve = read_checkpoint(checkpoint, network, optimiser)
+    spent = curve[-1].seconds if curve else 0.0
+    started = time.perf_counter()
+    parallel = network
+    if n_shares > 1:
+        _agree(len(curve), images.device)
+        parallel = DistributedDataParallel(network)
+    steps = -(-n // recipe.batch_size)
+    todo = range(len(curve), recipe.epochs)
+    for epoch in track(todo, "epochs", len(todo), lambda: _status(curve)):
+        torch.manual_seed(_seed(seed, epoch, rank + 1))  # dropout
+        generator = torch.Generator().manual_seed(_seed(seed, epoch, 0))
+        order = torch.randperm(n, generator=generator)
+        network.train()
+        loss_sum = wrong = torch.zeros((), device=images.device)
+        n_seen = 0
+        for step, rows in enumerate(order.split(recipe.batch_size)):
+            rate = _rate(recipe, curve, (epoch * steps + step + 1), steps)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            batch, targets = images[rows], labels[rows]
             if augment is not None:
                 batch = augment(batch, generator)
+            share = slice(rank, None, n_shares)
+            batch, targets = batch[share], targets[share]
+            logits = parallel(batch)
             loss = F.cross_entropy(
-                network(batch), labels[rows], label_smoothing=recipe.label_smoothing
+                logits,
+                targets,
+                label_smoothing=recipe.label_smoothing,
+                reduction="sum",
             )
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            # the mean over the whole batch, once the processes' gradients are averaged
+            (loss * (n_shares / len(rows))).backward()
             optimiser.step()
-            schedule.step()
+            loss_sum = loss_sum + loss.detach()
+            wrong = wrong + (logits.detach().argmax(1) != targets).sum()
+            n_seen += len(targets)
+        if not math.isfinite(loss_sum):
+            raise BadInput(
+                f"the loss of epoch {epoch + 1} is {float(loss_sum)}: training has "
+                "diverged; set a lower learning_rate"
+            )
+        curve.append(
+            Epoch(
+                loss=round(float(loss_sum) / n_seen, 5),
+                error_pct=round(100 * float(wrong) / n_seen, 3),
+                validation_pct=_error_pct(network, *held_out) if n_held_out else None,
+                rate=rate,
+                seconds=round(spent + time.perf_counter() - started, 2),
+            )
+        )
+        if rank == 0:
+            last = len(curve) == recipe.epochs
+            write_checkpoint(checkpoint, network, None if last else optimiser, curve)
+        if watch is not None:
+            paused = time.perf_counter()
+            watch(network)
+            started += time.perf_counter() - paused
+    return curve
+
+
+def log_probabilities(network: nn.Module, images: Tensor) -> Tensor:
+    """Scores (n, C) of images (n, c, h, w), the network in evaluation mode."""
+    network.eval()
+    with torch.inference_mode():
+        batches = images.split(SCORED_AT_ONCE)
+        return torch.cat([network(batch).log_softmax(1) for batch in batches])
+
+
+def _error_pct(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    wrong = log_probabilities(network, images).argmax(1) != labels
+    return 100 * float(wrong.float().mean())
+
+
+def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(
+            network.parameters(), rate, momentum=0.9, weight_decay=decay
+        )
+    return torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)
+
+
+def _rate(recipe: Recipe, curve: list[Epoch], step: int, steps: int) -> float:
+    """Rate of one step, counted from 1 over all epochs of `steps` steps."""
+    if recipe.schedule == "plateau":
+        errors = [epoch.validation_pct or 0.0 for epoch in curve]
+        return recipe.learning_rate * plateau(errors, recipe.patience)
+    progress = step / (recipe.epochs * steps + 1)
+    return recipe.learning_rate * one_cycle(progress, recipe.warm_up)
+
+
+def _status(curve: list[Epoch]) -> str:
+    if not curve:
+        return ""
+    last = curve[-1]
+    text = f"loss {last.loss:.4f}, training error {last.error_pct:.2f} %"
+    if last.validation_pct is not None:
+        text += f", validation error {last.validation_pct:.2f} %"
+    return text
+
+
+def _agree(n_epochs: int, device: torch.device) -> None:
+    """Refuse to go on where the processes found different checkpoints."""
+    found = [
+        torch.zeros(1, dtype=torch.int64, device=device) for _ in range(n_processes())
+    ]
+    dist.all_gather(found, torch.tensor([n_epochs], device=device))
+    epochs = [int(n) for n in found]
+    if len(set(epochs)) > 1:
+        raise BadInput(
+            f"the processes found checkpoints of {epochs} epochs; let them share one "
+            "folder for artifacts (VISBASE_ARTIFACTS), or remove the checkpoints"
+        )
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])

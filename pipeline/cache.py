@@ -35,6 +35,7 @@ LIBRARIES = (
     "scikit-learn",
     "scikit-learn-intelex",
     "numba",
+    "torch",
 )
 
 # what numpy and zipfile raise on a truncated, altered or replaced entry
@@ -70,12 +71,10 @@ def recall(stage: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) ->
 
     key: parameters (anything with a faithful repr) and input arrays.
     """
-    global _recalled_s, _recalled_mb
-    path = artifacts() / "cache" / f"{stage}-{_digest(stage, key)}.npz"
+    path = entry_path(stage, key, ".npz")
     entry = _read(path)
     if entry is not None:
-        _recalled_s += float(entry.pop("seconds"))
-        _recalled_mb = max(_recalled_mb, float(entry.pop("peak_mb")))
+        count_as_spent(float(entry.pop("seconds")), float(entry.pop("peak_mb")))
         return entry
     before, started = _recalled_s, time.perf_counter()
     arrays = compute()
@@ -84,6 +83,18 @@ def recall(stage: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) ->
     with atomic_write(path) as file:
         np.savez(file, **arrays, **cost)  # type: ignore[arg-type]
     return arrays
+
+
+def entry_path(stage: str, key: Mapping[str, Any], suffix: str) -> Path:
+    """Where the results of a stage with these parameters and inputs belong."""
+    return artifacts() / "cache" / f"{stage}-{_digest(stage, key)}{suffix}"
+
+
+def count_as_spent(seconds: float, peak_mb: float) -> None:
+    """Count work that was done earlier and is now used again."""
+    global _recalled_s, _recalled_mb
+    _recalled_s += seconds
+    _recalled_mb = max(_recalled_mb, peak_mb)
 
 
 def digest_array(array: np.ndarray) -> str:

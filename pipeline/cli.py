@@ -42,6 +42,13 @@ data_option = click.option(
     type=click.Path(path_type=Path),
     help="Folder that holds the data set's files [default: where it ships].",
 )
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(["full", "quick"]),
+    default="full",
+    show_default=True,
+    help="quick takes seconds and never enters the table.",
+)
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True
 )
@@ -49,6 +56,14 @@ jobs_option = click.option(
     "--jobs",
     type=click.IntRange(min=1),
     help="Threads for loops over images [default: one a core].",
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    envvar="VISBASE_DEVICE",
+    help="Where networks are trained.",
 )
 set_option = click.option(
     "--set",
@@ -95,16 +110,11 @@ def datasets() -> None:
 @click.argument("names", metavar="METHOD...", nargs=-1, required=True)
 @dataset_option
 @data_option
-@click.option(
-    "--preset",
-    type=click.Choice(["full", "quick"]),
-    default="full",
-    show_default=True,
-    help="quick takes seconds and never enters the table.",
-)
+@preset_option
 @seed_option
 @set_option
 @jobs_option
+@device_option
 @one_line_for_bad_input
 def run(
     names: tuple[str, ...],
@@ -114,6 +124,7 @@ def run(
     seed: int,
     settings: tuple[str, ...],
     jobs: int | None,
+    device: str,
 ) -> None:
     """Fit methods on the training images, score all test images, record the result.
 
@@ -121,6 +132,7 @@ def run(
     """
     from pipeline.methods import configure, find_method
 
+    os.environ["VISBASE_DEVICE"] = device
     found = [find_method(name) for name in names]
     configs = [configure(one.load(), preset, settings) for one in found]
     if jobs:
@@ -132,10 +144,12 @@ def run(
         sys.exit(_run_each_alone(names, options))
     from pipeline.data import load_dataset
     from pipeline.paths import results
-    from pipeline.run import run_method
+    from pipeline.run import leads, run_method
 
     loaded = load_dataset(dataset, data)
     record, folder = run_method(found[0], configs[0], preset, seed, loaded)
+    if not leads():
+        return
     click.echo(record.line())
     if folder != results():
         click.echo(f"recorded in {folder}, not in the table", err=True)
@@ -165,6 +179,7 @@ def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
 )
 @seed_option
 @jobs_option
+@device_option
 @one_line_for_bad_input
 def search(
     name: str,
@@ -173,6 +188,7 @@ def search(
     n_train: int | None,
     seed: int,
     jobs: int | None,
+    device: str,
 ) -> None:
     """Try a method's SEARCH settings on held-out training images, never on the test.
 
@@ -184,11 +200,65 @@ def search(
     from pipeline.methods import find_method
     from pipeline.search import search_method
 
+    os.environ["VISBASE_DEVICE"] = device
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
     loaded = load_dataset(dataset, data)
     for trial in search_method(find_method(name), seed, loaded, n_train):
         click.echo(trial)
+
+
+@main.command()
+@click.argument("name", metavar="METHOD")
+@dataset_option
+@data_option
+@preset_option
+@seed_option
+@set_option
+@device_option
+@click.option(
+    "--image",
+    "row",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Position of the test image that is shown.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to [default: artifacts/explain/METHOD].",
+)
+@one_line_for_bad_input
+def explain(
+    name: str,
+    dataset: str,
+    data: Path | None,
+    preset: str,
+    seed: int,
+    settings: tuple[str, ...],
+    device: str,
+    row: int,
+    out: Path | None,
+) -> None:
+    """Draw what a network has learned: kernels, feature maps, receptive fields.
+
+    A network that was trained before is taken from artifacts/cache.
+
+    Example: visbase explain lenet5 --image 7 --out pictures
+    """
+    from pipeline.data import load_dataset
+    from pipeline.methods import configure, find_method
+    from pipeline.paths import artifacts
+    from pipeline.run import explain_method
+
+    os.environ["VISBASE_DEVICE"] = device
+    method = find_method(name)
+    config = configure(method.load(), preset, settings)
+    folder = out or artifacts() / "explain" / name
+    loaded = load_dataset(dataset, data)
+    for path in explain_method(method, config, preset, seed, loaded, row, folder):
+        click.echo(path)
 
 
 @main.command()

@@ -2,7 +2,8 @@
 
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
-define SEARCH, what `visbase search` tries.
+define SEARCH, what `visbase search` tries. What build returns may tell its `device`
+and, once fitted, its learning `curves`, a list of dataclasses for each network.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,18 +14,37 @@ WORTH_A_LINE_S = 2.0
 LINE_EVERY_S = 30.0
 
 
-def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
-    """Yield the items while a bar shows label, count and remaining time.
+def track(
+    items: Iterable[T], label: str, total: int, status: Callable[[], str] = str
+) -> Iterator[T]:
+    """Yield the items while a bar shows label, count, remaining time and status().
 
     Where standard error is no terminal, a line tells of each step that took over 2 s,
     and every 30 s how far a longer one is.
     """
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            yield from progress.track(items, description=label, total=total)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[status]}"),
+        )
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task(label, total=total, status="")
+            for item in items:
+                yield item
+                progress.update(task, advance=1, status=status())
         return
     started = told = time.perf_counter()
     done = 0
@@ -37,7 +56,9 @@ def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:
             if now - told > LINE_EVERY_S and done < total:
                 told = now
                 left = (now - started) / done * (total - done)
-                _tell(f"{label}: {done} of {total}, about {left:.0f} s left")
+                _tell(
+                    f"{label}: {done} of {total}, about {left:.0f} s left  {status()}"
+                )
     finally:  # the consumer may stop early
         seconds = time.perf_counter() - started
         if seconds > WORTH_A_LINE_S:
@@ -65,4 +86,4 @@ def working(label: str) -> Iterator[None]:
 
 
 def _tell(line: str) -> None:
-    print(f"  {line}", file=sys.stderr, flush=True)
+    print(f"  {line.rstrip()}", file=sys.stderr, flush=True)

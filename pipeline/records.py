@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -27,6 +27,7 @@ class Record:
     """One run of one method; times in seconds, memory in MiB.
 
     A run that failed has a reason in `error` and None for what it never reached.
+    curves: of each network that was trained, what it reported after every epoch.
     """
 
     method: str
@@ -51,6 +52,7 @@ class Record:
     dirty: bool | None
     started: str
     error: str | None = None
+    curves: list[list[dict[str, float | None]]] = field(default_factory=list)
 
     def line(self) -> str:
         """The result in one line, for a terminal."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,12 +57,14 @@ def run_method(
     }
     try:
         model: Method = method.load().build(config, seed)
+        facts["device"] = getattr(model, "device", "cpu")
         fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
         prediction, predict_s = _timed(lambda: model.predict(dataset.test.images))
     except Exception as error:
         if not _is_good(record_path(folder, dataset.name, method.name, seed)):
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            write_record(folder, _failure(facts, reason))
+            if leads():
+                write_record(folder, _failure(facts, reason))
         raise
     record = Record(
         **facts,
@@ -70,9 +73,43 @@ def run_method(
         predict_s=round(predict_s, 2),
         peak_rss_mb=round(cache.peak_rss_mb(), 1),
         n_parameters=model.n_parameters,
+        curves=[
+            [dataclasses.asdict(epoch) for epoch in curve]
+            for curve in getattr(model, "curves", ())
+        ],
     )
-    write_record(folder, record, dataset.test.labels, prediction)
+    if leads():
+        write_record(folder, record, dataset.test.labels, prediction)
     return record, folder
+
+
+def explain_method(
+    method: MethodFile,
+    config: Any,
+    preset: str,
+    seed: int,
+    dataset: Dataset,
+    row: int,
+    folder: Path,
+) -> list[Path]:
+    """Fit as run_method does, then draw what the model does with test image `row`.
+
+    Returns the pictures' paths; BadInput where the method draws none.
+    """
+    if row >= len(dataset.test):
+        raise BadInput(f"--image {row}: there are {len(dataset.test)} test images")
+    model: Any = method.load().build(config, seed)
+    if not hasattr(model, "explain"):
+        raise BadInput(f"{method.name} has no pictures; the single networks have")
+    train = dataset.train if preset == "full" else _some(dataset.train)
+    model.fit(train.images, train.labels)
+    paths: list[Path] = model.explain(dataset.test.images[row], folder)
+    return paths
+
+
+def leads() -> bool:
+    """Whether this process writes the record: of several that train together, one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _is_good(path: Path) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import nn
+from pathlib import Path
 
-from cnn.augment import Affine
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cnn.augment import Distortion
 from cnn.classifier import NetworkClassifier
 from cnn.mlp2 import PRESETS as MLP2
 from cnn.mlp2 import build as build_mlp2
@@ -14,6 +17,7 @@ from cnn.mlp3 import PRESETS as MLP3
 from cnn.mlp3 import build as build_mlp3
 from cnn.trainer import Recipe
 from pipeline.data import Dataset
+from pipeline.errors import BadInput
 
 
 def linear(height: int, width: int, n_classes: int) -> nn.Module:
@@ -42,7 +46,7 @@ def test_same_seed_gives_the_same_network_and_another_seed_another(
     images, labels = mnist.train.images[:300], mnist.train.labels[:300]
     scores = []
     for seed in (0, 0, 1):
-        model = NetworkClassifier(linear, Recipe(2), seed, Affine())
+        model = NetworkClassifier(linear, Recipe(2), seed, Distortion())
         model.fit(images, labels)
         scores.append(model.scores(images))
     np.testing.assert_array_equal(scores[0], scores[1])
@@ -75,14 +79,14 @@ def test_scores_are_log_probabilities(mnist: Dataset) -> None:
 
 def test_distortion_of_zero_strength_leaves_the_batch() -> None:
     batch = torch.rand(4, 1, 9, 7)
-    same = Affine(0, 0, 0, 0)(batch, torch.Generator().manual_seed(0))
+    same = Distortion(0, 0, 0, 0)(batch, torch.Generator().manual_seed(0))
     torch.testing.assert_close(same, batch, atol=1e-5, rtol=0)
 
 
 def test_shift_is_in_pixels_on_both_axes() -> None:
     batch = torch.zeros(200, 1, 20, 30)
     batch[:, 0, 10, 15] = 1
-    moved = Affine(0, 0, 0, shift_px=3)(batch, torch.Generator().manual_seed(0))
+    moved = Distortion(0, 0, 0, shift_px=3)(batch, torch.Generator().manual_seed(0))
     y, x = torch.meshgrid(torch.arange(20.0), torch.arange(30.0), indexing="ij")
     for axis, centre in ((y, 10), (x, 15)):
         distance = ((moved[:, 0] * axis).sum((1, 2)) - centre).abs()
@@ -90,7 +94,7 @@ def test_shift_is_in_pixels_on_both_axes() -> None:
 
 
 def test_a_turn_keeps_lengths_in_an_oblong_image() -> None:
-    maps = Affine(rotation=0.5, scale=0, shear=0, shift_px=0).matrices(
+    maps = Distortion(rotation=0.5, scale=0, shear=0, shift_px=0).matrices(
         50, 30, 20, torch.Generator().manual_seed(0)
     )
     half = torch.tensor([15.0, 10.0])  # pixels in one unit along x and y
@@ -98,3 +102,69 @@ def test_a_turn_keeps_lengths_in_an_oblong_image() -> None:
     identity = torch.eye(2).expand(50, 2, 2)
     torch.testing.assert_close(in_pixels @ in_pixels.mT, identity, atol=1e-5, rtol=0)
     assert in_pixels[:, 1, 0].abs().max() > 0.3
+
+
+def test_elastic_field_has_the_strength_and_smoothness_that_are_asked() -> None:
+    how = Distortion(elastic_px=1.5, elastic_sigma_px=3.0)
+    fields = how.displacements(20, 80, 90, torch.Generator().manual_seed(0))
+    assert fields.shape == (20, 80, 90, 2)
+    inner = fields[:, 15:-15, 15:-15]
+    assert abs(float(inner.square().mean().sqrt()) - 1.5) < 0.1
+    # white noise smoothed by sigma correlates as exp(-(d / 2 sigma)^2)
+    neighbours = (inner[:, 3:] * inner[:, :-3]).mean() / inner.square().mean()
+    assert abs(float(neighbours) - np.exp(-((3 / 6) ** 2))) < 0.05
+
+
+def test_elastic_distortion_moves_pixels_by_its_displacements() -> None:
+    ramp = torch.arange(40.0).expand(1, 1, 40, 40).clone()  # a pixel's value is its x
+    how = Distortion(0, 0, 0, 0, elastic_px=1.0)
+    bent = how(ramp, torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    how.matrices(1, 40, 40, generator)  # draws before the field, as the batch does
+    moved = how.displacements(1, 40, 40, generator)[0, :, :, 0]
+    inner = (slice(5, -5), slice(5, -5))
+    torch.testing.assert_close((bent - ramp)[0, 0][inner], moved[inner])
+
+
+def test_flip_mirrors_about_half_of_the_images_and_is_off_by_default() -> None:
+    batch = torch.rand(200, 1, 8, 6)
+    flipped = Distortion(0, 0, 0, 0, flip=True)(batch, torch.Generator().manual_seed(0))
+
+    def alike(others: Tensor) -> Tensor:
+        differences = (flipped - others).abs().amax((1, 2, 3))
+        return differences < 1e-5
+
+    mirrored, same = alike(batch.flip(3)), alike(batch)
+    assert (mirrored ^ same).all()
+    assert 70 < mirrored.sum() < 130
+    assert not Distortion().flip
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"optimiser": "adam"}, {"schedule": "step"}, {"epochs": 0}], ids=str
+)
+def test_recipe_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match=r"expected|at least one"):
+        Recipe(**({"epochs": 1} | wrong))  # type: ignore[arg-type]
+
+
+def test_training_that_diverges_says_so(mnist: Dataset, fresh_folders: Path) -> None:
+    model = NetworkClassifier(linear, Recipe(2, optimiser="sgd", learning_rate=1e38), 0)
+    with pytest.raises(BadInput, match="lower learning_rate"):
+        model.fit(mnist.train.images[:300], mnist.train.labels[:300])
+
+
+def test_plateau_holds_out_the_last_sixth_and_steps_down(
+    mnist: Dataset, fresh_folders: Path
+) -> None:
+    labels = mnist.train.labels[:600].copy()
+    labels[500:] = (labels[500:] + 1) % 10  # held out: nothing can be learned for them
+    recipe = Recipe(12, schedule="plateau", learning_rate=1e-3, patience=2)
+    model = NetworkClassifier(linear, recipe, 0)
+    model.fit(mnist.train.images[:600], labels)
+    (curve,) = model.curves
+    assert curve[-1].error_pct < 30
+    assert all(epoch.validation_pct is not None for epoch in curve)
+    assert min(epoch.validation_pct or 0 for epoch in curve) > 70
+    assert curve[0].rate == 1e-3
+    assert curve[-1].rate < 2e-4

@@ -1,0 +1,110 @@
+"""A network in training on disk, so that a killed run continues where it was.
+
+One safetensors file: opening it runs no code. It holds the weights, while training
+lasts the optimiser's state as well, and in its header the learning curve, the seconds
+spent and a checksum.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from pipeline import cache
+from pipeline.atomic import atomic_write
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a learning curve.
+
+    loss: mean cross-entropy of the training batches; error_pct: of the same batches,
+    distorted as they were seen; validation_pct: of held-out images, None where none
+    are; rate: at the epoch's end; seconds: since training began.
+    """
+
+    loss: float
+    error_pct: float
+    validation_pct: float | None
+    rate: float
+    seconds: float
+
+
+def write_checkpoint(
+    path: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer | None,
+    curve: list[Epoch],
+) -> None:
+    """Write the state after the curve's last epoch; no optimiser: training is over."""
+    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+    if optimiser is not None:
+        for i, state in optimiser.state_dict()["state"].items():
+            for key, value in state.items():
+                if value is not None:
+                    tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    header = {
+        "curve": json.dumps([dataclasses.asdict(epoch) for epoch in curve]),
+        "peak_mb": str(cache.peak_rss_mb()),
+        "sha256": _digest(tensors),
+    }
+    with atomic_write(path) as file:
+        file.write(save(tensors, header))
+
+
+def read_checkpoint(
+    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> list[Epoch]:
+    """Put the state of a checkpoint into place and return its curve.
+
+    What was spent until then counts as spent by this run, see `cache`. The curve is
+    empty, and nothing is changed, where there is no checkpoint or it is damaged.
+    """
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            header = file.metadata()
+        if header["sha256"] != _digest(tensors):
+            raise ValueError("wrong checksum")
+        curve = [Epoch(**epoch) for epoch in json.loads(header["curve"])]
+        peak_mb = float(header["peak_mb"])
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        print(f"{path.name} is damaged ({error}); training anew", file=sys.stderr)
+        return []
+    network.load_state_dict(_part(tensors, "network."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _part(tensors, "optimiser.").items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    if state:
+        optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
+    cache.count_as_spent(curve[-1].seconds, peak_mb)
+    return curve
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
+    }
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        flat = tensors[name].contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()

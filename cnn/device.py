@@ -1,0 +1,53 @@
+"""Where tensors live, and how several processes share the training of one network."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import torch.distributed as dist
+
+from pipeline.errors import BadInput
+
+
+def choose_device() -> torch.device:
+    """The device named by VISBASE_DEVICE; by default the fastest one there is.
+
+    Under torchrun each process takes the CUDA device of its local rank. Raises BadInput
+    where the named one is not there.
+    """
+    wanted = os.environ.get("VISBASE_DEVICE") or "auto"
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        wanted = next(name for name, found in there.items() if found)
+    if not there.get(wanted, False):
+        found = ", ".join(name for name in there if there[name])
+        raise BadInput(f"no device {wanted!r} here; there is: {found}")
+    if wanted == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device(wanted)
+
+
+def device_name(device: torch.device) -> str:
+    """The device for a record: its type, on CUDA its model as well."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return device.type
+
+
+def n_processes() -> int:
+    """Processes that train together: those that torchrun started, else one."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def join_processes(device: torch.device) -> int:
+    """This process's rank; the processes can talk to each other after this call."""
+    if n_processes() == 1:
+        return 0
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return dist.get_rank()

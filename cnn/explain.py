@@ -1,0 +1,199 @@
+"""Pictures of what a trained network does: kernels, feature maps, receptive fields."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.atomic import atomic_write
+
+WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood
+GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d)  # layers that look at everything
+SHOWN = (*WINDOWS, *GLOBAL)
+MOST_MAPS = 16  # feature maps of a layer that a picture shows
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer along the way of an image through a network.
+
+    shape: of its output, without the batch; field_px: side of the square of input
+    pixels that one of its outputs sees, None for all of them; stride_px: distance in
+    the input between the fields of neighbouring outputs.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    n_parameters: int
+    field_px: int | None
+    stride_px: int
+
+
+def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
+    """Layers with windows or weights in the order of execution, with their outputs.
+
+    image (1, c, h, w); outputs without the batch. With kernel size k and stride s of a
+    layer, field r and stride j of the layer before, its field is r + (k - 1) j and its
+    stride s j (Dumoulin & Visin 2016; Araujo et al. 2019, eq. 2).
+    """
+    found: list[tuple[Layer, Tensor]] = []
+    field: int | None = 1
+    stride = 1
+
+    def look(module: nn.Module, _inputs: object, output: Tensor) -> None:
+        nonlocal field, stride
+        if isinstance(module, GLOBAL):
+            field = None
+        elif field is not None and isinstance(module, WINDOWS):
+            field += (_single(module.kernel_size) - 1) * stride
+            stride *= _single(module.stride)
+        n_parameters = sum(p.numel() for p in module.parameters())
+        name = f"{type(module).__name__} {len(found) + 1}"
+        shape = tuple(output.shape[1:])
+        found.append((Layer(name, shape, n_parameters, field, stride), output[0]))
+
+    hooks = [
+        module.register_forward_hook(look)
+        for module in network.modules()
+        if isinstance(module, SHOWN)
+    ]
+    try:
+        network.eval()
+        with torch.inference_mode():
+            network(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def save_pictures(network: nn.Module, image: Tensor, folder: Path) -> list[Path]:
+    """Write kernels.png, feature_maps.png and receptive_fields.png.
+
+    image (1, 1, h, w), as the network takes it. Returns the paths.
+    """
+    layers = trace(network, image)
+    size = image.shape[2:]
+    pictures = {
+        "kernels.png": _kernels(network, size[0], size[1]),
+        "feature_maps.png": _feature_maps(layers, image),
+        "receptive_fields.png": _receptive_fields(layers, image),
+    }
+    paths = []
+    for name, figure in pictures.items():
+        paths.append(folder / name)
+        with atomic_write(paths[-1]) as file:
+            figure.savefig(file, format="png", dpi=120)
+        plt.close(figure)
+    return paths
+
+
+def first_kernels(network: nn.Module, height: int, width: int) -> NDArray[np.float32]:
+    """Weights of the first layer as images (n, h, w): of a fully connected one too."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            return module.weight.detach().cpu().numpy()[:, 0]
+        if isinstance(module, nn.Linear):
+            return module.weight.detach().cpu().numpy().reshape(-1, height, width)
+    raise ValueError("a network without convolutional and linear layers")
+
+
+def _kernels(network: nn.Module, height: int, width: int) -> Figure:
+    kernels = first_kernels(network, height, width)[:64]
+    columns = math.ceil(math.sqrt(2 * len(kernels)))
+    rows = math.ceil(len(kernels) / columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns, rows + 0.6), squeeze=False, layout="tight"
+    )
+    limit = float(np.abs(kernels).max()) or 1.0
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, kernel in zip(axes.flat, kernels, strict=False):
+        axis.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    figure.suptitle("first layer's weights; red positive, blue negative", fontsize=9)
+    return figure
+
+
+def _feature_maps(layers: list[tuple[Layer, Tensor]], image: Tensor) -> Figure:
+    shown = [("input", image[0])] + [
+        (f"{layer.name}\n{' x '.join(map(str, layer.shape))}", output)
+        for layer, output in layers
+    ]
+    figure, axes = plt.subplots(
+        len(shown),
+        MOST_MAPS,
+        figsize=(MOST_MAPS * 0.75 + 1.5, len(shown) * 0.8),
+        squeeze=False,
+        gridspec_kw={"left": 0.12, "right": 0.99, "top": 0.99, "bottom": 0.01},
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for i, (name, output) in enumerate(shown):
+        place = axes[i, 0].get_position()
+        figure.text(
+            0.115,
+            place.y0 + place.height / 2,
+            name,
+            fontsize=7,
+            ha="right",
+            va="center",
+        )
+        values = output.cpu().numpy()
+        if values.ndim == 1:  # a fully connected layer: one strip
+            strip = figure.add_subplot(axes[i, 0].get_gridspec()[i, :])
+            strip.imshow(values[None], cmap="gray", aspect="auto")
+            strip.axis("off")
+            continue
+        for axis, feature_map in zip(axes[i], values, strict=False):
+            axis.imshow(feature_map, cmap="gray")
+    return figure
+
+
+def _receptive_fields(layers: list[tuple[Layer, Tensor]], image: Tensor) -> Figure:
+    height, width = image.shape[2:]
+    figure, axis = plt.subplots(figsize=(7.5, 4.6))
+    axis.imshow(image[0, 0].cpu().numpy(), cmap="gray")
+    colours = plt.get_cmap("plasma")(np.linspace(0.1, 0.95, len(layers)))
+    for (layer, _), colour in zip(layers, colours, strict=True):
+        side = layer.field_px
+        label = f"{layer.name}: " + (f"{side} px" if side else "all pixels")
+        across, down = (side, side) if side else (width, height)
+        corner = ((width - across) / 2 - 0.5, (height - down) / 2 - 0.5)
+        axis.add_patch(
+            Rectangle(
+                corner,
+                across,
+                down,
+                fill=False,
+                edgecolor=colour,
+                linewidth=1.5,
+                label=label,
+            )
+        )
+    reach = max([layer.field_px or 0 for layer, _ in layers] + [width, height])
+    axis.set_xlim(width / 2 - reach / 2 - 1.5, width / 2 + reach / 2 + 0.5)
+    axis.set_ylim(height / 2 + reach / 2 + 0.5, height / 2 - reach / 2 - 1.5)
+    axis.set_facecolor("0.85")
+    axis.set_title("input pixels that one output of each layer sees", fontsize=9)
+    axis.legend(
+        loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=7, frameon=False
+    )
+    figure.tight_layout()
+    return figure
+
+
+def _single(size: int | tuple[int, ...]) -> int:
+    return size if isinstance(size, int) else size[0]

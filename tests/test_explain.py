@@ -1,0 +1,92 @@
+"""Pictures of a network, and the receptive fields that they show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import nn
+
+from cnn import lenet5
+from cnn.explain import first_kernels, save_pictures, trace
+from cnn.residual import residual_network
+from pipeline.cli import main
+
+
+def test_receptive_fields_of_lenet5_by_hand() -> None:
+    network = lenet5.network(28, 28, 10, dropout=0.0)
+    layers = [layer for layer, _ in trace(network, torch.zeros(1, 1, 28, 28))]
+    # 5; 5 + 1; 6 + 4 x 2; 14 + 2
+    assert [layer.field_px for layer in layers] == [5, 6, 14, 16, None, None, None]
+    assert [layer.stride_px for layer in layers][:4] == [1, 2, 2, 4]
+    assert sum(layer.n_parameters for layer in layers) == 61_706
+    assert layers[2].shape == (16, 10, 10)
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
+def test_an_output_sees_its_receptive_field_and_no_more(shortcut: bool) -> None:
+    """Pixels that change the middle output, found by changing each pixel."""
+    torch.manual_seed(0)
+    network = residual_network(8, 4, shortcut, 10).eval()
+    size = 96
+    layers = trace(network, torch.zeros(1, 1, size, size))
+    last = max(i for i, (layer, _) in enumerate(layers) if layer.field_px)
+    blocks = network[:-3]  # what comes before the mean over positions
+    image = torch.rand(1, 1, size, size, requires_grad=True)
+    output = blocks(image)
+    middle = output.shape[2] // 2
+    output[0, :, middle, middle].sum().backward()
+    assert image.grad is not None
+    rows = image.grad[0, 0].abs().sum(1).nonzero()
+    side = int(rows.max() - rows.min()) + 1
+    field = layers[last][0].field_px
+    assert field is not None
+    assert field - 8 <= side <= field  # at the rim a rectified unit may hide a pixel
+
+
+def test_kernels_of_a_fully_connected_layer_are_images() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(20, 3))
+    kernels = first_kernels(network, 4, 5)
+    assert kernels.shape == (3, 4, 5)
+    assert kernels[1, 2, 3] == network[1].weight[1, 13]
+
+
+def test_pictures_are_written_and_not_blank(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = lenet5.network(28, 28, 10, dropout=0.0)
+    paths = save_pictures(network, torch.rand(1, 1, 28, 28), tmp_path / "new")
+    assert [path.name for path in paths] == [
+        "kernels.png",
+        "feature_maps.png",
+        "receptive_fields.png",
+    ]
+    for path in paths:
+        picture = cv2.imread(str(path))
+        assert picture.shape[0] > 100
+        assert picture.shape[1] > 300
+        assert len(np.unique(picture)) > 20
+
+
+def test_command_draws_a_trained_network(fresh_folders: Path) -> None:
+    out = fresh_folders / "pictures"
+    done = CliRunner().invoke(
+        main,
+        ["explain", "mlp2", "--preset=quick", "--set=epochs=1", f"--out={out}"],
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 0
+    assert len(list(out.glob("*.png"))) == 3
+
+
+def test_methods_without_pictures_and_wrong_positions_are_refused() -> None:
+    for arguments, message in (
+        (["majority"], "majority has no pictures"),
+        (["mlp2", "--image", "10000"], "there are 10000 test images"),
+    ):
+        done = CliRunner().invoke(main, ["explain", *arguments])
+        assert done.exit_code == 2
+        assert message in done.output

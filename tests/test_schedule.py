@@ -1,0 +1,32 @@
+"""How the learning rate moves, by hand arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnn.schedule import one_cycle, plateau
+
+
+def test_one_cycle_rises_in_a_line_and_falls_by_a_cosine() -> None:
+    assert one_cycle(0.1, warm_up=0.2) == pytest.approx(0.5)
+    assert one_cycle(0.2, warm_up=0.2) == pytest.approx(1)
+    assert one_cycle(0.6, warm_up=0.2) == pytest.approx(0.5)  # half of the way down
+    assert one_cycle(1.0, warm_up=0.2) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("errors", "part"),
+    [
+        ([], 1),
+        ([9, 8, 7, 6], 1),  # always better
+        ([5, 6, 6], 1),  # two epochs without progress
+        ([5, 6, 6, 5], 0.1),  # three; as good as before is no progress
+        ([5, 6, 6, 5, 6, 6], 0.1),  # the count starts again after a step down
+        ([5, 6, 6, 5, 6, 6, 6], 0.01),
+        ([5, 6, 6, 4, 6, 6], 1),  # progress just in time
+    ],
+)
+def test_rate_steps_down_where_validation_stalls(
+    errors: list[float], part: float
+) -> None:
+    assert plateau(errors, patience=3) == pytest.approx(part)
