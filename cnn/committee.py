@@ -1,0 +1,102 @@
+"""Committee: several nets, each on digits normalised to another width, averaged.
+
+After Ciresan et al. 2012, "Multi-column deep neural networks": their columns see digits
+scaled to six widths, and the answer is the mean of all columns' probabilities. Here the
+widths are spreads of the ink about its slanted axis (`pipeline.deskew`), and the nets
+are the convolutional network of `convnet`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn import convnet
+from cnn.checkpoint import Epoch
+from cnn.classifier import NetworkClassifier
+from pipeline.deskew import deskew
+from pipeline.images import Images, stack_grey
+
+SUMMARY = "committee of 6 convolutional networks, digits of several widths"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Chosen on validation images: docs/search."""
+
+    n_plain: int = 2  # nets on the digits as they are
+    spreads_px: tuple[float, ...] = (0.0, 3.0, 3.6, 4.2)  # 0: upright, not scaled
+    width: int = 16  # channels of the first pair of convolutions
+    epochs: int = 12
+
+
+PRESETS = {
+    "full": Config(),
+    "quick": Config(n_plain=1, spreads_px=(3.6,), epochs=1),
+}
+
+
+class Committee:
+    """Members and the normalisation that each of them sees.
+
+    members: (classifier, spread in pixels or None for the digits as they are).
+    """
+
+    def __init__(self, members: list[tuple[NetworkClassifier, float | None]]) -> None:
+        self.members = members
+
+    @property
+    def device(self) -> str:
+        """Where the members are trained."""
+        return self.members[0][0].device
+
+    @property
+    def curves(self) -> list[list[Epoch]]:
+        """Learning curves, one a member."""
+        return [curve for member, _ in self.members for curve in member.curves]
+
+    def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
+        """n images of one size, labels (n,)."""
+        grey = stack_grey(images)
+        for member, spread_px in self.members:
+            member.fit(normalise(grey, spread_px), labels)
+
+    def scores(self, images: Images) -> NDArray[np.float32]:
+        """Logarithms of the members' mean probabilities, (n, C)."""
+        grey = stack_grey(images)
+        probabilities = [
+            np.exp(member.scores(normalise(grey, spread_px)))
+            for member, spread_px in self.members
+        ]
+        return np.log(np.mean(probabilities, axis=0) + 1e-30)
+
+    def predict(self, images: Images) -> NDArray[np.int64]:
+        """The likeliest class, (n,)."""
+        return self.members[0][0].classes_[self.scores(images).argmax(axis=1)]
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of all members."""
+        return sum(member.n_parameters for member, _ in self.members)
+
+
+def normalise(grey: NDArray[np.uint8], spread_px: float | None) -> NDArray[np.uint8]:
+    """What a member sees of images (n, h, w): all as it is where spread_px is None."""
+    return grey if spread_px is None else deskew(grey, spread_px)
+
+
+def build(config: Config, seed: int) -> Committee:
+    settings = dataclasses.replace(
+        convnet.PRESETS["full"], width=config.width, epochs=config.epochs
+    )
+    views = [None] * config.n_plain + list(config.spreads_px)
+    # seeds of their own: no member of two committees is the same net
+    return Committee(
+        [
+            (convnet.build(settings, 1000 + 100 * seed + i), spread_px)
+            for i, spread_px in enumerate(views)
+        ]
+    )

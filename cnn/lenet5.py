@@ -1,0 +1,101 @@
+"""LeNet-5 as the lecture draws it, from LeCun et al. 1998, section II.B.
+
+The lecture's version pools by maximum, feeds all 6 maps to each of the 16, and ends in
+a softmax; rectified units and the one-cycle rate are today's. A 28 x 28 digit is padded
+to 32 x 32.
+
+    layer                    output         parameters
+    pad                      1 x 32 x 32
+    convolution 5 x 5        6 x 28 x 28           156
+    max pooling 2 x 2        6 x 14 x 14
+    convolution 5 x 5       16 x 10 x 10         2,416
+    max pooling 2 x 2       16 x  5 x  5
+    linear                 120                  48,120
+    linear                  84                  10,164
+    linear                  10                     850
+                                                61,706
+
+`--set optimiser=sgd --set schedule=plateau --set learning_rate=0.01 --set
+weight_decay=0.0005 --set dropout=0.5` is AlexNet's recipe (Krizhevsky et al. 2012).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from cnn.classifier import NetworkClassifier
+from cnn.trainer import Recipe
+
+SUMMARY = "LeNet-5"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Chosen on validation images: docs/search."""
+
+    dropout: float = 0.0  # part of the fully connected units that is dropped
+    epochs: int = 6
+    batch_size: int = 128
+    optimiser: str = "adamw"  # or sgd
+    schedule: str = "one_cycle"  # or plateau
+    learning_rate: float = 3e-3  # the peak of the cycle, or the first rate
+    weight_decay: float = 0.01
+
+
+PRESETS = {"full": Config(), "quick": Config(epochs=3)}
+
+SEARCH = (
+    {"learning_rate": 2e-3},
+    {"learning_rate": 5e-3},
+    {"weight_decay": 0.05},
+    {"dropout": 0.2},
+    {"epochs": 8},
+    {
+        "optimiser": "sgd",
+        "schedule": "plateau",
+        "learning_rate": 0.01,
+        "weight_decay": 5e-4,
+        "dropout": 0.5,
+        "epochs": 20,
+    },
+)
+
+
+def network(height: int, width: int, n_classes: int, dropout: float) -> nn.Module:
+    """LeNet-5 for images of any size from 12 x 12 pixels on."""
+    rows, columns = (((side // 2) - 4) // 2 for side in (height, width))
+    return nn.Sequential(
+        nn.ZeroPad2d(2),
+        nn.Conv2d(1, 6, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16 * rows * columns, 120),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(84, n_classes),
+    )
+
+
+def build(config: Config, seed: int) -> NetworkClassifier:
+    recipe = Recipe(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        optimiser=config.optimiser,
+        schedule=config.schedule,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+    )
+
+    def make_network(height: int, width: int, n_classes: int) -> nn.Module:
+        return network(height, width, n_classes, config.dropout)
+
+    return NetworkClassifier(make_network, recipe, seed)

@@ -1,0 +1,14 @@
+"""The residual network (`resnet`) without its shortcuts; all else is the same."""
+
+from __future__ import annotations
+
+from cnn.classifier import NetworkClassifier
+from cnn.resnet import PRESETS as PRESETS
+from cnn.resnet import Config as Config
+from cnn.resnet import classifier
+
+SUMMARY = "the same network without shortcuts, distorted digits"
+
+
+def build(config: Config, seed: int) -> NetworkClassifier:
+    return classifier(config, seed, shortcut=False)

@@ -1,0 +1,77 @@
+"""Basic blocks with and without shortcuts, stacked to a depth (He et al. 2016).
+
+    layer                      output (28 x 28 digit)
+    convolution 3 x 3          width x 14 x 14          stride 2: digits are small
+    n blocks of 2 convolutions width x 14 x 14
+    n blocks                 2 width x  7 x  7          the first convolution strides
+    n blocks                 4 width x  4 x  4
+    mean over positions      4 width
+    linear                  10
+
+The depth counts layers with weights along the path: 6 n + 2. Every convolution is
+followed by batch normalisation (Ioffe & Szegedy 2015). A shortcut adds a block's input
+to its output; where the shape changes it takes every second pixel and fills the new
+channels with zeros (option A of section 4.2), so that nets with and without
+shortcuts have the same parameters.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.errors import BadInput
+
+
+class Block(nn.Module):
+    """Two 3 x 3 convolutions, (n, c_in, h, w) -> (n, c_out, h / stride, w / stride)."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int, shortcut: bool) -> None:
+        super().__init__()
+        self.convolution1 = nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(c_out)
+        self.convolution2 = nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(c_out)
+        self.shortcut = shortcut
+        self.stride = stride
+        self.new_channels = c_out - c_in
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norm1(self.convolution1(x)))
+        y = self.norm2(self.convolution2(y))
+        if self.shortcut:
+            x = x[:, :, :: self.stride, :: self.stride]
+            y = y + F.pad(x, (0, 0, 0, 0, 0, self.new_channels))
+        return F.relu(y)
+
+    def extra_repr(self) -> str:
+        return f"shortcut={self.shortcut}"
+
+
+def residual_network(
+    depth: int, width: int, shortcut: bool, n_classes: int
+) -> nn.Sequential:
+    """A network (n, 1, h, w) -> (n, n_classes) of any image size.
+
+    Raises BadInput where the depth is not 6 n + 2 with n from 1 on.
+    """
+    n_blocks, rest = divmod(depth - 2, 6)
+    if n_blocks < 1 or rest:
+        raise BadInput(
+            f"depth={depth}: expected 8, 14, 20, ...: three stages of blocks of two "
+            "layers, one layer before and one behind"
+        )
+    layers: list[nn.Module] = [
+        nn.Conv2d(1, width, 3, 2, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    ]
+    channels = width
+    for stage in range(3):
+        for i in range(n_blocks):
+            stride = 2 if stage and not i else 1
+            layers.append(Block(channels, width << stage, stride, shortcut))
+            channels = width << stage
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, n_classes)
+    )

@@ -1,0 +1,59 @@
+"""Residual network with identity shortcuts, sized for small grey images: `residual`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from cnn.augment import Distortion
+from cnn.classifier import NetworkClassifier
+from cnn.residual import residual_network
+from cnn.trainer import Recipe
+
+SUMMARY = "residual network, distorted digits"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Chosen on validation images: docs/search."""
+
+    depth: int = 14  # layers with weights, 6 n + 2
+    width: int = 24  # channels of the first stage
+    epochs: int = 14
+    learning_rate: float = 4e-3  # the peak of the cycle
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    rotation: float = 0.2  # largest, radians
+    scale: float = 0.1  # largest change of width and of height
+    shear: float = 0.15  # largest, radians
+    shift_px: float = 1.5  # largest
+
+
+PRESETS = {"full": Config(), "quick": Config(depth=8, width=16, epochs=3)}
+
+SEARCH = (
+    {"depth": 8},
+    {"width": 32, "epochs": 9},
+    {"learning_rate": 2e-3},
+)
+
+
+def build(config: Config, seed: int) -> NetworkClassifier:
+    return classifier(config, seed, shortcut=True)
+
+
+def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
+    """The network of these settings, with shortcuts or without (`plain`)."""
+
+    def make_network(_height: int, _width: int, n_classes: int) -> nn.Module:
+        return residual_network(config.depth, config.width, shortcut, n_classes)
+
+    recipe = Recipe(
+        epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        label_smoothing=config.label_smoothing,
+    )
+    augment = Distortion(config.rotation, config.scale, config.shear, config.shift_px)
+    return NetworkClassifier(make_network, recipe, seed, augment)
