@@ -23,7 +23,7 @@ PRESETS = {"full": Config(), "quick": Config()}
 SEARCH = ({"gamma": 1.0}, {"gamma": 2.0}, {"c": 0.01}, {"c": 1.0})
 
 
-def build(config: Config, seed: int) -> PixelSVM:
+def build(config: Config, _seed: int) -> PixelSVM:
     kernel = Kernel("poly", config.gamma, degree=4)
     settings = Settings(kernel, config.c, deskewed=True, unit_length=True)
-    return PixelSVM(settings, seed)
+    return PixelSVM(settings)

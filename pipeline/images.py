@@ -54,3 +54,10 @@ def pixel_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     rows = images.reshape(n, height * width).astype(np.float32)
     rows /= 255
     return rows
+
+
+def unit_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey (n, h, w) uint8 -> (n, h w) float32 of length 1; black images stay 0."""
+    rows = pixel_rows(images)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=rows, where=length > 0)

@@ -1,9 +1,10 @@
 """Support vector machines: library fit, own arrays, fast batched decision.
 
-One machine a pair of classes (one against one, Knerr et al. 1990), each fitted by
-libsvm's algorithm as scikit-learn's SVC offers it, on x86-64 in the faster version of
-scikit-learn-intelex. What the fit leaves is kept as plain arrays, so that a model can
-be stored without pickle and scores a batch by two matrix products.
+One machine a pair of classes (one against one, Knerr et al. 1990) or one a class
+(against the rest, Vapnik 1995), each fitted by libsvm's algorithm as scikit-learn's SVC
+offers it, on x86-64 in the faster version of scikit-learn-intelex. What the fit leaves
+is kept as plain arrays, so that a model can be stored without pickle and scores a batch
+by two matrix products.
 """
 
 from __future__ import annotations
@@ -57,14 +58,16 @@ class Kernel:
 
 @dataclass(frozen=True)
 class KernelSVM:
-    """A fitted machine over C classes with P = C (C - 1) / 2 pairs.
+    """Fitted machines over C classes: P = C (C - 1) / 2, one a pair, or P = C.
 
-    classes (C,) labels; support (s, d) training rows that carry weight in any pair;
+    classes (C,) labels; support (s, d) training rows that carry weight in any machine;
     rows (s,) their positions in the training set; coefficients (s, P) signed weights;
-    intercepts (P,). A pair (a, b) decides for a where its decision is positive.
+    intercepts (P,). A pair (a, b) decides for a where its decision is positive, a
+    class's machine for it. Only pairs have margins, votes and soft votes.
     """
 
     kernel: Kernel
+    against: str
     classes: NDArray[np.int64]
     support: FloatArray
     rows: NDArray[np.int64]
@@ -77,7 +80,7 @@ class KernelSVM:
         return self.support.size + self.coefficients.size + self.intercepts.size
 
     def decisions(self, features: FloatArray) -> FloatArray:
-        """Decision value of every pair, positive for its first: (n, d) -> (n, P)."""
+        """Decision value of every machine, (n, d) -> (n, P)."""
         result = np.empty((len(features), len(self.intercepts)), np.float32)
         for start in range(0, len(features), BLOCK):
             rows = slice(start, start + BLOCK)
@@ -100,11 +103,14 @@ class KernelSVM:
         return smallest
 
     def scores(self, features: FloatArray) -> FloatArray:
-        """Votes of the pairs, ties broken by their summed decisions: (n, d) -> (n, C).
+        """Decisions of the classes' machines or votes of the pairs: (n, d) -> (n, C).
 
-        The same as SVC's decision_function with decision_function_shape="ovr".
+        Tied votes are broken by summed decisions, as by SVC's decision_function with
+        decision_function_shape="ovr".
         """
         decisions = self.decisions(features)
+        if self.against == "rest":
+            return decisions
         votes = np.zeros((len(features), len(self.classes)), np.float32)
         confidence = np.zeros_like(votes)
         for p, (a, b) in enumerate(itertools.combinations(range(len(self.classes)), 2)):
@@ -113,6 +119,21 @@ class KernelSVM:
             confidence[:, a] += decisions[:, p]
             confidence[:, b] -= decisions[:, p]
         return votes + confidence / (3 * (np.abs(confidence) + 1))
+
+    def soft_votes(self, features: FloatArray) -> FloatArray:
+        """Sum over a class's pairs of its log probability: (n, d) -> (n, C).
+
+        A pair's probability is the logistic function of 2 d, its decision d clipped to
+        [-1, 1]: beyond the margin the fit gives d no meaning. The product of pairwise
+        probabilities ranks classes as in Hastie & Tibshirani 1998, section 2, with
+        fixed slopes in place of fitted ones.
+        """
+        decisions = self.decisions(features).clip(-1, 1)
+        votes = np.zeros((len(features), len(self.classes)), np.float32)
+        for p, (a, b) in enumerate(itertools.combinations(range(len(self.classes)), 2)):
+            votes[:, a] -= np.logaddexp(0, -2 * decisions[:, p])
+            votes[:, b] -= np.logaddexp(0, 2 * decisions[:, p])
+        return votes
 
     def predict(self, features: FloatArray) -> NDArray[np.int64]:
         """The class of the highest score: (n, d) -> (n,)."""
@@ -124,14 +145,15 @@ def fit_svm(
     labels: NDArray[np.int64],
     kernel: Kernel,
     c: float,
+    against: str = "one",
     takes_part: NDArray[np.bool_] | None = None,
 ) -> KernelSVM:
-    """Fit one machine a pair of classes.
+    """Fit one machine a pair of classes, or against="rest" one a class.
 
     features (n, d) finite; labels (n,); c the weight of margin violations; takes_part
-    (n, P) which rows each pair is fitted on, by default all of its classes. With one
-    class there is no pair, and that class is always predicted. Raises ValueError on
-    no rows or values that are not finite.
+    (n, P) which rows each machine is fitted on, by default all of its classes. With one
+    class there are pairs of none, and that class is always predicted. Raises ValueError
+    on no rows or values that are not finite.
     """
     if len(features) == 0:
         raise ValueError("no training rows to fit a support vector machine on")
@@ -139,12 +161,16 @@ def fit_svm(
         raise ValueError("features hold NaN or infinity; check the images")
     if c <= 0 or kernel.gamma <= 0:
         raise BadInput(f"an SVM needs c and gamma above 0, found {c}, {kernel.gamma}")
+    if against not in ("one", "rest"):
+        raise BadInput(f"against={against}: expected one or rest")
     classes = np.unique(labels)
-    pairs = list(itertools.combinations(classes, 2))
-    coefficients = np.zeros((len(features), len(pairs)), np.float32)
-    intercepts = np.zeros(len(pairs), np.float32)
-    for p, (a, b) in enumerate(track(pairs, "support vectors", len(pairs))):
-        chosen = (labels == a) | (labels == b)
+    machines: list[tuple[Any, Any]] = list(itertools.combinations(classes, 2))
+    if against == "rest" and machines:
+        machines = [(a, None) for a in classes]
+    coefficients = np.zeros((len(features), len(machines)), np.float32)
+    intercepts = np.zeros(len(machines), np.float32)
+    for p, (a, b) in enumerate(track(machines, "support vectors", len(machines))):
+        chosen = (labels == a) | ((labels == b) if b is not None else True)
         if takes_part is not None:
             chosen &= takes_part[:, p]
         rows = np.flatnonzero(chosen)
@@ -153,7 +179,13 @@ def fit_svm(
         intercepts[p] = machine.intercept_[0]
     carry = np.flatnonzero(coefficients.any(axis=1))
     return KernelSVM(
-        kernel, classes, features[carry], carry, coefficients[carry], intercepts
+        kernel,
+        against if machines else "one",
+        classes,
+        features[carry],
+        carry,
+        coefficients[carry],
+        intercepts,
     )
 
 
@@ -162,23 +194,26 @@ def recall_svm(
     labels: NDArray[np.int64],
     kernel: Kernel,
     c: float,
+    against: str = "one",
     takes_part: NDArray[np.bool_] | None = None,
 ) -> KernelSVM:
     """What fit_svm gives, from disk where the same machine was fitted before."""
 
     def learn() -> Arrays:
-        fitted = fit_svm(features, labels, kernel, c, takes_part)
+        fitted = fit_svm(features, labels, kernel, c, against, takes_part)
         names = [field.name for field in fields(fitted) if field.name != "kernel"]
-        return {name: getattr(fitted, name) for name in names}
+        return {name: np.asarray(getattr(fitted, name)) for name in names}
 
     key = {
         "features": features,
         "labels": labels,
         "kernel": kernel,
         "c": c,
+        "against": against,
         "takes_part": takes_part,
     }
-    return KernelSVM(kernel, **recall("svm", key, learn))
+    arrays: dict[str, Any] = recall("svm", key, learn)
+    return KernelSVM(kernel, **(arrays | {"against": str(arrays["against"])}))
 
 
 def svc(kernel: Kernel, c: float) -> Any:

@@ -12,6 +12,7 @@ from sklearn.svm import SVC
 
 from pipeline.data import Dataset
 from pipeline.deskew import deskew
+from pipeline.errors import BadInput
 from pipeline.kernel_svm import Kernel, KernelSVM, fit_svm, svc, svm_library
 
 FloatArray = NDArray[np.float32]
@@ -200,3 +201,49 @@ def test_shuffled_labels_score_near_chance_and_true_ones_do_not(
     shuffled = np.random.default_rng(0).permutation(train[1])
     assert error(fit_svm(*train, RBF, RBF_C)) < 0.15
     assert 0.8 < error(fit_svm(train[0], shuffled, RBF, RBF_C)) < 0.97
+
+
+def test_machines_against_the_rest_decide_as_binary_fits(
+    train: tuple[FloatArray, IntArray], unseen: tuple[FloatArray, IntArray]
+) -> None:
+    test = unseen[0]
+    machine = fit_svm(*train, RBF, RBF_C, against="rest")
+    scores = machine.scores(test)
+    assert scores.shape == (len(test), 10)
+    for k in range(10):
+        binary = SVC(C=RBF_C, gamma=RBF.gamma)
+        binary.fit(train[0], train[1] == k)
+        expected = binary.decision_function(test)
+        np.testing.assert_allclose(scores[:, k], expected, atol=5e-3)
+    assert np.array_equal(machine.predict(test), scores.argmax(axis=1))
+
+
+def test_soft_votes_by_hand() -> None:
+    """Three classes; pairs (0, 1), (0, 2), (1, 2) with known decisions."""
+    machine = KernelSVM(
+        kernel=Kernel("linear"),
+        against="one",
+        classes=np.array([3, 5, 8]),
+        support=np.eye(3, dtype=np.float32),
+        rows=np.arange(3),
+        coefficients=np.eye(3, dtype=np.float32),
+        intercepts=np.zeros(3, np.float32),
+    )
+    decisions = np.array([[0.5, -4.0, 0.0]], np.float32)
+
+    def log_probability(d: float) -> float:
+        return -np.log(1 + np.exp(-2 * d))
+
+    expected = [
+        log_probability(0.5) + log_probability(-1),  # -4 counts as -1
+        log_probability(-0.5) + log_probability(0),
+        log_probability(1) + log_probability(0),
+    ]
+    np.testing.assert_allclose(machine.soft_votes(decisions)[0], expected, rtol=1e-5)
+
+
+def test_opponents_that_there_are_not_are_refused(
+    train: tuple[FloatArray, IntArray],
+) -> None:
+    with pytest.raises(BadInput, match="expected one or rest"):
+        fit_svm(*train, RBF, RBF_C, against="all")

@@ -1,0 +1,1 @@
+"""Speed against what others use, side by side in one run: `make bench`."""

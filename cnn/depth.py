@@ -1,0 +1,157 @@
+"""Depth experiment: the residual network with and without shortcuts, ever deeper.
+
+The lecture's point: very deep plain networks train worse than shallower ones, residual
+ones do not (He et al. 2016, figure 1 and figure 6). Short runs on part of the training
+digits, nothing distorted, so that the training error tells how well a net can be
+trained; validation on the last 10,000 training digits, as everywhere. Run by
+`make depth`; writes docs/depth.md, .csv and .png.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from torch import nn
+
+from cnn.checkpoint import Epoch
+from cnn.classifier import NetworkClassifier
+from cnn.residual import residual_network
+from cnn.trainer import Recipe
+from pipeline.atomic import atomic_write
+from pipeline.data import Split, hold_out, load_dataset, part
+from pipeline.paths import ROOT
+
+DEPTHS = (8, 20, 44)
+WIDTH = 16
+N_TRAIN = 10_000
+SEEDS = (0, 1, 2)
+RECIPE = Recipe(epochs=6, learning_rate=2e-3)
+NETS = [(depth, shortcut) for depth in DEPTHS for shortcut in (False, True)]
+
+
+Net = tuple[int, bool]  # depth, with shortcuts
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Curves and validation errors in percent of one net, one a seed."""
+
+    curves: list[list[Epoch]]
+    validation_pct: list[float]
+
+    def mean_curve(self, name: str) -> list[float]:
+        """Mean over seeds of one column of the curves, epoch by epoch."""
+        values = [[getattr(epoch, name) for epoch in curve] for curve in self.curves]
+        return [float(value) for value in np.mean(values, axis=0)]
+
+
+def main() -> None:
+    train, validation = hold_out(load_dataset("mnist").train, 10_000)
+    train = part(train, slice(0, N_TRAIN))
+    outcomes = {net: run(net, train, validation) for net in NETS}
+    folder = ROOT / "docs"
+    with atomic_write(folder / "depth.csv") as file:
+        file.write(to_csv(outcomes).encode())
+    with atomic_write(folder / "depth.md") as file:
+        file.write(to_markdown(outcomes).encode())
+    with atomic_write(folder / "depth.png") as file:
+        draw(outcomes).savefig(file, format="png", dpi=120)
+    print(to_markdown(outcomes))
+
+
+def run(net: Net, train: Split, validation: Split) -> Outcome:
+    """Train one net with every seed and score it on the validation images."""
+    depth, shortcut = net
+
+    def make_network(_height: int, _width: int, n_classes: int) -> nn.Module:
+        return residual_network(depth, WIDTH, shortcut, n_classes)
+
+    outcome = Outcome([], [])
+    for seed in SEEDS:
+        model = NetworkClassifier(make_network, RECIPE, seed)
+        model.fit(train.images, train.labels)
+        wrong = model.predict(validation.images) != validation.labels
+        outcome.curves.extend(model.curves)
+        outcome.validation_pct.append(100 * float(wrong.mean()))
+    return outcome
+
+
+def to_csv(outcomes: dict[Net, Outcome]) -> str:
+    """One line an epoch of every run."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["depth", "shortcuts", "seed", "epoch", "loss", "error_pct"])
+    for (depth, shortcut), outcome in outcomes.items():
+        for seed, curve in zip(SEEDS, outcome.curves, strict=True):
+            for number, epoch in enumerate(curve, 1):
+                row = [depth, int(shortcut), seed, number, epoch.loss, epoch.error_pct]
+                writer.writerow(row)
+    return text.getvalue()
+
+
+def to_markdown(outcomes: dict[Net, Outcome]) -> str:
+    """A line a net, means over the seeds, and what they say."""
+    lines = [
+        "# Depth, with and without shortcuts",
+        "",
+        f"`make depth`: {N_TRAIN:,} training digits, {RECIPE.epochs} epochs, first "
+        f"stage of {WIDTH} channels, seeds {SEEDS[0]} to {SEEDS[-1]}, nothing "
+        "distorted. Loss and error of the last epoch's training batches, error on the "
+        "last 10,000 training digits, which validate; mean and standard deviation.",
+        "",
+        "| layers | shortcuts | loss | training error % | validation error % |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for (depth, shortcut), outcome in outcomes.items():
+        cells = [str(depth), "yes" if shortcut else "no"]
+        cells += [f"{outcome.mean_curve('loss')[-1]:.4f}"]
+        cells += [f"{outcome.mean_curve('error_pct')[-1]:.2f}"]
+        mean, deviation = (
+            np.mean(outcome.validation_pct),
+            np.std(outcome.validation_pct, ddof=1),
+        )
+        cells += [f"{mean:.2f} ± {deviation:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    shallow, deep = min(DEPTHS), max(DEPTHS)
+    loss = {net: outcome.mean_curve("loss")[-1] for net, outcome in outcomes.items()}
+    for shortcut in (False, True):
+        word = "higher" if loss[deep, shortcut] > loss[shallow, shortcut] else "lower"
+        lines += [
+            "",
+            f"{'With' if shortcut else 'Without'} shortcuts the training loss of "
+            f"{deep} layers is {word} than that of {shallow}: "
+            f"{loss[deep, shortcut]:.4f} against {loss[shallow, shortcut]:.4f}.",
+        ]
+    lines += ["", "![Training loss by epoch](depth.png)", ""]
+    return "\n".join(lines)
+
+
+def draw(outcomes: dict[Net, Outcome]) -> Figure:
+    """Training loss by epoch, plain nets beside residual ones."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="tight")
+    for axis, shortcut in zip(axes, (False, True), strict=True):
+        for depth in DEPTHS:
+            losses = outcomes[depth, shortcut].mean_curve("loss")
+            axis.plot(
+                range(1, len(losses) + 1), losses, marker="o", label=f"{depth} layers"
+            )
+        axis.set_title("with shortcuts" if shortcut else "without shortcuts")
+        axis.set_xlabel("epoch")
+        axis.set_yscale("log")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("training loss")
+    axes[1].legend()
+    return figure
+
+
+if __name__ == "__main__":
+    main()

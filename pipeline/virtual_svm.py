@@ -1,0 +1,103 @@
+"""Virtual support vector machine (DeCoste & Schölkopf 2002).
+
+Train; make distorted copies of the support vectors of each machine, and of them alone;
+train each machine again on its support vectors and their copies. Copies are shifts by
+whole pixels, as in the paper, and random affine distortions. With several
+normalisations of the digits' width each has machines of its own, and their answers are
+added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.deskew import deskew
+from pipeline.distort import Distortion, distort
+from pipeline.errors import BadInput
+from pipeline.images import Images, stack_grey, unit_rows
+from pipeline.jitter import offsets_within, shift
+from pipeline.kernel_svm import Kernel, KernelSVM, recall_svm
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a virtual SVM is made of; the method file says it by name.
+
+    spreads_px: one normalisation each, see `deskew`; jitter_px: reach of the shifts of
+    support vectors; copies: random distortions of each.
+    """
+
+    kernel: Kernel
+    c: float
+    spreads_px: tuple[float, ...]
+    jitter_px: int
+    copies: int
+    distortion: Distortion
+
+
+class VirtualSVM:
+    """fit, predict and scores as every method offers them; digits of unit length."""
+
+    def __init__(self, settings: Settings, seed: int) -> None:
+        if not settings.spreads_px:
+            raise BadInput("spreads_px: expected at least one; 0 is deskewed only")
+        self.settings = settings
+        self.seed = seed
+
+    def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
+        """n images of one size, labels (n,)."""
+        grey = stack_grey(images)
+        self.svms_ = [
+            self._fit_one(deskew(grey, spread_px), labels)
+            for spread_px in self.settings.spreads_px
+        ]
+
+    def _fit_one(
+        self, upright: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> KernelSVM:
+        kernel, c = self.settings.kernel, self.settings.c
+        first = recall_svm(unit_rows(upright), labels, kernel, c)
+        if len(first.rows) == 0:  # a single class
+            return first
+        virtual = self._virtual(upright[first.rows])
+        return recall_svm(
+            unit_rows(np.concatenate(virtual)),
+            np.tile(labels[first.rows], len(virtual)),
+            kernel,
+            c,
+            takes_part=np.tile(first.coefficients != 0, (len(virtual), 1)),
+        )
+
+    def _virtual(self, support: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """Support images (s, h, w), their shifted and their distorted copies."""
+        how = self.settings
+        rng = np.random.default_rng(self.seed)
+        offsets = offsets_within(how.jitter_px)
+        return [
+            support,
+            *(shift(support, dx, dy) for dx, dy in offsets),
+            *(distort(support, how.distortion, rng) for _ in range(how.copies)),
+        ]
+
+    def scores(self, images: Images) -> FloatArray:
+        """Soft votes of the pairs of classes, over all normalisations: (n, C)."""
+        grey = stack_grey(images)
+        votes = [
+            svm.soft_votes(unit_rows(deskew(grey, spread_px)))
+            for svm, spread_px in zip(self.svms_, self.settings.spreads_px, strict=True)
+        ]
+        return np.sum(votes, axis=0)
+
+    def predict(self, images: Images) -> NDArray[np.int64]:
+        """Labels (n,)."""
+        return self.svms_[0].classes[self.scores(images).argmax(axis=1)]
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers in support vectors, their weights and the intercepts."""
+        return sum(svm.n_parameters for svm in self.svms_)

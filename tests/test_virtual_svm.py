@@ -1,0 +1,74 @@
+"""Two passes: support vectors, then support vectors and their distorted copies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.data import Dataset
+from pipeline.deskew import deskew
+from pipeline.distort import Distortion
+from pipeline.errors import BadInput
+from pipeline.images import unit_rows
+from pipeline.jitter import offsets_within, shift
+from pipeline.kernel_svm import Kernel, fit_svm
+from pipeline.virtual_svm import Settings, VirtualSVM
+
+KERNEL = Kernel("poly", 1.0, degree=4)
+C = 10.0
+
+
+def machine_of(
+    spreads_px: tuple[float, ...] = (0.0,), jitter_px: int = 0, copies: int = 0
+) -> VirtualSVM:
+    settings = Settings(KERNEL, C, spreads_px, jitter_px, copies, Distortion())
+    return VirtualSVM(settings, seed=0)
+
+
+@pytest.mark.usefixtures("fresh_folders")
+def test_virtual_support_vectors_make_shifted_digits_readable(mnist: Dataset) -> None:
+    train = mnist.train.images[:1000], mnist.train.labels[:1000]
+    shifted = np.roll(mnist.test.images[:1000], 2, axis=2)  # margins of 4 are black
+    errors = []
+    for jitter_px in (0, 2):
+        machine = machine_of(jitter_px=jitter_px)
+        machine.fit(*train)
+        errors.append(np.mean(machine.predict(shifted) != mnist.test.labels[:1000]))
+    assert errors[1] < 0.8 * errors[0]
+
+
+@pytest.mark.usefixtures("fresh_folders")
+def test_second_pass_keeps_only_support_vectors_and_their_shifts(
+    mnist: Dataset,
+) -> None:
+    images, labels = mnist.train.images[:400], mnist.train.labels[:400]
+    upright = deskew(images)
+    first = fit_svm(unit_rows(upright), labels, KERNEL, C)
+    machine = machine_of(jitter_px=1)
+    machine.fit(images, labels)
+    (second,) = machine.svms_
+    steps = ((0, 0), *offsets_within(1))
+    for p in range(45):
+        own = upright[first.rows[first.coefficients[:, p] != 0]]
+        shifted = np.concatenate([shift(own, dx, dy) for dx, dy in steps])
+        allowed = {row.tobytes() for row in unit_rows(shifted)}
+        used = second.support[second.coefficients[:, p] != 0]
+        assert {row.tobytes() for row in used} <= allowed
+
+
+@pytest.mark.usefixtures("fresh_folders")
+def test_votes_of_all_normalisations_are_added(mnist: Dataset) -> None:
+    train = mnist.train.images[:400], mnist.train.labels[:400]
+    test = mnist.test.images[:50]
+    scores = []
+    for spreads_px in ((0.0,), (3.6,), (0.0, 3.6)):
+        machine = machine_of(spreads_px, copies=1)
+        machine.fit(*train)
+        scores.append(machine.scores(test))
+    np.testing.assert_allclose(scores[0] + scores[1], scores[2], rtol=1e-5)
+    assert np.abs(scores[0] - scores[1]).max() > 0.1
+
+
+def test_no_normalisation_at_all_is_refused() -> None:
+    with pytest.raises(BadInput, match="at least one"):
+        machine_of(())
