@@ -7,11 +7,11 @@ RUN := $(BIN)/visbase run
 PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
 BASELINES := majority linear svm_rbf svm_poly4 svm_virtual \
              bovw_sparse bovw_grid bovw_pyramid
-NETWORKS := mlp2 mlp3
+NETWORKS := mlp2 mlp3 lenet5 lenet5_distorted plain resnet convnet committee
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time
-.PHONY: help setup baseline cnn report test check search clean
+.PHONY: help setup baseline cnn report depth bench test check search clean
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
@@ -19,6 +19,8 @@ help:
 	@echo 'make cnn        the same for the networks'
 	@echo 'make test       the tests'
 	@echo 'make report     the table from the committed records, into README.md as well'
+	@echo 'make depth      deep networks with and without shortcuts, into docs/depth.md'
+	@echo 'make bench      speed against what others use, into benchmarks/'
 	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
 	@echo 'make check      ruff, mypy and the tests'
 	@echo 'make setup      the virtual environment .venv, from requirements.lock'
@@ -35,12 +37,18 @@ cnn: .venv/with-cnn
 report: .venv/with-base
 	$(BIN)/visbase report --readme README.md
 
+depth: .venv/with-cnn
+	$(BIN)/python -m cnn.depth
+
+bench: .venv/with-cnn
+	$(BIN)/python -m benchmarks.time_to_99
+
 search: .venv/with-cnn
-	for method in linear svm_rbf svm_poly4 svm_virtual bovw_sparse; do \
+	for method in linear svm_poly4 bovw_sparse bovw_grid; do \
 	    $(BIN)/visbase search $$method --train 10000 || exit; done
-	$(BIN)/visbase search bovw_grid --train 10000
 	$(BIN)/visbase search bovw_pyramid --train 20000
-	for method in mlp2 mlp3; do $(BIN)/visbase search $$method || exit; done
+	for method in svm_rbf svm_virtual $(filter-out plain committee,$(NETWORKS)); do \
+	    $(BIN)/visbase search $$method || exit; done
 
 test: .venv/with-dev
 	$(BIN)/pytest

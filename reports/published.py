@@ -23,13 +23,16 @@ LECTURE = {
         "linear": Published(
             12.0, "1-layer network, raw pixels", LECUN, "logistic regression"
         ),
-        "svm_rbf": Published(1.4, "raw pixels", LECUN, "the same"),
+        "svm_rbf": Published(
+            1.4, "raw pixels", LECUN, "the same, one machine a class against the rest"
+        ),
         "svm_poly4": Published(1.1, "deskewed", LECUN, "the same"),
         "svm_virtual": Published(
             0.56,
             "degree 9 polynomial, virtual examples shifted by up to 2 px, deskewed",
             "DeCoste & Schölkopf 2002",
-            "the same, one machine a pair of classes instead of one a class",
+            "affine distortions beside shifts by 1 px; machines for pairs of classes, on "
+            "deskewed digits and on digits of one width, their soft votes added",
         ),
         "mlp2": Published(
             3.0,
