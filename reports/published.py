@@ -31,7 +31,7 @@ LECTURE = {
             0.56,
             "degree 9 polynomial, virtual examples shifted by up to 2 px, deskewed",
             "DeCoste & Schölkopf 2002",
-            "affine distortions beside shifts by 1 px; machines for pairs of classes, on "
+            "affine distortions and shifts by 1 px; machines for pairs of classes, on "
             "deskewed digits and on digits of one width, their soft votes added",
         ),
         "mlp2": Published(
