@@ -47,11 +47,29 @@ LECTURE = {
             LECUN,
             "the same sizes, rectified units, affine distortions",
         ),
-        "lenet5": Published(0.95, "plain (the lecture prints 0.85)", LECUN),
-        "lenet5_distorted": Published(0.85, "huge distortions", LECUN),
-        "convnet": Published(0.35, "one large net, elastic", "Ciresan et al. 2011"),
+        "lenet5": Published(
+            0.95,
+            "plain (the lecture prints 0.85)",
+            LECUN,
+            "as the lecture draws it: maximum pooling, all maps connected, softmax",
+        ),
+        "lenet5_distorted": Published(
+            0.85,
+            "huge distortions (0.8 with distortions)",
+            LECUN,
+            "the network of `lenet5`, affine distortions",
+        ),
+        "convnet": Published(
+            0.35,
+            "one large net, affine and elastic distortions",
+            "Ciresan et al. 2011",
+            "a smaller net with batch normalisation, affine distortions",
+        ),
         "committee": Published(
-            0.23, "35 nets, width-normalised", "Ciresan et al. 2012"
+            0.23,
+            "35 nets, digits normalised to several widths",
+            "Ciresan et al. 2012",
+            "the idea, with fewer and smaller nets",
         ),
     }
 }

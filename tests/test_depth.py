@@ -1,0 +1,53 @@
+"""The depth experiment's table, from curves that were made up."""
+
+from __future__ import annotations
+
+import csv
+
+from cnn.checkpoint import Epoch
+from cnn.depth import DEPTHS, NETS, SEEDS, Outcome, draw, to_csv, to_markdown
+
+
+def made_up() -> dict[tuple[int, bool], Outcome]:
+    """Plain nets get worse with depth, residual ones better; 2 epochs."""
+    outcomes = {}
+    for depth, shortcut in NETS:
+        last = 1 / depth if shortcut else depth / 100
+        curve = [
+            Epoch(
+                loss=loss, error_pct=10 * loss, validation_pct=None, rate=0, seconds=1
+            )
+            for loss in (1.0, last)
+        ]
+        outcomes[depth, shortcut] = Outcome([curve] * len(SEEDS), [1.0, 2.0, 3.0])
+    return outcomes
+
+
+def test_table_says_what_the_curves_say() -> None:
+    text = to_markdown(made_up())
+    assert "| 44 | no | 0.4400 | 4.40 | 2.00 ± 1.00 |" in text
+    assert "| 44 | yes | 0.0227 | 0.23 | 2.00 ± 1.00 |" in text
+    assert "Without shortcuts the training loss of 44 layers is higher" in text
+    assert "With shortcuts the training loss of 44 layers is lower" in text
+
+
+def test_every_epoch_of_every_run_is_kept() -> None:
+    rows = list(csv.DictReader(to_csv(made_up()).splitlines()))
+    assert len(rows) == len(NETS) * len(SEEDS) * 2
+    assert rows[-1] == {
+        "depth": str(max(DEPTHS)),
+        "shortcuts": "1",
+        "seed": str(SEEDS[-1]),
+        "epoch": "2",
+        "loss": str(1 / 44),
+        "error_pct": str(10 / 44),
+    }
+
+
+def test_picture_shows_plain_and_residual_nets_side_by_side() -> None:
+    figure = draw(made_up())
+    assert [axis.get_title() for axis in figure.axes] == [
+        "without shortcuts",
+        "with shortcuts",
+    ]
+    assert all(len(axis.lines) == len(DEPTHS) for axis in figure.axes)
