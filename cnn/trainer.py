@@ -87,6 +87,7 @@ def train(
     Raises BadInput where the loss is no longer finite.
     """
     rank, n_shares = join_processes(images.device), n_processes()
+    share = slice(rank, None, n_shares)
     n_held_out = len(images) // 6 if recipe.schedule == "plateau" else 0
     n = len(images) - n_held_out
     held_out = (images[n:], labels[n:])
@@ -108,21 +109,15 @@ def train(
         loss_sum = wrong = torch.zeros((), device=images.device)
         n_seen = 0
         for step, rows in enumerate(order.split(recipe.batch_size)):
-            rate = _rate(recipe, curve, (epoch * steps + step + 1), steps)
+            rate = _rate(recipe, curve, epoch * steps + step + 1, steps)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             batch, targets = images[rows], labels[rows]
             if augment is not None:
                 batch = augment(batch, generator)
-            share = slice(rank, None, n_shares)
             batch, targets = batch[share], targets[share]
             logits = parallel(batch)
-            loss = F.cross_entropy(
-                logits,
-                targets,
-                label_smoothing=recipe.label_smoothing,
-                reduction="sum",
-            )
+            loss = _loss_sum(logits, targets, recipe)
             optimiser.zero_grad(set_to_none=True)
             # the mean over the whole batch, once the processes' gradients are averaged
             (loss * (n_shares / len(rows))).backward()
@@ -165,6 +160,12 @@ def log_probabilities(network: nn.Module, images: Tensor) -> Tensor:
 def _error_pct(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     wrong = log_probabilities(network, images).argmax(1) != labels
     return 100 * float(wrong.float().mean())
+
+
+def _loss_sum(logits: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
+    """Cross-entropy with smoothed targets (Szegedy et al. 2016, section 7), summed."""
+    smoothing = recipe.label_smoothing
+    return F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="sum")
 
 
 def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -63,7 +63,7 @@ class KernelSVM:
     classes (C,) labels; support (s, d) training rows that carry weight in any machine;
     rows (s,) their positions in the training set; coefficients (s, P) signed weights;
     intercepts (P,). A pair (a, b) decides for a where its decision is positive, a
-    class's machine for it. Only pairs have margins, votes and soft votes.
+    class's machine for it. Only pairs have margins and votes.
     """
 
     kernel: Kernel
@@ -119,21 +119,6 @@ class KernelSVM:
             confidence[:, a] += decisions[:, p]
             confidence[:, b] -= decisions[:, p]
         return votes + confidence / (3 * (np.abs(confidence) + 1))
-
-    def soft_votes(self, features: FloatArray) -> FloatArray:
-        """Sum over a class's pairs of its log probability: (n, d) -> (n, C).
-
-        A pair's probability is the logistic function of 2 d, its decision d clipped to
-        [-1, 1]: beyond the margin the fit gives d no meaning. The product of pairwise
-        probabilities ranks classes as in Hastie & Tibshirani 1998, section 2, with
-        fixed slopes in place of fitted ones.
-        """
-        decisions = self.decisions(features).clip(-1, 1)
-        votes = np.zeros((len(features), len(self.classes)), np.float32)
-        for p, (a, b) in enumerate(itertools.combinations(range(len(self.classes)), 2)):
-            votes[:, a] -= np.logaddexp(0, -2 * decisions[:, p])
-            votes[:, b] -= np.logaddexp(0, 2 * decisions[:, p])
-        return votes
 
     def predict(self, features: FloatArray) -> NDArray[np.int64]:
         """The class of the highest score: (n, d) -> (n,)."""

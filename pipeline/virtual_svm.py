@@ -1,10 +1,10 @@
 """Virtual support vector machine (DeCoste & Schölkopf 2002).
 
-Train; make distorted copies of the support vectors of each machine, and of them alone;
-train each machine again on its support vectors and their copies. Copies are shifts by
-whole pixels, as in the paper, and random affine distortions. With several
-normalisations of the digits' width each has machines of its own, and their answers are
-added.
+One machine a class against the rest: train; make distorted copies of the support
+vectors of each machine, and of them alone; train each machine again on its support
+vectors and their copies. Copies are shifts by whole pixels, as in the paper, and random
+affine distortions. With several normalisations of the digits' width each has machines
+of its own, and their decisions are added.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class VirtualSVM:
         self, upright: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> KernelSVM:
         kernel, c = self.settings.kernel, self.settings.c
-        first = recall_svm(unit_rows(upright), labels, kernel, c)
+        first = recall_svm(unit_rows(upright), labels, kernel, c, "rest")
         if len(first.rows) == 0:  # a single class
             return first
         virtual = self._virtual(upright[first.rows])
@@ -70,7 +70,8 @@ class VirtualSVM:
             np.tile(labels[first.rows], len(virtual)),
             kernel,
             c,
-            takes_part=np.tile(first.coefficients != 0, (len(virtual), 1)),
+            "rest",
+            np.tile(first.coefficients != 0, (len(virtual), 1)),
         )
 
     def _virtual(self, support: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -85,13 +86,13 @@ class VirtualSVM:
         ]
 
     def scores(self, images: Images) -> FloatArray:
-        """Soft votes of the pairs of classes, over all normalisations: (n, C)."""
+        """Decisions of the classes' machines, over all normalisations: (n, C)."""
         grey = stack_grey(images)
-        votes = [
-            svm.soft_votes(unit_rows(deskew(grey, spread_px)))
+        decisions = [
+            svm.scores(unit_rows(deskew(grey, spread_px)))
             for svm, spread_px in zip(self.svms_, self.settings.spreads_px, strict=True)
         ]
-        return np.sum(votes, axis=0)
+        return np.sum(decisions, axis=0)
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """Labels (n,)."""

@@ -31,8 +31,8 @@ LECTURE = {
             0.56,
             "degree 9 polynomial, virtual examples shifted by up to 2 px, deskewed",
             "DeCoste & Schölkopf 2002",
-            "affine distortions and shifts by 1 px; machines for pairs of classes, on "
-            "deskewed digits and on digits of one width, their soft votes added",
+            "random affine copies instead of shifts; two such SVMs, on deskewed digits "
+            "and on digits of one width, decisions added",
         ),
         "mlp2": Published(
             3.0,

@@ -40,7 +40,7 @@ def test_every_epoch_of_every_run_is_kept() -> None:
         "seed": str(SEEDS[-1]),
         "epoch": "2",
         "loss": str(1 / 44),
-        "error_pct": str(10 / 44),
+        "error_pct": str(10 * (1 / 44)),
     }
 
 

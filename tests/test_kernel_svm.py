@@ -218,30 +218,6 @@ def test_machines_against_the_rest_decide_as_binary_fits(
     assert np.array_equal(machine.predict(test), scores.argmax(axis=1))
 
 
-def test_soft_votes_by_hand() -> None:
-    """Three classes; pairs (0, 1), (0, 2), (1, 2) with known decisions."""
-    machine = KernelSVM(
-        kernel=Kernel("linear"),
-        against="one",
-        classes=np.array([3, 5, 8]),
-        support=np.eye(3, dtype=np.float32),
-        rows=np.arange(3),
-        coefficients=np.eye(3, dtype=np.float32),
-        intercepts=np.zeros(3, np.float32),
-    )
-    decisions = np.array([[0.5, -4.0, 0.0]], np.float32)
-
-    def log_probability(d: float) -> float:
-        return -np.log(1 + np.exp(-2 * d))
-
-    expected = [
-        log_probability(0.5) + log_probability(-1),  # -4 counts as -1
-        log_probability(-0.5) + log_probability(0),
-        log_probability(1) + log_probability(0),
-    ]
-    np.testing.assert_allclose(machine.soft_votes(decisions)[0], expected, rtol=1e-5)
-
-
 def test_opponents_that_there_are_not_are_refused(
     train: tuple[FloatArray, IntArray],
 ) -> None:
