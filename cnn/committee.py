@@ -25,7 +25,7 @@ SUMMARY = "committee of 6 convolutional networks, digits of several widths"
 
 @dataclass(frozen=True)
 class Config:
-    """Chosen on validation images: docs/search."""
+    """Customary values; docs/search has how they validate."""
 
     n_plain: int = 2  # nets on the digits as they are
     spreads_px: tuple[float, ...] = (0.0, 3.0, 3.6, 4.2)  # 0: upright, not scaled

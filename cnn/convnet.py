@@ -31,7 +31,7 @@ SUMMARY = "convolutional network of 6 layers, distorted digits"
 
 @dataclass(frozen=True)
 class Config:
-    """Chosen on validation images: docs/search."""
+    """Customary values; docs/search has how they validate."""
 
     width: int = 16  # channels of the first pair
     dropout: float = 0.2  # part of the inputs of the last layer that is dropped

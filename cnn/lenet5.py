@@ -33,7 +33,7 @@ SUMMARY = "LeNet-5"
 
 @dataclass(frozen=True)
 class Config:
-    """Chosen on validation images: docs/search."""
+    """Customary values; docs/search has how they validate."""
 
     dropout: float = 0.0  # part of the fully connected units that is dropped
     epochs: int = 6

@@ -20,7 +20,7 @@ SUMMARY = "LeNet-5, distorted digits"
 
 @dataclass(frozen=True)
 class Config:
-    """Chosen on validation images: docs/search."""
+    """Customary values; docs/search has how they validate."""
 
     epochs: int = 20
     batch_size: int = 128

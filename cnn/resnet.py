@@ -16,7 +16,7 @@ SUMMARY = "residual network, distorted digits"
 
 @dataclass(frozen=True)
 class Config:
-    """Chosen on validation images: docs/search."""
+    """Customary values; docs/search has how they validate."""
 
     depth: int = 14  # layers with weights, 6 n + 2
     width: int = 24  # channels of the first stage
