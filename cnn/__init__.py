@@ -2,5 +2,10 @@
 
 images (n, h, w) uint8 -> tensor (n, 1, h, w), mean 0 and deviation 1   classifier
 batches, distorted anew in every epoch                                   augment
-logits (n, C), cross-entropy, AdamW under a one-cycle rate               trainer
+logits (n, C), cross-entropy, AdamW or SGD                               trainer
+the rate over the epochs                                                 schedule
+the state after every epoch, on disk                                     checkpoint
+where it runs, alone or with other processes                             device
+kernels, feature maps, receptive fields                                  explain
+networks with and without shortcuts, ever deeper                         depth
 """
