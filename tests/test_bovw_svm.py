@@ -62,6 +62,7 @@ def test_margin_is_the_smallest_decision_for_the_true_class_by_hand() -> None:
         rows=np.zeros(1, np.int64),
         coefficients=np.array([[2.0, -1.0, 0.5]], np.float32),
         intercepts=np.array([0.5, 1.0, -2.0], np.float32),
+        against="one",
     )
     features = np.full((3, 1), 2, np.float32)
     # decisions 4.5, -1, -1: class 0 has 4.5 and -1, class 1 -4.5 and -1, class 2 1, 1
