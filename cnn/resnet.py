@@ -28,11 +28,13 @@ class Config:
     scale: float = 0.1  # largest change of width and of height
     shear: float = 0.15  # largest, radians
     shift_px: float = 1.5  # largest
+    elastic_px: float = 0.6  # root mean square displacement
 
 
 PRESETS = {"full": Config(), "quick": Config(depth=8, width=16, epochs=3)}
 
 SEARCH = (
+    {"elastic_px": 0.0},
     {"depth": 8},
     {"width": 32, "epochs": 9},
     {"learning_rate": 2e-3},
@@ -55,5 +57,11 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
         weight_decay=config.weight_decay,
         label_smoothing=config.label_smoothing,
     )
-    augment = Distortion(config.rotation, config.scale, config.shear, config.shift_px)
+    augment = Distortion(
+        config.rotation,
+        config.scale,
+        config.shear,
+        config.shift_px,
+        config.elastic_px,
+    )
     return NetworkClassifier(make_network, recipe, seed, augment)

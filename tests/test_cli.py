@@ -218,7 +218,12 @@ def test_interrupted_run_says_so_and_leaves_no_half_written_file(
 ) -> None:
     command = [sys.executable, "-m", "pipeline", "run", "bovw_grid"]
     run = subprocess.Popen(
-        [*command, "--preset", "quick"], stderr=subprocess.PIPE, cwd=ROOT, text=True
+        [*command, "--preset", "quick"],
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+        # a shell starts its background jobs deaf to Ctrl-C, and so would this one be
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     cache = fresh_folders / "artifacts" / "cache"
     while not list(cache.glob("vocabulary-*.npz")):  # the first stage is done
