@@ -28,13 +28,13 @@ class Config:
     scale: float = 0.1  # largest change of width and of height
     shear: float = 0.15  # largest, radians
     shift_px: float = 1.5  # largest
-    elastic_px: float = 0.6  # root mean square displacement
+    elastic_px: float = 0.0  # root mean square displacement
 
 
 PRESETS = {"full": Config(), "quick": Config(depth=8, width=16, epochs=3)}
 
 SEARCH = (
-    {"elastic_px": 0.0},
+    {"elastic_px": 0.6},
     {"depth": 8},
     {"width": 32, "epochs": 9},
     {"learning_rate": 2e-3},
