@@ -13,7 +13,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def read_record(path: Path) -> Record:
     """Read the facts; BadInput names the file and what is wrong with it."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Record(**content)
+        record = Record(**content)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such record") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -102,6 +103,26 @@ def read_record(path: Path) -> Record:
     except TypeError as error:
         reason = str(error).removeprefix("Record.__init__() ")
         raise BadInput(f"{path}: not a record ({reason}); run it again") from None
+    for name, expected in get_type_hints(Record).items():
+        value = getattr(record, name)
+        if not _is_a(value, expected):
+            raise BadInput(
+                f"{path}: not a record ({name} is {json.dumps(value)[:40]}); run it "
+                "again"
+            )
+    return record
+
+
+def _is_a(value: object, expected: Any) -> bool:
+    """Whether a value read from JSON may stand where a type is expected."""
+    kinds = [get_origin(kind) or kind for kind in get_args(expected)]
+    if not isinstance(expected, UnionType):
+        kinds = [get_origin(expected) or expected]
+    if float in kinds:
+        kinds.append(int)  # JSON does not tell 3 from 3.0
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, tuple(kinds))
 
 
 def read_predictions(path: Path, record: Record) -> NDArray[np.integer]:

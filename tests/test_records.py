@@ -175,6 +175,27 @@ def test_what_is_no_record_is_refused(written: Path, content: bytes) -> None:
     assert "not a record" in fault_of(written, written)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_test", "10000"),
+        ("n_correct", 9.5),
+        ("fit_s", "long"),
+        ("seed", True),
+        ("dirty", 0),
+        ("method", None),
+        ("versions", ["numpy"]),
+        ("curves", {}),
+    ],
+)
+def test_field_of_another_type_is_named(
+    written: Path, name: str, value: object
+) -> None:
+    content = dataclasses.asdict(a_record()) | {name: value}
+    written.write_text(json.dumps(content))
+    assert f"not a record ({name} is {json.dumps(value)})" in fault_of(written, written)
+
+
 class Canary:
     """Writes a file when it is unpickled."""
 
