@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnn.checkpoint import Epoch
-from cnn.device import choose_device, device_name, n_processes
+from cnn.device import (
+    choose_device,
+    device_name,
+    multiplies_bfloat16,
+    n_processes,
+)
 from cnn.trainer import Augment, Recipe, log_probabilities, train
+from cnn.views import shifted_views
 from pipeline import cache
 from pipeline.images import Images, stack_grey
 
@@ -21,7 +28,8 @@ from pipeline.images import Images, stack_grey
 class NetworkClassifier:
     """Trains a network that maps (n, 1, h, w) to logits (n, C).
 
-    make_network: (height, width, n_classes) -> an untrained network.
+    make_network: (height, width, n_classes) -> an untrained network. average_views:
+    answer with the mean probabilities of an image's shifted views, see `views`.
     """
 
     def __init__(
@@ -30,19 +38,23 @@ class NetworkClassifier:
         recipe: Recipe,
         seed: int,
         augment: Augment | None = None,
+        average_views: bool = False,
     ) -> None:
         self.make_network = make_network
         self.recipe = recipe
         self.seed = seed
         self.augment = augment
+        self.average_views = average_views
         self._device = choose_device()
         self.curves: list[list[Epoch]] = []
 
     @property
     def device(self) -> str:
-        """Where it is trained."""
+        """Where it is trained, and in which precision if not float32."""
         n = n_processes()
-        return device_name(self._device) if n == 1 else f"{n} x {self._device.type}"
+        name = device_name(self._device) if n == 1 else f"{n} x {self._device.type}"
+        half = self.recipe.bfloat16 and multiplies_bfloat16(self._device)
+        return f"{name}, bfloat16" if half else name
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """n images of one size, labels (n,)."""
@@ -73,7 +85,10 @@ class NetworkClassifier:
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Log-probabilities (n, C)."""
         tensor = self._tensor(stack_grey(images))
-        return log_probabilities(self.network_, tensor).cpu().numpy()
+        views = shifted_views(tensor) if self.average_views else [tensor]
+        answers = [log_probabilities(self.network_, view) for view in views]
+        mean = torch.stack(answers).logsumexp(0) - math.log(len(answers))
+        return mean.cpu().numpy()
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """The likeliest class, (n,)."""

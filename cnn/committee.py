@@ -29,14 +29,20 @@ class Config:
 
     n_plain: int = 2  # nets on the digits as they are
     spreads_px: tuple[float, ...] = (0.0, 3.0, 3.6, 4.2)  # 0: upright, not scaled
-    width: int = 16  # channels of the first pair of convolutions
-    epochs: int = 12
+    width: int = 32  # channels of the first pair of convolutions
+    epochs: int = 8
 
 
 PRESETS = {
     "full": Config(),
-    "quick": Config(n_plain=1, spreads_px=(3.6,), epochs=1),
+    "quick": Config(n_plain=1, spreads_px=(3.6,), width=16, epochs=1),
 }
+
+# the members that two trials share are trained once
+SEARCH = (
+    {"n_plain": 6, "spreads_px": ()},
+    {"n_plain": 2, "spreads_px": ()},
+)
 
 
 class Committee:

@@ -39,6 +39,19 @@ def device_name(device: torch.device) -> str:
     return device.type
 
 
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for products of bfloat16 numbers.
+
+    Elsewhere they would be emulated, slower than float32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    there = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(
+        there.get("avx512_bf16") or there.get("amx_bf16")
+    )
+
+
 def n_processes() -> int:
     """Processes that train together: those that torchrun started, else one."""
     return int(os.environ.get("WORLD_SIZE", 1))

@@ -24,6 +24,7 @@ class Config:
     learning_rate: float = 4e-3  # the peak of the cycle
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
+    bfloat16: bool = True  # train in half the width where the device can
     rotation: float = 0.2  # largest, radians
     scale: float = 0.1  # largest change of width and of height
     shear: float = 0.15  # largest, radians
@@ -34,6 +35,7 @@ class Config:
 PRESETS = {"full": Config(), "quick": Config(depth=8, width=16, epochs=3)}
 
 SEARCH = (
+    {"bfloat16": False},
     {"elastic_px": 0.6},
     {"depth": 8},
     {"width": 32, "epochs": 9},
@@ -56,6 +58,7 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         label_smoothing=config.label_smoothing,
+        bfloat16=config.bfloat16,
     )
     augment = Distortion(
         config.rotation,

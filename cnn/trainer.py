@@ -4,6 +4,10 @@ Loss: cross-entropy. Optimiser: AdamW (Loshchilov & Hutter 2019) or SGD with mom
 Rate: `schedule`. An epoch draws its order, distortions and dropout from its own seed,
 so that a run which continues from a checkpoint ends where an uninterrupted one does.
 
+Where a recipe allows it and the device can, convolutions and products are computed in
+bfloat16, weights and sums kept in float32 (Micikevicius et al. 2018, "Mixed precision
+training"; bfloat16 has float32's exponent and needs no scaling of the loss).
+
 Under torchrun every process draws the same batches and computes the gradient of its
 share; PyTorch's DistributedDataParallel averages them.
 """
@@ -24,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cnn.checkpoint import Epoch, read_checkpoint, write_checkpoint
-from cnn.device import join_processes, n_processes
+from cnn.device import join_processes, multiplies_bfloat16, n_processes
 from cnn.schedule import one_cycle, plateau
 from pipeline.errors import BadInput
 from pipeline.progress import track
@@ -43,6 +47,7 @@ class Recipe:
     "plateau", where learning_rate is the first rate, divided by 10 after `patience`
     epochs without progress on the last sixth of the training images, which are held
     out for that. label_smoothing: mass that the target gives to the other classes.
+    bfloat16: train with products of half the width where the device has them.
     """
 
     epochs: int
@@ -54,6 +59,7 @@ class Recipe:
     warm_up: float = 0.2
     patience: int = 3
     label_smoothing: float = 0.0
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         for name, found, known in (
@@ -100,6 +106,7 @@ def train(
         _agree(len(curve), images.device)
         parallel = DistributedDataParallel(network)
     steps = -(-n // recipe.batch_size)
+    half = recipe.bfloat16 and multiplies_bfloat16(images.device)
     todo = range(len(curve), recipe.epochs)
     for epoch in track(todo, "epochs", len(todo), lambda: _status(curve)):
         torch.manual_seed(_seed(seed, epoch, rank + 1))  # dropout
@@ -116,7 +123,9 @@ def train(
             if augment is not None:
                 batch = augment(batch, generator)
             batch, targets = batch[share], targets[share]
-            logits = parallel(batch)
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+                logits = parallel(batch)
+            logits = logits.float()
             loss = _loss_sum(logits, targets, recipe)
             optimiser.zero_grad(set_to_none=True)
             # the mean over the whole batch, once the processes' gradients are averaged

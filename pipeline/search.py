@@ -97,11 +97,16 @@ def _read(table: Path) -> list[dict[str, str]]:
 
 
 def _write(table: Path, rows: list[dict[str, str]], preset: dict[str, Any]) -> None:
-    """Write all rows, each with its differences from the preset as it is now."""
+    """Write all rows, each with its differences from the preset as it is now.
+
+    A setting that did not exist when a row was tried is null there.
+    """
     preset = json.loads(json.dumps(preset))  # tuples become lists, as in the rows
     for row in rows:
         config = json.loads(row["config"])
-        changes = {k: v for k, v in config.items() if v != preset.get(k)}
+        names = sorted(config.keys() | preset.keys())
+        found = {name: config.get(name) for name in names}
+        changes = {k: v for k, v in found.items() if v != preset.get(k)}
         row["changes"] = json.dumps(changes)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")

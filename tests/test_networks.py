@@ -50,13 +50,13 @@ def test_networks_take_other_image_sizes(size: tuple[int, int]) -> None:
 
 
 def test_convnet_has_the_parameters_that_its_docstring_says() -> None:
-    network = convnet.network(28, 28, 10, convnet.Config(width=16))
+    network = convnet.network(28, 28, 10, convnet.Config())
     counts = parameters_by_layer(network)
     norms = counts[1:-1:2]
     convolutions = counts[0:-1:2]
-    assert [sum(convolutions[i : i + 2]) for i in (0, 2, 4)] == [2_448, 13_824, 55_296]
-    assert counts[-1] == 5_770
-    assert sum(norms) == 448
+    assert [sum(convolutions[i : i + 2]) for i in (0, 2, 4)] == [9_504, 55_296, 221_184]
+    assert counts[-1] == 11_530
+    assert sum(norms) == 896
     assert f"{sum(counts):,}" in (convnet.__doc__ or "")
 
 

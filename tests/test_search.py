@@ -104,3 +104,13 @@ def test_every_listed_trial_is_a_valid_configuration() -> None:
         module = found.load()
         for changes in getattr(module, "SEARCH", ()):
             replace(module.PRESETS["full"], **changes)
+
+
+def test_setting_that_a_row_did_not_have_is_null_in_its_changes(
+    method: MethodFile, fresh_folders: Path
+) -> None:
+    table = search.ROOT / "docs" / "search" / "tiny" / "x.csv"
+    rows = [dict.fromkeys(search.COLUMNS, "0") | {"config": '{"a": 1}'}]
+    table.parent.mkdir(parents=True, exist_ok=True)
+    search._write(table, rows, {"a": 1, "b": True})
+    assert search._read(table)[0]["changes"] == '{"b": null}'

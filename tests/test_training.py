@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from cnn.augment import Distortion
 from cnn.classifier import NetworkClassifier
+from cnn.device import multiplies_bfloat16
 from cnn.mlp2 import PRESETS as MLP2
 from cnn.mlp2 import build as build_mlp2
 from cnn.mlp3 import PRESETS as MLP3
 from cnn.mlp3 import build as build_mlp3
 from cnn.trainer import Recipe
+from cnn.views import shifted_views
 from pipeline.data import Dataset
 from pipeline.errors import BadInput
 
@@ -168,3 +170,64 @@ def test_plateau_holds_out_the_last_sixth_and_steps_down(
     assert min(epoch.validation_pct or 0 for epoch in curve) > 70
     assert curve[0].rate == 1e-3
     assert curve[-1].rate < 2e-4
+
+
+def test_bfloat16_trains_about_as_float32_does_and_is_named_with_the_device(
+    mnist: Dataset, fresh_folders: Path
+) -> None:
+    images, labels = mnist.train.images[:1000], mnist.train.labels[:1000]
+    wrong = {}
+    for bfloat16 in (False, True):
+        recipe = Recipe(4, bfloat16=bfloat16)
+        model = NetworkClassifier(linear, recipe, 0)
+        model.fit(images, labels)
+        right = model.predict(mnist.test.images[:1000]) == mnist.test.labels[:1000]
+        wrong[bfloat16] = 1 - right.mean()
+        named = model.device.endswith(", bfloat16")
+        assert named == (bfloat16 and multiplies_bfloat16(torch.device("cpu")))
+        assert all(p.dtype == torch.float32 for p in model.network_.parameters())
+    assert abs(wrong[True] - wrong[False]) < 0.02
+
+
+def test_bfloat16_is_not_used_where_the_processor_would_emulate_it(
+    mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = mnist.train.images[:200], mnist.train.labels[:200]
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    scores = []
+    for bfloat16 in (False, True):
+        model = NetworkClassifier(linear, Recipe(2, bfloat16=bfloat16), 0)
+        model.fit(images, labels)
+        assert model.device == "cpu"
+        scores.append(model.scores(images))
+    np.testing.assert_array_equal(*scores)
+
+
+def test_shifted_views_are_the_image_and_its_moves_by_one_pixel() -> None:
+    image = torch.arange(1.0, 7).view(1, 1, 2, 3)
+    views = [view[0, 0].tolist() for view in shifted_views(image)]
+    assert views == [
+        [[1, 2, 3], [4, 5, 6]],
+        [[1, 2, 3], [1, 2, 3]],  # down: the upper border is repeated
+        [[4, 5, 6], [4, 5, 6]],
+        [[1, 1, 2], [4, 4, 5]],  # right
+        [[2, 3, 3], [5, 6, 6]],
+    ]
+
+
+def test_average_views_answers_with_the_mean_probability_of_the_views(
+    mnist: Dataset, fresh_folders: Path
+) -> None:
+    images, labels = mnist.train.images[:300], mnist.train.labels[:300]
+    one, five = (
+        NetworkClassifier(linear, Recipe(2), 0, average_views=average)
+        for average in (False, True)
+    )
+    one.fit(images, labels)
+    five.fit(images, labels)
+    padded = np.pad(images[:5], ((0, 0), (1, 1), (1, 1)), mode="edge")
+    moves = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
+    views = [padded[:, y : y + 28, x : x + 28] for y, x in moves]
+    expected = np.mean([np.exp(one.scores(view)) for view in views], axis=0)
+    np.testing.assert_allclose(np.exp(five.scores(images[:5])), expected, atol=1e-5)
+    assert not np.allclose(expected, np.exp(one.scores(images[:5])), atol=1e-3)
