@@ -5,15 +5,19 @@ normalisation after each (Ioffe & Szegedy 2015), digits distorted anew in every 
 as in Ciresan et al. 2011.
 
     layer                            output            parameters (width 32)
-    2 convolutions 3 x 3             width x 28 x 28     9,504
-    max pooling 2 x 2                width x 14 x 14
-    2 convolutions 3 x 3           2 width x 14 x 14    55,296
-    max pooling 2 x 2              2 width x  7 x  7
-    2 convolutions 3 x 3           4 width x  7 x  7   221,184
+    2 convolutions 3 x 3             width x 24 x 24     9,504
+    max pooling 2 x 2                width x 12 x 12
+    2 convolutions 3 x 3           2 width x 12 x 12    55,296
+    max pooling 2 x 2              2 width x  6 x  6
+    2 convolutions 3 x 3           4 width x  6 x  6   221,184
     max pooling 2 x 2              4 width x  3 x  3
     linear                        10                    11,530
     scales and shifts of the norms                         896
                                                        298,410
+
+The first pair is not padded: a digit's border is empty, and 24 can be halved three
+times. Pooling comes before normalisation, which then sees a quarter of the values. The
+two halve the time of an epoch: 0.54 of it with width 32, 0.48 with 16 (2 cores).
 """
 
 from __future__ import annotations
@@ -33,9 +37,9 @@ SUMMARY = "convolutional network of 6 layers, distorted digits"
 class Config:
     """Customary values; docs/search has how they validate."""
 
-    width: int = 32  # channels of the first pair
+    width: int = 16  # channels of the first pair
     dropout: float = 0.2  # part of the inputs of the last layer that is dropped
-    epochs: int = 20
+    epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 6e-3  # the peak of the cycle
     weight_decay: float = 0.02
@@ -53,29 +57,29 @@ PRESETS = {"full": Config(), "quick": Config(width=16, epochs=2)}
 
 SEARCH = (
     {"average_views": False},
+    {"width": 32, "epochs": 11},
     {"rotation": 0.2, "scale": 0.12, "shear": 0.2, "shift_px": 2.0},
     {"batch_size": 64},
     {"bfloat16": False},
     {"elastic_px": 0.6},
-    {"width": 16, "epochs": 40},
     {"label_smoothing": 0.0},
 )
 
 
 def network(height: int, width: int, n_classes: int, config: Config) -> nn.Module:
-    """(n, 1, h, w) -> logits (n, C), for images from 8 x 8 pixels on."""
+    """(n, 1, h, w) -> logits (n, C), for images from 12 x 12 pixels on."""
     layers: list[nn.Module] = []
     channels = 1
     for level in range(3):
-        for _ in range(2):
-            layers += [
-                nn.Conv2d(channels, config.width << level, 3, padding=1, bias=False),
-                nn.BatchNorm2d(config.width << level),
-                nn.ReLU(),
-            ]
-            channels = config.width << level
-        layers.append(nn.MaxPool2d(2))
-    n_inputs = channels * (height // 8) * (width // 8)
+        for last in (False, True):
+            padding = 1 if level else 0
+            maps = config.width << level
+            layers.append(nn.Conv2d(channels, maps, 3, padding=padding, bias=False))
+            if last:
+                layers.append(nn.MaxPool2d(2))
+            layers += [nn.BatchNorm2d(maps), nn.ReLU()]
+            channels = maps
+    n_inputs = channels * ((height - 4) // 8) * ((width - 4) // 8)
     return nn.Sequential(
         *layers,
         nn.Flatten(),

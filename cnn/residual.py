@@ -1,10 +1,10 @@
 """Basic blocks with and without shortcuts, stacked to a depth (He et al. 2016).
 
     layer                      output (28 x 28 digit)
-    convolution 3 x 3          width x 14 x 14          stride 2: digits are small
-    n blocks of 2 convolutions width x 14 x 14
-    n blocks                 2 width x  7 x  7          the first convolution strides
-    n blocks                 4 width x  4 x  4
+    convolution 5 x 5          width x 12 x 12          stride 2, not padded
+    n blocks of 2 convolutions width x 12 x 12
+    n blocks                 2 width x  6 x  6          the first convolution strides
+    n blocks                 4 width x  3 x  3
     mean over positions      4 width
     linear                  10
 
@@ -62,7 +62,7 @@ def residual_network(
             "layers, one layer before and one behind"
         )
     layers: list[nn.Module] = [
-        nn.Conv2d(1, width, 3, 2, 1, bias=False),
+        nn.Conv2d(1, width, 5, 2, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(),
     ]
