@@ -19,10 +19,13 @@ from cnn.device import (
     multiplies_bfloat16,
     n_processes,
 )
+from cnn.kernels import first_kernels
 from cnn.trainer import Augment, Recipe, log_probabilities, train
 from cnn.views import shifted_views
 from pipeline import cache
 from pipeline.images import Images, stack_grey
+
+SHOWN_KERNELS = 64
 
 
 class NetworkClassifier:
@@ -66,6 +69,7 @@ class NetworkClassifier:
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             height, width = grey.shape[1:]
+            self._size = (height, width)
             network = self.make_network(height, width, len(self.classes_))
             # channels last: an epoch of convnet takes 0.74 of the time with channels
             # first, of lenet5 0.81, of resnet 0.9 (2 cores, batches of 128)
@@ -104,6 +108,11 @@ class NetworkClassifier:
         from cnn.explain import save_pictures  # matplotlib is slow to import
 
         return save_pictures(self.network_, self._tensor(image[None]), folder)
+
+    def exhibits(self, _images: Images) -> dict[str, NDArray[np.float16]]:
+        """Kernels (n, h, w) of the first layer, SHOWN_KERNELS of them at most."""
+        kernels = first_kernels(self.network_, *self._size)[:SHOWN_KERNELS]
+        return {"kernels": kernels.astype(np.float16)}
 
     def _tensor(self, grey: NDArray[np.uint8]) -> Tensor:
         """(n, h, w) uint8 -> (n, 1, h, w) float32, standardised by the training set."""

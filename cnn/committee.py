@@ -83,6 +83,10 @@ class Committee:
         """The likeliest class, (n,)."""
         return self.members[0][0].classes_[self.scores(images).argmax(axis=1)]
 
+    def exhibits(self, images: Images) -> dict[str, NDArray[np.float16]]:
+        """Kernels (n, h, w) of the first layer of the first member."""
+        return self.members[0][0].exhibits(images)
+
     @property
     def n_parameters(self) -> int:
         """Weights and biases of all members."""

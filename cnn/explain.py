@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cnn.kernels import first_kernels
 from pipeline.atomic import atomic_write
 
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood
@@ -99,16 +99,6 @@ def save_pictures(network: nn.Module, image: Tensor, folder: Path) -> list[Path]
             figure.savefig(file, format="png", dpi=120)
         plt.close(figure)
     return paths
-
-
-def first_kernels(network: nn.Module, height: int, width: int) -> NDArray[np.float32]:
-    """Weights of the first layer as images (n, h, w): of a fully connected one too."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            return module.weight.detach().cpu().numpy()[:, 0]
-        if isinstance(module, nn.Linear):
-            return module.weight.detach().cpu().numpy().reshape(-1, height, width)
-    raise ValueError("a network without convolutional and linear layers")
 
 
 def _kernels(network: nn.Module, height: int, width: int) -> Figure:

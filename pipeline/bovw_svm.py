@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from pipeline.bag_of_words import BagOfWords, Encoding, Extractor, learn_vocabularies
 from pipeline.cache import recall
+from pipeline.dense_sift import DenseSift
 from pipeline.deskew import deskew
 from pipeline.distort import Distortion, distort
 from pipeline.images import Images, choose, stack_grey
 from pipeline.kernel_svm import Kernel, recall_svm
 from pipeline.parallel import map_blocks
 from pipeline.project import Projection, fit_projection
+from pipeline.word_patches import mean_patches
 
 FloatArray = NDArray[np.float32]
 
@@ -110,6 +112,17 @@ class BovwSVM:
     def predict(self, images: Images) -> NDArray[np.int64]:
         """The class with the most votes, (n,)."""
         return self.svm_.classes[self.scores(images).argmax(axis=1)]
+
+    def exhibits(self, images: Images) -> dict[str, NDArray[np.uint8]]:
+        """Mean patches (n, side, side) of the words on a dense grid, for each size."""
+        upright = self._upright(images)
+        return {
+            f"words{i}": mean_patches(upright, extractor, vocabulary)
+            for i, (extractor, vocabulary) in enumerate(
+                zip(self.bag_.extractors, self.bag_.vocabularies, strict=True)
+            )
+            if isinstance(extractor, DenseSift)
+        }
 
     @property
     def n_parameters(self) -> int:

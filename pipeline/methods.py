@@ -3,7 +3,8 @@
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
 define SEARCH, what `visbase search` tries. What build returns may tell its `device`
-and, once fitted, its learning `curves`, a list of dataclasses for each network.
+and, once fitted, its learning `curves`, a list of dataclasses for each network, and
+what it learned as small pictures: `exhibits(images)`, name -> (n, h, w).
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
     <results>/<dataset>/<method>/seed<k>.json   the facts; counts, never percentages
     <results>/<dataset>/<method>/seed<k>.npy    (2, n_test): truth, prediction
+    <results>/<dataset>/<method>/seed<k>.scores.npy    (n_test, C) float16
+    <results>/<dataset>/<method>/seed<k>.<exhibit>.npy    (n, h, w): kernels, words
 
 The JSON is written last: a record without it does not exist.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tokenize import TokenError
@@ -77,9 +80,19 @@ def write_record(
     record: Record,
     truth: NDArray[np.int64] | None = None,
     prediction: NDArray[np.int64] | None = None,
+    extras: Mapping[str, NDArray[Any]] | None = None,
 ) -> Path:
-    """Write a record and, unless the run failed, its predictions; returns the path."""
+    """Write a record and, unless the run failed, its predictions; returns the path.
+
+    extras: further arrays by name, each a file of its own; those of an earlier run of
+    the same name are removed.
+    """
     path = record_path(results, record.dataset, record.method, record.seed)
+    for old in path.parent.glob(f"{path.stem}.*.npy"):
+        old.unlink()
+    for name, values in (extras or {}).items():
+        with atomic_write(path.with_suffix(f".{name}.npy")) as file:
+            np.save(file, values)
     if truth is not None and prediction is not None:
         both = np.stack([truth, prediction])
         both = both.astype(np.uint8 if both.max(initial=0) < 256 else np.int16)
@@ -125,17 +138,45 @@ def _is_a(value: object, expected: Any) -> bool:
     return isinstance(value, tuple(kinds))
 
 
+def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
+    """The further arrays beside a record by name, such as "scores" (n_test, C).
+
+    Raises BadInput where one is damaged, or scores are not one row a test image.
+    """
+    found = {}
+    for beside in sorted(path.parent.glob(f"{path.stem}.*.npy")):
+        values = _read_array(beside)
+        name = beside.name.removeprefix(f"{path.stem}.").removesuffix(".npy")
+        expected = {"scores": f"({record.n_test}, classes)"}.get(name, "(n, h, w)")
+        right = (
+            values.ndim == 2 and len(values) == record.n_test
+            if name == "scores"
+            else values.ndim == 3
+        )
+        if not right or values.dtype.kind not in "fu" or not np.isfinite(values).all():
+            raise BadInput(
+                f"{beside}: expected finite numbers of shape {expected}, found "
+                f"{values.dtype} of shape {values.shape}; run it again"
+            )
+        found[name] = values
+    return found
+
+
+def _read_array(path: Path) -> NDArray[Any]:
+    try:
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}); run it again") from None
+
+
 def read_predictions(path: Path, record: Record) -> NDArray[np.integer]:
     """Truth and prediction (2, n_test) beside a record, recounted against it.
 
     Raises BadInput where they are missing, damaged, or do not give n_correct.
     """
     beside = path.with_suffix(".npy")
-    try:
-        with open(beside, "rb") as file:
-            both = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
-        raise BadInput(f"{beside}: cannot be read ({error}); run it again") from None
+    both = _read_array(beside)
     if both.shape != (2, record.n_test) or both.dtype.kind not in "iu":
         raise BadInput(
             f"{beside}: expected integers of shape (2, {record.n_test}), found "

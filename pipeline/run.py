@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import cache, provenance
 from pipeline.data import Dataset, Split, part
@@ -20,6 +21,7 @@ from pipeline.paths import artifacts, results
 from pipeline.records import Record, read_record, record_path, write_record
 
 QUICK_TRAIN = 10_000  # training images that a quick run uses at most
+SHOWN_IMAGES = 500  # training images that a method may take its exhibits from
 
 
 def run_method(
@@ -59,7 +61,8 @@ def run_method(
         model: Method = method.load().build(config, seed)
         facts["device"] = getattr(model, "device", "cpu")
         fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
-        prediction, predict_s = _timed(lambda: model.predict(dataset.test.images))
+        scores, predict_s = _timed(lambda: model.scores(dataset.test.images))
+        prediction = np.unique(train.labels)[scores.argmax(axis=1)]
     except Exception as error:
         if not _is_good(record_path(folder, dataset.name, method.name, seed)):
             reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -79,7 +82,13 @@ def run_method(
         ],
     )
     if leads():
-        write_record(folder, record, dataset.test.labels, prediction)
+        write_record(
+            folder,
+            record,
+            dataset.test.labels,
+            prediction,
+            {"scores": scores.astype(np.float16), **_exhibits(model, train)},
+        )
     return record, folder
 
 
@@ -110,6 +119,12 @@ def explain_method(
 def leads() -> bool:
     """Whether this process writes the record: of several that train together, one."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def _exhibits(model: Method, train: Split) -> dict[str, NDArray[Any]]:
+    """What the method can show of what it learned: kernels, words."""
+    show = getattr(model, "exhibits", None)
+    return {} if show is None else show(part(train, slice(0, SHOWN_IMAGES)).images)
 
 
 def _is_good(path: Path) -> bool:

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from torch import nn
 
 from cnn import lenet5
-from cnn.explain import first_kernels, save_pictures, trace
+from cnn.explain import save_pictures, trace
+from cnn.kernels import first_kernels
 from cnn.residual import residual_network
 from pipeline.cli import main
 

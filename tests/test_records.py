@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 
 from pipeline.errors import BadInput
-from pipeline.records import Record, read_predictions, read_record, write_record
+from pipeline.records import (
+    Record,
+    read_extras,
+    read_predictions,
+    read_record,
+    write_record,
+)
 
 TRUTH = np.array([7, 2, 1, 0, 4])
 PREDICTION = np.array([7, 2, 1, 6, 4])  # four of five
@@ -216,3 +222,42 @@ def test_pickle_in_place_of_predictions_is_refused_and_not_run(written: Path) ->
     assert not canary.exists()
     pickle.loads(beside.read_bytes())
     assert canary.exists()  # the canary sings when it is let
+
+
+def test_arrays_beside_a_record_are_read_again_and_replaced_with_it(
+    tmp_path: Path,
+) -> None:
+    scores = np.arange(10, dtype=np.float16).reshape(5, 2)
+    kernels = np.ones((3, 2, 2), np.float16)
+    extras = {"scores": scores, "kernels": kernels}
+    path = write_record(tmp_path, a_record(), TRUTH, PREDICTION, extras)
+    found = read_extras(path, a_record())
+    assert found.keys() == extras.keys()
+    assert np.array_equal(found["scores"], scores)
+    assert np.array_equal(found["kernels"], kernels)
+    write_record(tmp_path, a_record(seed=11), TRUTH, PREDICTION, {"scores": scores})
+    write_record(tmp_path, a_record(), TRUTH, PREDICTION, {"scores": scores})
+    assert read_extras(path, a_record()).keys() == {"scores"}
+    assert read_extras(path.with_name("seed11.json"), a_record()).keys() == {"scores"}
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [np.zeros((4, 2)), np.zeros(5), np.full((5, 2), np.nan), np.zeros((5, 2), bool)],
+    ids=["an image less", "one a row", "not a number", "truth values"],
+)
+def test_scores_that_are_none_are_refused_by_name(
+    tmp_path: Path, scores: np.ndarray
+) -> None:
+    path = write_record(tmp_path, a_record(), TRUTH, PREDICTION, {"scores": scores})
+    with pytest.raises(BadInput, match=r"seed0\.scores\.npy: expected finite numbers"):
+        read_extras(path, a_record())
+
+
+def test_truncated_scores_are_refused_by_name(tmp_path: Path) -> None:
+    scores = np.zeros((5, 2), np.float16)
+    path = write_record(tmp_path, a_record(), TRUTH, PREDICTION, {"scores": scores})
+    beside = path.with_suffix(".scores.npy")
+    beside.write_bytes(beside.read_bytes()[:-3])
+    with pytest.raises(BadInput, match=r"seed0\.scores\.npy: cannot be read"):
+        read_extras(path, a_record())

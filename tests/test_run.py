@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import provenance
 from pipeline.data import Dataset, Split
-from pipeline.records import Record, read_predictions, read_record
+from pipeline.records import Record, read_extras, read_predictions, read_record
 from pipeline.run import QUICK_TRAIN, results_folder, run_method
 
 
@@ -34,8 +34,11 @@ class Constant:
         if self.answer < 0:
             raise ValueError("negative\n  answer")
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        return np.full(len(images), self.answer)
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        return np.tile(np.eye(2)[self.answer], (len(images), 1))
+
+    def exhibits(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        return {"kernels": images.astype(np.float16)}
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,9 @@ def test_full_run_of_a_clean_tree_becomes_evidence(fresh_folders: Path) -> None:
     assert read_record(path) == record
     assert read_predictions(path, record).tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
     assert (record.n_correct, record.n_test, record.n_train) == (3, 4, 6)
+    extras = read_extras(path, record)
+    assert extras["scores"].tolist() == [[0, 1]] * 4
+    assert extras["kernels"].shape == (6, 2, 2)
     assert (record.config, record.n_parameters) == ({"answer": 1}, 3)
     assert not (fresh_folders / "artifacts").exists()
 

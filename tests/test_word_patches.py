@@ -1,0 +1,45 @@
+"""Pictures of visual words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.assign import assign_hard
+from pipeline.data import Dataset
+from pipeline.dense_sift import DenseSift, grid_centres
+from pipeline.vocabulary import learn_vocabulary
+from pipeline.word_patches import mean_patches
+
+
+def test_single_word_looks_like_the_mean_of_all_patches() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 12, 12), dtype=np.uint8)
+    grid = DenseSift(bin_px=1.0, step_px=4, margin_px=2)  # patches of 4 pixels
+    points = (4, 8)
+    assert grid_centres(12, 4, 2).tolist() == list(points)
+    padded = np.pad(images, ((0, 0), (4, 4), (4, 4))).astype(float)
+    patches = [
+        image[y + 2 : y + 6, x + 2 : x + 6]
+        for image in padded
+        for y in points
+        for x in points
+    ]
+    word = np.zeros((1, 128), np.float32)
+    expected = np.rint(np.mean(patches, axis=0))
+    assert np.array_equal(mean_patches(images, grid, word)[0], expected)
+
+
+def test_words_come_most_frequent_first_and_without_those_that_never_occur(
+    mnist: Dataset,
+) -> None:
+    images = mnist.train.images[:20]
+    grid = DenseSift(bin_px=2.0, step_px=4, margin_px=2)
+    values = grid.extract(images).values
+    vocabulary = learn_vocabulary(values, 9, np.random.default_rng(0))
+    never = np.full((1, 128), 9, np.float32)
+    patches = mean_patches(images, grid, np.concatenate([never, vocabulary]))
+    assert patches.shape == (9, 8, 8)
+    assert patches.dtype == np.uint8
+    counts = np.bincount(assign_hard(values, vocabulary).index[:, 0], minlength=9)
+    by_count = vocabulary[np.argsort(-counts, kind="stable")]
+    assert np.array_equal(mean_patches(images, grid, by_count), patches)
+    assert np.array_equal(mean_patches(images, grid, by_count[::-1]), patches)
