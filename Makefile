@@ -47,7 +47,7 @@ search: .venv/with-cnn
 	for method in linear svm_poly4 bovw_sparse bovw_grid; do \
 	    $(BIN)/visbase search $$method --train 10000 || exit; done
 	$(BIN)/visbase search bovw_pyramid --train 20000
-	for method in svm_rbf svm_virtual $(filter-out plain,$(NETWORKS)); do \
+	for method in svm_rbf svm_virtual $(filter-out plain committee,$(NETWORKS)); do \
 	    $(BIN)/visbase search $$method || exit; done
 
 test: .venv/with-dev

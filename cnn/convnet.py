@@ -35,11 +35,11 @@ SUMMARY = "convolutional network of 6 layers, distorted digits"
 
 @dataclass(frozen=True)
 class Config:
-    """Customary values; docs/search has how they validate."""
+    """Width, epochs and views as docs/search validated them, the rest customary."""
 
-    width: int = 16  # channels of the first pair
+    width: int = 32  # channels of the first pair
     dropout: float = 0.2  # part of the inputs of the last layer that is dropped
-    epochs: int = 30
+    epochs: int = 11
     batch_size: int = 128
     learning_rate: float = 6e-3  # the peak of the cycle
     weight_decay: float = 0.02
@@ -55,14 +55,13 @@ class Config:
 
 PRESETS = {"full": Config(), "quick": Config(width=16, epochs=2)}
 
+NARROW = {"width": 16, "epochs": 30}  # about as long to train; the search began here
+
 SEARCH = (
-    {"average_views": False},
-    {"width": 32, "epochs": 11},
-    {"rotation": 0.2, "scale": 0.12, "shear": 0.2, "shift_px": 2.0},
-    {"batch_size": 64},
-    {"bfloat16": False},
-    {"elastic_px": 0.6},
-    {"label_smoothing": 0.0},
+    NARROW,
+    NARROW | {"average_views": False},
+    NARROW | {"batch_size": 64},
+    NARROW | {"rotation": 0.2, "scale": 0.12, "shear": 0.2, "shift_px": 2.0},
 )
 
 
