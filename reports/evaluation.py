@@ -58,3 +58,93 @@ def mcnemar_exact(truth: IntArray, first: IntArray, second: IntArray) -> float:
     flips = only_first + only_second
     tail = sum(math.comb(flips, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, 2 * tail / 2**flips)
+
+
+def confusion_matrix(
+    truth: IntArray, prediction: IntArray, n_classes: int
+) -> NDArray[np.int64]:
+    """Counts (C, C) of truth (row) against prediction (column), labels from 0."""
+    n_errors(truth, prediction)  # of the same images
+    if len(truth) and not min(truth.min(), prediction.min()) >= 0:
+        raise ValueError("labels count from 0")
+    cells = truth.astype(np.int64) * n_classes + prediction
+    if len(cells) and max(truth.max(), prediction.max()) >= n_classes:
+        raise ValueError(f"a label outside 0 to {n_classes - 1}")
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def class_error_rates(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Part of each class's images that got another label, (C, C) -> (C,).
+
+    NaN for a class without images.
+    """
+    sizes = confusion.sum(axis=1)
+    rates = np.full(len(sizes), np.nan)
+    np.divide(sizes - np.diag(confusion), sizes, out=rates, where=sizes > 0)
+    return rates
+
+
+def cohens_kappa(confusion: NDArray[np.int64]) -> float:
+    """Agreement of two labellings beyond chance (Cohen 1960); 1 where both are one.
+
+    confusion (C, C): counts of one labelling against the other.
+    """
+    n = confusion.sum()
+    agreed = np.trace(confusion) / n
+    by_chance = confusion.sum(axis=0) @ confusion.sum(axis=1) / n**2
+    return 1.0 if by_chance == 1 else float((agreed - by_chance) / (1 - by_chance))
+
+
+def agreement(predictions: Sequence[IntArray]) -> NDArray[np.float64]:
+    """Part of the images that two methods label alike, for all pairs: (m, m)."""
+    labels = np.stack(predictions)
+    return (labels[:, None] == labels[None]).mean(axis=2)
+
+
+def n_failures(truth: IntArray, predictions: Sequence[IntArray]) -> NDArray[np.int64]:
+    """How many of the methods get each image wrong, (n,).
+
+    Images where that is all of them are the oracle's errors: whichever method were
+    picked for each image by somebody who knows, it would be wrong.
+    """
+    return (np.stack(predictions) != truth).sum(axis=0)
+
+
+def half_error_rates(truth: IntArray, prediction: IntArray) -> tuple[float, float]:
+    """Error of the first and of the last half of the images.
+
+    MNIST's first 5,000 test digits come from census staff and are cleaner than the
+    last 5,000, from pupils (LeCun et al. 1998): a method that does as well on both may
+    have seen them.
+    """
+    wrong = truth != prediction
+    half = len(wrong) // 2
+    return float(wrong[:half].mean()), float(wrong[half:].mean())
+
+
+def expected_calibration_error(
+    truth: IntArray, probabilities: NDArray[np.floating], n_bins: int = 15
+) -> float:
+    """Mean distance of confidence from accuracy (Naeini et al. 2015; Guo et al. 2017).
+
+    truth (n,) as columns of probabilities (n, C); bins of equal width over the
+    highest probability, weighted by the images in them (Guo, eq. 3).
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    # bin i holds (i / n_bins, (i + 1) / n_bins]
+    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    gaps = np.bincount(bins, right - confidence.astype(np.float64), minlength=n_bins)
+    return float(np.abs(gaps).sum() / len(truth))
+
+
+def probabilities_of(
+    scores: NDArray[np.floating],
+) -> NDArray[np.float64] | None:
+    """Scores (n, C) as probabilities, or None where they are not logarithms of such.
+
+    Votes and margins are no probabilities; log-probabilities add up to 1.
+    """
+    values = np.exp(scores.astype(np.float64))
+    sums = values.sum(axis=1, keepdims=True)
+    return values / sums if np.allclose(sums, 1, atol=0.01) else None  # float16

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pipeline.atomic import atomic_write
 from pipeline.errors import BadInput
-from reports.compare import Row, Runs, machine_lines, to_csv, to_markdown
+from reports.compare import Row, Runs
+from reports.tables import machine_lines, to_csv, to_markdown
 
 BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
 

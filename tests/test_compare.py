@@ -13,7 +13,8 @@ import pytest
 
 from pipeline.errors import BadInput
 from pipeline.records import Record, record_path, write_record
-from reports.compare import Row, compare, read_runs, to_markdown
+from reports.compare import Row, compare, read_runs
+from reports.tables import to_markdown
 
 TRUTH = np.arange(10) % 5
 

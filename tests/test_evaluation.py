@@ -9,11 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from sklearn import metrics
 
 from reports.evaluation import (
+    agreement,
+    class_error_rates,
+    cohens_kappa,
+    confusion_matrix,
+    expected_calibration_error,
+    half_error_rates,
     mcnemar_exact,
     mean_and_deviation,
     n_errors,
+    n_failures,
+    probabilities_of,
     wilson_interval,
 )
 
@@ -164,3 +173,70 @@ def test_mcnemar_of_other_images_is_refused(n: int) -> None:
     for three in ((labels, labels, fewer), (labels, fewer, labels)):
         with pytest.raises(ValueError, match=r"."):
             mcnemar_exact(*three)
+
+
+def test_confusion_counts_truth_down_and_prediction_across() -> None:
+    truth, prediction = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
+    expected = [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    assert confusion_matrix(truth, prediction, 3).tolist() == expected
+    with pytest.raises(ValueError, match="outside 0 to 1"):
+        confusion_matrix(truth, prediction, 2)
+    with pytest.raises(ValueError, match="count from 0"):
+        confusion_matrix(truth, prediction - 1, 3)
+
+
+def test_error_of_each_class_by_hand() -> None:
+    rates = class_error_rates(np.array([[3, 1, 0], [0, 0, 0], [2, 2, 0]]))
+    assert rates[0] == 0.25
+    assert np.isnan(rates[1])
+    assert rates[2] == 1
+
+
+def test_kappa_by_hand() -> None:
+    # agreed 0.7; by chance 0.5 x 0.6 + 0.5 x 0.4 = 0.5
+    assert cohens_kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
+    assert cohens_kappa(np.array([[4, 0], [0, 0]])) == 1
+    assert cohens_kappa(np.array([[0, 5], [5, 0]])) == -1
+
+
+def test_agreement_failures_and_halves_by_hand() -> None:
+    truth = np.array([0, 1, 2, 3])
+    first, second = np.array([0, 1, 0, 0]), np.array([0, 0, 0, 3])
+    assert agreement([first, second]).tolist() == [[1, 0.5], [0.5, 1]]
+    assert n_failures(truth, [first, second]).tolist() == [0, 1, 2, 1]
+    assert half_error_rates(truth, first) == (0, 1)
+    assert half_error_rates(truth, second) == (0.5, 0.5)
+
+
+def test_calibration_error_by_hand() -> None:
+    truth = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    # (0.8, 1]: three images, two right, confidence 0.9: |2 - 2.7|; (0.4, 0.6]: 1 - 0.6
+    expected = (0.7 + 0.4) / 4
+    found = expected_calibration_error(truth, probabilities, n_bins=5)
+    assert found == pytest.approx(expected)
+    certain = np.eye(2)[truth]
+    assert expected_calibration_error(truth, certain) == 0
+
+
+def test_only_scores_that_add_up_to_one_are_probabilities() -> None:
+    probabilities = np.array([[0.2, 0.8], [0.999, 0.001]])
+    found = probabilities_of(np.log(probabilities).astype(np.float16))
+    assert found == pytest.approx(probabilities, abs=1e-3)
+    assert probabilities_of(np.array([[3.0, 1.0], [0.0, 2.0]])) is None
+
+
+@given(st.integers(2, 6), st.integers(1, 60), st.integers(0, 10_000))
+def test_measures_agree_with_scikit_learn(n_classes: int, n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, prediction = rng.integers(0, n_classes, (2, n))
+    labels = list(range(n_classes))
+    confusion = confusion_matrix(truth, prediction, n_classes)
+    expected = metrics.confusion_matrix(truth, prediction, labels=labels)
+    assert np.array_equal(confusion, expected)
+    present = np.unique(truth)
+    recall = metrics.recall_score(truth, prediction, labels=present, average=None)
+    assert class_error_rates(confusion)[present] == pytest.approx(1 - recall)
+    if len(np.unique([truth, prediction])) > 1:
+        kappa = metrics.cohen_kappa_score(truth, prediction)
+        assert cohens_kappa(confusion) == pytest.approx(kappa)

@@ -14,7 +14,8 @@ from test_compare import add_failure, add_run, markdown_of, rows_of, table_line
 
 from pipeline.errors import BadInput
 from pipeline.paths import ROOT
-from reports.compare import compare, machine_lines, read_runs, to_csv, to_markdown
+from reports.compare import compare, read_runs
+from reports.tables import machine_lines, to_csv, to_markdown
 from reports.write import BEGIN, END, print_table, write_report, write_table_into
 
 

@@ -1,0 +1,179 @@
+"""Shapes, parameters, memory and receptive fields of the networks of the lecture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reports.lecture.layers import ALEXNET, LENET5, VGG16, trace
+from reports.lecture.step import Step
+
+# The lecture's table: memory as printed, weights; from the input's line on.
+VGG_LECTURE = (
+    ("3.2M", 1_728),
+    ("3.2M", 36_864),
+    ("800K", 0),
+    ("1.6M", 73_728),
+    ("1.6M", 147_456),
+    ("400K", 0),
+    ("800K", 294_912),
+    ("800K", 589_824),
+    ("800K", 589_824),
+    ("200K", 0),
+    ("400K", 1_179_648),
+    ("400K", 2_359_296),
+    ("400K", 2_359_296),
+    ("100K", 0),
+    ("100K", 2_359_296),
+    ("100K", 2_359_296),
+    ("100K", 2_359_296),
+    ("25K", 0),
+    ("4096", 102_760_448),
+    ("4096", 16_777_216),
+    ("1000", 4_096_000),
+)
+
+
+def lenet5() -> list[Step]:
+    """Shapes and parameters of the lecture's LeNet-5."""
+    lenet = trace(LENET5, 1, 32)
+    printed = ("6 x 28 x 28", "6 x 14 x 14", "16 x 10 x 10", "16 x 5 x 5")
+    names = ("convolution 1", "pooling 1", "convolution 2", "pooling 2")
+    shapes = [" x ".join(map(str, layer.shape)) for layer in lenet]
+    steps = [
+        Step("LeNet-5", f"output of {name}", ours, theirs, ours == theirs)
+        for name, ours, theirs in zip(names, shapes, printed, strict=False)
+    ]
+    total = int(np.prod(lenet[3].shape))
+    units = " => ".join(str(layer.shape[0]) for layer in lenet[4:])
+    n_parameters = sum(layer.n_weights + layer.n_biases for layer in lenet)
+    return [
+        *steps,
+        Step("LeNet-5", "values behind pooling 2", str(total), "400", total == 400),
+        Step(
+            "LeNet-5",
+            "fully connected layers",
+            units,
+            "120 => 84 => 10",
+            units == "120 => 84 => 10",
+        ),
+        Step(
+            "LeNet-5",
+            "parameters",
+            f"{n_parameters:,}",
+            "not given",
+            n_parameters == 61_706,
+            "LeCun's own network has fewer: its second convolution reads only some of "
+            "the six maps.",
+        ),
+    ]
+
+
+def parameter_counts() -> list[Step]:
+    dense = (224 * 224 * 3) * (224 * 224 * 64)
+    shared = 10 * 10 * 100
+    alexnet = sum(t.n_weights + t.n_biases for t in trace(ALEXNET, 3, 227))
+    return [
+        Step(
+            "parameters",
+            "VGG's first layer, were it fully connected",
+            f"{dense:,}",
+            "483 billion",
+            round(dense / 1e9) == 483,
+        ),
+        Step(
+            "parameters",
+            "the same as a convolution",
+            f"{trace(VGG16, 3, 224)[0].n_weights:,}",
+            "1,728",
+            trace(VGG16, 3, 224)[0].n_weights == 1728,
+        ),
+        Step(
+            "parameters",
+            "100 kernels of 10 x 10 on a 200 x 200 image",
+            f"{shared:,}",
+            "10K",
+            shared == 10_000,
+        ),
+        Step(
+            "parameters",
+            "AlexNet",
+            f"{alexnet:,}",
+            "about 60 million",
+            58e6 < alexnet < 62e6,
+            "Two halves of maps as in the paper (section 3.5), biases included.",
+        ),
+    ]
+
+
+def vgg_table() -> list[Step]:
+    steps = [
+        Step(
+            "VGG",
+            "memory of the input 3 x 224 x 224",
+            f"{3 * 224 * 224:,}",
+            "150K",
+            _near(3 * 224 * 224, "150K"),
+            "The lecture rounds to two digits.",
+        )
+    ]
+    for traced, (memory, weights) in zip(
+        trace(VGG16, 3, 224), VGG_LECTURE, strict=True
+    ):
+        count = int(np.prod(traced.shape))
+        name = {"conv": "CONV3", "pool": "POOL2", "linear": "FC"}[traced.layer.kind]
+        maps, side, _ = traced.shape
+        rounded = _near(count, memory)
+        same = traced.n_weights == weights
+        steps.append(
+            Step(
+                "VGG",
+                f"{name} [{side}x{side}x{maps}]: memory, weights",
+                f"{count:,}; {traced.n_weights:,}",
+                f"{memory}; {weights:,}",
+                rounded and same,
+            )
+        )
+    total = sum(t.n_weights for t in trace(VGG16, 3, 224))
+    steps.append(
+        Step(
+            "VGG",
+            "all weights",
+            f"{total:,}",
+            "not given",
+            total == sum(weights for _, weights in VGG_LECTURE),
+            "The sum of the lecture's column; without biases.",
+        )
+    )
+    return steps
+
+
+def receptive_fields() -> list[Step]:
+    steps = []
+    for name, layers, maps, side in (
+        ("LeNet-5", LENET5, 1, 32),
+        ("VGG", VGG16, 3, 224),
+    ):
+        fields = [t.field_px for t in trace(layers, maps, side)]
+        kernels = [t.layer.kind for t in trace(layers, maps, side)]
+        local = [f for f, k in zip(fields, kernels, strict=True) if k != "linear"]
+        grows = fields == sorted(fields)
+        steps.append(
+            Step(
+                "receptive field",
+                f"{name}, convolutions and poolings, pixels a side",
+                ", ".join(map(str, local)),
+                "small in the first layer, much larger in higher ones",
+                grows,
+                "The lecture gives no figure.",
+            )
+        )
+    return steps
+
+
+def _near(count: int, printed: str) -> bool:
+    """Whether a figure such as 3.2M or 800K is the count, rounded to two digits."""
+    scale = {"M": 10**6, "K": 10**3}.get(printed[-1])
+    if scale is None:
+        return count == int(printed)
+    rounded = float(f"{count:.1e}")
+    return bool(np.isclose(rounded, float(printed[:-1]) * scale))
