@@ -271,23 +271,27 @@ def explain(
 @click.option(
     "--readme",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File whose table, between its markers, is renewed as well.",
+    help="File whose table, between its markers, and pictures are renewed as well.",
 )
 @one_line_for_bad_input
 def report(dataset: str, out: Path | None, readme: Path | None) -> None:
-    """Compare all recorded runs: print the table, write it as Markdown and CSV.
+    """Compare all recorded runs: print the table, write it and a page about it.
+
+    The folder gets comparison.md, .csv, .json and .tex, and index.html, which holds
+    everything in one file.
 
     Example: visbase report --dataset mnist --out comparison
     """
+    from pipeline.data import load_dataset
     from pipeline.paths import artifacts, results
     from reports.compare import compare, read_runs
-    from reports.write import print_table, write_report, write_table_into
+    from reports.write import print_table, write_into_readme, write_report
 
     runs = read_runs(results(), dataset)
     rows = compare(runs, dataset)
     folder = out or artifacts() / "report" / dataset
-    write_report(folder, rows, runs, dataset)
+    write_report(folder, rows, runs, load_dataset(dataset))
     if readme is not None:
-        write_table_into(readme, rows, runs, dataset)
+        write_into_readme(readme, rows, runs, dataset)
     print_table(rows, runs, dataset)
     click.echo(f"written to {folder}", err=True)

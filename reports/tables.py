@@ -65,7 +65,13 @@ def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
             f"{low:.2f} to {high:.2f} | {lecture} | {len(row.seeds)} | {p_value} | "
             f"{row.fit_s:.0f} | {row.predict_s:.1f} |"
         )
-    notes = [
+    below = [*notes(rows, dataset, n_test), *machine_lines(runs)]
+    return "\n".join(lines) + "\n\n" + "\n\n".join(below) + "\n"
+
+
+def notes(rows: Sequence[Row], dataset: str, n_test: int) -> list[str]:
+    """What makes the table readable on its own, a paragraph each."""
+    return [
         f"Error: mean over seeds on all {n_test:,} test images, ± sample standard "
         "deviation; interval: Wilson's, of the mean. p: McNemar's exact test against "
         "the next row, first seed of each. Times: mean wall-clock seconds, "
@@ -78,9 +84,7 @@ def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
             if row.lecture is not None
         ),
         *_others(dataset),
-        *machine_lines(runs),
     ]
-    return "\n".join(lines) + "\n\n" + "\n\n".join(notes) + "\n"
 
 
 def to_csv(rows: Sequence[Row]) -> str:

@@ -1,4 +1,4 @@
-"""The comparison on paper: files, the README's table, the terminal."""
+"""The comparison on paper: files, the README's table and pictures, the terminal."""
 
 from __future__ import annotations
 
@@ -7,26 +7,47 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.atomic import atomic_write
+from pipeline.data import Dataset
 from pipeline.errors import BadInput
 from reports.compare import Row, Runs
-from reports.tables import machine_lines, to_csv, to_markdown
+from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 
+PICTURES = Path("docs") / "pictures"  # beside the README
 BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
 
 
 def write_report(
-    folder: Path, rows: Sequence[Row], runs: Sequence[Runs], dataset: str
+    folder: Path, rows: Sequence[Row], runs: Sequence[Runs], dataset: Dataset
 ) -> None:
-    """comparison.md and comparison.csv in `folder`."""
-    title = f"# Comparison on {dataset}\n\n"
-    _replace(folder / "comparison.md", title + to_markdown(rows, runs, dataset))
+    """comparison.md, .csv, .json and .tex, and the page index.html in `folder`."""
+    from reports.page import render_page  # matplotlib is slow to import
+
+    name = dataset.name
+    title = f"# Comparison on {name}\n\n"
+    _replace(folder / "comparison.md", title + to_markdown(rows, runs, name))
     _replace(folder / "comparison.csv", to_csv(rows))
+    _replace(folder / "comparison.json", to_json(rows, runs, name))
+    _replace(folder / "comparison.tex", to_latex(rows, name))
+    _replace(folder / "index.html", render_page(rows, runs, dataset))
 
 
-def write_table_into(
+def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]:
+    """The README's pictures by file name, as SVG on a white ground."""
+    from reports.figures import cost_chart, error_chart
+
+    families = {one.method: one.records[0].family for one in runs}
+    return {
+        "error.svg": error_chart(rows, families, "white"),
+        "fit.svg": cost_chart(rows, families, "fit", "white"),
+    }
+
+
+def write_into_readme(
     path: Path, rows: Sequence[Row], runs: Sequence[Runs], dataset: str
 ) -> None:
-    """Renew what stands between the markers of a Markdown file."""
+    """Renew what stands between the markers of a Markdown file, and its pictures."""
+    for name, svg in readme_pictures(rows, runs).items():
+        _replace(path.parent / PICTURES / name, svg)
     before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

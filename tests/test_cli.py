@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pooch
 import pytest
 from click.testing import CliRunner, Result
-from test_compare import add_failure, add_run
+from test_compare import add_failure, add_run, tiny_dataset
 
 from pipeline import cli
 from pipeline.cli import main
@@ -182,7 +182,10 @@ def test_report_without_records_is_told(fresh_folders: Path) -> None:
     assert f"{fresh_folders / 'results' / 'mnist'}: no records" in line
 
 
-def test_report_prints_the_table_and_writes_the_files(fresh_folders: Path) -> None:
+def test_report_prints_the_table_and_writes_the_files(
+    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.data.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "linear", range(5))
     add_failure(fresh_folders / "results", "broken", "no memory")
     readme = fresh_folders / "README.md"

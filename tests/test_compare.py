@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
 from pipeline.records import Record, record_path, write_record
 from reports.compare import Row, compare, read_runs
@@ -54,9 +55,19 @@ def add_run(
     return write_record(results, record, TRUTH, prediction)
 
 
-def add_failure(results: Path, method: str, reason: str, seed: int = 0) -> Path:
+def add_failure(
+    results: Path, method: str, reason: str, seed: int = 0, dataset: str = "mnist"
+) -> Path:
     nothing = {"n_correct": None, "fit_s": None, "predict_s": None}
-    return add_run(results, method, seed=seed, error=reason, **nothing)
+    facts = {"error": reason, "dataset": dataset, **nothing}
+    return add_run(results, method, seed=seed, **facts)
+
+
+def tiny_dataset(name: str) -> Dataset:
+    """The data set of those runs: ten images of five classes."""
+    images = np.full((10, 4, 4), 9, np.uint8)
+    split = Split(images, TRUTH, [str(i) for i in range(10)])
+    return Dataset(name, split, split, tuple(f"class {i}" for i in range(6)))
 
 
 def rows_of(results: Path, dataset: str = "mnist") -> list[Row]:

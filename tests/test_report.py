@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
-from test_compare import add_failure, add_run, markdown_of, rows_of, table_line
+from test_compare import (
+    add_failure,
+    add_run,
+    markdown_of,
+    rows_of,
+    table_line,
+    tiny_dataset,
+)
 
 from pipeline.errors import BadInput
 from pipeline.paths import ROOT
 from reports.compare import compare, read_runs
-from reports.tables import machine_lines, to_csv, to_markdown
-from reports.write import BEGIN, END, print_table, write_report, write_table_into
+from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
+from reports.write import (
+    BEGIN,
+    END,
+    PICTURES,
+    print_table,
+    readme_pictures,
+    write_into_readme,
+    write_report,
+)
 
 
 @pytest.fixture
@@ -79,16 +95,44 @@ def test_each_machine_is_named_with_its_number_of_runs(results: Path) -> None:
     assert all(line in markdown for line in lines)
 
 
-def test_report_is_written_as_markdown_and_csv(results: Path, tmp_path: Path) -> None:
+def test_report_is_written_in_every_form(results: Path, tmp_path: Path) -> None:
     runs, rows = read_runs(results, "mnist"), rows_of(results)
-    write_report(tmp_path / "new" / "out", rows, runs, "mnist")
-    markdown = (tmp_path / "new" / "out" / "comparison.md").read_text()
+    out = tmp_path / "new" / "out"
+    write_report(out, rows, runs, tiny_dataset("mnist"))
+    markdown = (out / "comparison.md").read_text()
     assert markdown == f"# Comparison on mnist\n\n{markdown_of(results)}"
-    assert (tmp_path / "new" / "out" / "comparison.csv").read_text() == to_csv(rows)
+    assert (out / "comparison.csv").read_text() == to_csv(rows)
+    assert (out / "comparison.json").read_text() == to_json(rows, runs, "mnist")
+    assert (out / "comparison.tex").read_text() == to_latex(rows, "mnist")
+    assert "</html>" in (out / "index.html").read_text()
+
+
+def test_json_holds_every_row_and_null_for_what_is_not_known(results: Path) -> None:
+    content = json.loads(
+        to_json(rows_of(results), read_runs(results, "mnist"), "mnist")
+    )
+    assert content["n_test"] == 10
+    linear, svm_rbf, broken = content["rows"]
+    assert linear["error_pct"] == pytest.approx(45)
+    assert linear["seeds"] == [0, 1]
+    assert svm_rbf["deviation_pct"] is None
+    assert broken["error_pct"] is None
+    assert broken["failure"] == "no memory"
+
+
+def test_latex_escapes_and_has_as_many_cells_everywhere(tmp_path: Path) -> None:
+    add_run(tmp_path, "svm_rbf", range(2))
+    add_failure(tmp_path, "bad_one", "50 % of {memory} & more")
+    lines = to_latex(rows_of(tmp_path), "mnist").splitlines()
+    (good,) = [line for line in lines if line.startswith(r"\texttt{svm\_rbf}")]
+    assert good.count(" & ") == 6
+    assert "& 20.00 & 5.67--50.98 & 1.4 & 1 &" in good
+    (bad,) = [line for line in lines if line.startswith(r"\texttt{bad\_one}")]
+    assert r"failed: 50 \% of \{memory\} \& more" in bad
 
 
 def renew(path: Path, results: Path) -> None:
-    write_table_into(path, rows_of(results), read_runs(results, "mnist"), "mnist")
+    write_into_readme(path, rows_of(results), read_runs(results, "mnist"), "mnist")
 
 
 def test_only_the_text_between_the_markers_is_renewed(
@@ -145,4 +189,8 @@ def test_readme_shows_the_committed_records(tmp_path: Path) -> None:
         tar.extractall(tmp_path, filter="data")
     runs = read_runs(tmp_path / "reports" / "results", "mnist")
     shown = readme.partition(f"{BEGIN}\n")[2].partition(END)[0]
-    assert shown == to_markdown(compare(runs, "mnist"), runs, "mnist")
+    rows = compare(runs, "mnist")
+    assert shown == to_markdown(rows, runs, "mnist")
+    for name, svg in readme_pictures(rows, runs).items():
+        assert f"({PICTURES}/{name})" in readme
+        assert git("show", f"HEAD:{PICTURES}/{name}").decode() == svg

@@ -1,0 +1,207 @@
+"""The report's charts, drawn by matplotlib as SVG.
+
+On the page their text and lines take the colour of the text around them, so that they
+read on light and on dark; in the README they have a white ground.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.compare import Row
+from reports.details import Detail
+
+INK = "#010203"  # stands for the colour of the surrounding text
+COLOURS = {"classical": "#c2571a", "network": "#2b7bba"}
+PUBLISHED = "#8a8a8a"
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "visbase",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#8a8a8a",
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+COSTS: dict[str, tuple[str, Callable[[Row], float]]] = {
+    "fit": ("seconds to fit", lambda row: row.fit_s),
+    "predict": ("seconds to predict the test images", lambda row: row.predict_s),
+    "size": ("numbers in the model", lambda row: row.n_parameters),
+}
+
+
+def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> str:
+    """Error of every method with its interval, beside the published figures."""
+    shown = [row for row in rows if row.seeds]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, 0.33 * len(shown) + 1.1))
+        for y, row in enumerate(shown):
+            colour = COLOURS[families[row.method]]
+            low, high = row.interval_pct
+            axes.plot([low, high], [y, y], color=colour, linewidth=2)
+            axes.plot(row.error_pct, y, "o", color=colour, markersize=6)
+            if row.lecture is not None:
+                axes.plot(row.lecture.error_pct, y, "|", color=PUBLISHED, markersize=12)
+        axes.set_yticks(range(len(shown)), [row.method for row in shown])
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        _log_axis(axes, "x")
+        axes.set_xlabel("test error, %, with 95 % interval")
+        _legend(axes, published=True)
+        return _svg(figure, ground)
+
+
+def cost_chart(
+    rows: Sequence[Row], families: dict[str, str], cost: str, ground: str
+) -> str:
+    """Error against one cost; the Pareto front is joined by a line.
+
+    cost: a key of COSTS.
+    """
+    label, value = COSTS[cost]
+    shown = [row for row in rows if row.seeds and value(row) > 0]
+    points = [(value(row), row.error_pct) for row in shown]
+    front = pareto_front(points)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, 4.4))
+        joined = np.array(sorted(points[i] for i in front)).reshape(-1, 2)
+        axes.step(*joined.T, where="post", color=PUBLISHED, linewidth=1)
+        for i, row in enumerate(shown):
+            colour = COLOURS[families[row.method]]
+            fill = colour if i in front else "none"
+            axes.plot(*points[i], "o", markeredgecolor=colour, markerfacecolor=fill)
+        _log_axis(axes, "y")
+        axes.set_xscale("log")
+        axes.grid(visible=True, which="major")
+        axes.set_xlabel(label)
+        axes.set_ylabel("test error, %")
+        _label(axes, [row.method for row in shown], points)
+        _legend(axes, front=True)
+        return _svg(figure, ground)
+
+
+def curve_chart(details: Sequence[Detail], ground: str) -> str:
+    """Training error after each epoch of every network, first seed, first net."""
+    shown = [one for one in details if one.record.curves]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, 4.2))
+        colours = plt.get_cmap("tab10")
+        for i, one in enumerate(shown):
+            curve = one.record.curves[0]
+            epochs = range(1, len(curve) + 1)
+            errors = [max(epoch["error_pct"] or 0.0, 0.005) for epoch in curve]
+            axes.plot(epochs, errors, label=one.method, color=colours(i % 10))
+        _log_axis(axes, "y")
+        axes.grid(visible=True)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("error on the training images as seen, %")
+        axes.legend(ncols=2, fontsize=8)
+        return _svg(figure, ground)
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> set[int]:
+    """Positions of the points that no other point beats in both coordinates."""
+    return {
+        i
+        for i, (x, y) in enumerate(points)
+        if not any(a <= x and b <= y and (a, b) != (x, y) for a, b in points)
+    }
+
+
+def _label(
+    axes: Axes, names: Sequence[str], points: Sequence[tuple[float, float]]
+) -> None:
+    """Names beside the points, moved down where they would cover each other."""
+    axes.margins(x=0.16)
+    taken: list[tuple[float, float]] = []
+    for name, point in sorted(
+        zip(names, points, strict=True), key=lambda pair: -pair[1][1]
+    ):
+        x, y = axes.transData.transform(point)
+        offset = 0.0
+        while any(abs(x - a) < 75 and abs(y + offset - b) < 11 for a, b in taken):
+            offset -= 3
+        taken.append((x, y + offset))
+        axes.annotate(
+            name,
+            point,
+            (6, 3 + offset * 72 / axes.figure.dpi),
+            textcoords="offset points",
+            fontsize=8,
+        )
+
+
+def _legend(axes: Axes, published: bool = False, front: bool = False) -> None:
+    for name, colour in COLOURS.items():
+        axes.plot([], [], "o", color=colour, label=name)
+    if published:
+        axes.plot([], [], "|", color=PUBLISHED, markersize=12, label="published")
+    if front:
+        axes.plot([], [], color=PUBLISHED, linewidth=1, label="Pareto front (filled)")
+    axes.legend(loc="best", fontsize=8)
+
+
+def _log_axis(axes: Axes, which: str) -> None:
+    """A logarithmic axis with plain numbers at 1, 2 and 5 of every decade."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axes.set(**{f"{which}scale": "log"})
+    low, high = axis.get_view_interval()
+    ticks = [
+        factor * 10.0**decade
+        for decade in range(math.floor(math.log10(low)), 3)
+        for factor in (1, 2, 5)
+    ]
+    shown = [tick for tick in ticks if low <= tick <= high]
+    axis.set_ticks(shown, [f"{tick:g}" for tick in shown])
+    axis.set_ticks([], minor=True)
+    axes.grid(visible=True, axis=which)  # type: ignore[arg-type]
+
+
+def _svg(figure: Figure, ground: str) -> str:
+    """The figure as an SVG element; ground: a colour, or "none" for the page."""
+    figure.set_facecolor(ground)
+    for axes in figure.axes:
+        axes.set_facecolor(ground)
+    text = io.StringIO()
+    figure.savefig(
+        text,
+        format="svg",
+        bbox_inches="tight",
+        metadata={"Date": None, "Creator": None},
+    )
+    plt.close(figure)
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    ink = "currentColor" if ground == "none" else "#1a1a1a"
+    return svg.replace(INK, ink)
+
+
+def montage(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+    """Tiles (n, h, w) uint8 side by side with gaps, as one image (H, W)."""
+    n, height, width = tiles.shape
+    rows = -(-n // columns)
+    page = np.full(
+        (rows * (height + gap) - gap, columns * (width + gap) - gap), 255, np.uint8
+    )
+    for i, tile in enumerate(tiles):
+        y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        page[y : y + height, x : x + width] = tile
+    return page

@@ -1,0 +1,113 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const make = (tag, text, parent) => {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  parent?.append(element);
+  return element;
+};
+
+// Sorting: numbers by value, words by letter; what is not known comes last.
+const table = document.getElementById("comparison");
+for (const head of table.querySelectorAll("thead th")) {
+  head.firstElementChild.addEventListener("click", () => {
+    const down = head.ariaSort === "ascending";
+    const column = head.cellIndex;
+    const value = (row) => row.cells[column]?.dataset.value ?? "";
+    const sign = down ? -1 : 1;
+    const order = (a, b) => {
+      const [x, y] = [value(a), value(b)];
+      if (x === "" || y === "") return (x === "") - (y === "");
+      return sign * (head.dataset.kind === "number" ? x - y : x < y ? -1 : Number(x > y));
+    };
+    for (const other of table.querySelectorAll("thead th")) other.removeAttribute("aria-sort");
+    head.ariaSort = down ? "descending" : "ascending";
+    const body = table.tBodies[0];
+    body.append(...[...body.rows].sort(order));
+  });
+}
+
+// Confusion matrix of one method.
+const chosen = document.getElementById("confusion-method");
+function showConfusion() {
+  const counts = data.confusions[chosen.value];
+  const place = document.getElementById("confusion");
+  place.replaceChildren();
+  make("caption", `${chosen.value}: truth down, answer across`, place);
+  const first = place.createTHead().insertRow();
+  for (const name of ["truth", ...data.classes]) make("th", name, first).scope = "col";
+  const most = Math.max(1e-9, ...counts.flatMap((row, i) => row.filter((_, j) => j !== i)));
+  const body = place.createTBody();
+  counts.forEach((row, i) => {
+    const line = body.insertRow();
+    make("th", data.classes[i], line).scope = "row";
+    row.forEach((count, j) => {
+      const cell = make("td", Number(count.toFixed(1)), line);
+      if (i !== j) cell.style.setProperty("--v", count / most);
+    });
+  });
+}
+chosen.addEventListener("change", showConfusion);
+showConfusion();
+
+// Atlas: one button a tile of the sheet; a row is [position, truth, wrong, ...answers].
+const atlas = data.atlas;
+const [ANSWERS, TRUTH, WRONG] = [3, 1, 2];
+const style = document.documentElement.style;
+style.setProperty("--sheet", `url(${atlas.sheet})`);
+style.setProperty("--columns", atlas.columns);
+style.setProperty("--h", atlas.tile[0]);
+style.setProperty("--w", atlas.tile[1]);
+const place = (tile, i) => {
+  tile.style.setProperty("--x", i % atlas.columns);
+  tile.style.setProperty("--y", Math.floor(i / atlas.columns));
+};
+const tiles = atlas.images.map((image, i) => {
+  const tile = document.createElement("button");
+  tile.type = "button";
+  tile.className = "tile";
+  tile.ariaLabel = `test image ${image[0]}: ${atlas.classes[image[TRUTH]]}, ${image[WRONG]} of ${atlas.methods.length} methods wrong`;
+  place(tile, i);
+  tile.addEventListener("click", () => open(i));
+  return tile;
+});
+const filters = document.getElementById("filters");
+function filter() {
+  const { method, truth, answer, order } = Object.fromEntries(new FormData(filters));
+  const which = atlas.methods.indexOf(method);
+  const shown = atlas.images
+    .map((_, i) => i)
+    .filter((i) => {
+      const image = atlas.images[i];
+      const answers = which < 0 ? image.slice(ANSWERS) : [image[ANSWERS + which]];
+      const wrong = answers.filter((given) => given !== image[TRUTH]);
+      return wrong.length && (truth === "" || image[TRUTH] === Number(truth)) && (answer === "" || wrong.includes(Number(answer)));
+    });
+  const by = { most: (i) => -atlas.images[i][WRONG], fewest: (i) => atlas.images[i][WRONG], position: (i) => atlas.images[i][0] }[order];
+  shown.sort((a, b) => by(a) - by(b) || a - b);
+  document.getElementById("atlas").replaceChildren(...shown.map((i) => tiles[i]));
+  document.getElementById("shown").textContent = `${shown.length} of ${atlas.images.length} images`;
+}
+filters.addEventListener("change", filter);
+filter();
+
+const dialog = document.getElementById("digit");
+function open(i) {
+  const image = atlas.images[i];
+  document.getElementById("digit-title").textContent =
+    `Test image ${image[0]}: ${atlas.classes[image[TRUTH]]}, ${image[WRONG]} of ${atlas.methods.length} methods wrong`;
+  place(dialog.querySelector(".large"), i);
+  const body = dialog.querySelector("tbody");
+  body.replaceChildren();
+  atlas.methods.forEach((method, k) => {
+    const row = body.insertRow();
+    const given = image[ANSWERS + k];
+    row.className = given === image[TRUTH] ? "" : "wrong";
+    make("td", method, row);
+    make("td", atlas.classes[given], row);
+    const percents = atlas.probabilities[method]?.[i];
+    const text = percents?.map((p, c) => (p ? `${atlas.classes[c]}: ${p}` : "")).filter(Boolean).join(", ");
+    make("td", text ?? "not stored", row);
+  });
+  dialog.showModal();
+}
