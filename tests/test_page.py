@@ -62,7 +62,9 @@ class Opened:
         self.page.goto(path.as_uri())
 
 
-@pytest.fixture(params=[(1400, "light"), (390, "dark")], ids=["wide", "phone"])
+@pytest.fixture(
+    params=[(1400, "light"), (390, "dark")], ids=["wide", "phone"], scope="module"
+)
 def opened(
     browser: Browser, written: Path, request: pytest.FixtureRequest
 ) -> Iterator[Opened]:
