@@ -81,7 +81,8 @@ class Distortion:
         kernel = torch.exp(-((offsets / self.elastic_sigma_px) ** 2) / 2)
         kernel /= kernel.sum()
         noise = torch.rand(2 * n, height, width, generator=generator) * 2 - 1
-        # as products with band matrices: 10 times faster than two conv2d of one channel
+        # as products with band matrices: distorting 128 digits takes 4.5 ms, with two
+        # conv2d of one channel 13 ms (2 cores)
         down, across = (_convolution(kernel, side) for side in (height, width))
         smooth = down @ noise @ across.T
         # white noise in [-1, 1] has variance 1/3; each pass keeps sum(kernel^2) of it

@@ -57,7 +57,7 @@ LECTURE = {
             0.85,
             "huge distortions (0.8 with distortions)",
             LECUN,
-            "the network of `lenet5`, affine distortions",
+            "the network of `lenet5`, affine and elastic distortions",
         ),
         "convnet": Published(
             0.35,

@@ -69,6 +69,7 @@ def lenet5() -> list[Step]:
 
 
 def parameter_counts() -> list[Step]:
+    """Fully connected against shared weights, and AlexNet's total."""
     dense = (224 * 224 * 3) * (224 * 224 * 64)
     shared = 10 * 10 * 100
     alexnet = sum(t.n_weights + t.n_biases for t in trace(ALEXNET, 3, 227))
@@ -106,6 +107,7 @@ def parameter_counts() -> list[Step]:
 
 
 def vgg_table() -> list[Step]:
+    """The lecture's table of VGG, a step a line: values of the output, weights."""
     steps = [
         Step(
             "VGG",
@@ -148,6 +150,7 @@ def vgg_table() -> list[Step]:
 
 
 def receptive_fields() -> list[Step]:
+    """Sides in pixels, layer by layer."""
     steps = []
     for name, layers, maps, side in (
         ("LeNet-5", LENET5, 1, 32),
