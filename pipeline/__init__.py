@@ -6,6 +6,7 @@
     vocabulary    (k, 128)                    vocabulary, from a sample of descriptors
     words         index, weight (N, m)        assign
     histograms    (n, cells * k)              pool; bag_of_words joins these stages
+      or Fisher vectors (n, 2 k D)            mixture, fisher
     features      (n, d)                      project
     decisions     (n, C (C - 1) / 2)          kernel_svm; bovw_svm joins all stages
     labels        (n,)                        run: fit, predict, record

@@ -26,6 +26,7 @@ from pipeline.pool import n_cells, normalise, pool
 from pipeline.vocabulary import learn_vocabulary
 
 FloatArray = NDArray[np.float32]
+Arrays = dict[str, FloatArray]
 
 SAMPLE_IMAGES = 5000  # at most, whose descriptors the vocabulary is learned from
 
@@ -49,6 +50,23 @@ class Encoding:
     n_nearest: int = 1
     softness: float = 0.1
     power: float = 0.5
+
+    def learn(
+        self,
+        images: Images,
+        extractors: Sequence[Extractor],
+        n_words: int,
+        n_samples: int,
+        seed: int,
+    ) -> Arrays:
+        """Arrays of one vocabulary an extractor; see `learn_vocabularies`."""
+        learned = learn_vocabularies(images, extractors, n_words, n_samples, seed)
+        return {f"vocabulary{i:02}": words for i, words in enumerate(learned)}
+
+    def bag(self, extractors: Sequence[Extractor], arrays: Arrays) -> BagOfWords:
+        """The bag whose vocabularies were learned before."""
+        vocabularies = [arrays[name] for name in sorted(arrays)]
+        return BagOfWords(extractors, vocabularies, self)
 
 
 @dataclass(frozen=True)
@@ -77,6 +95,10 @@ class BagOfWords:
                 )
             ]
         )
+
+    def arrays(self) -> Arrays:
+        """What was learned, by name."""
+        return {f"vocabulary{i:02}": words for i, words in enumerate(self.vocabularies)}
 
     def _encode(self, found: Descriptors, vocabulary: FloatArray) -> FloatArray:
         how = self.encoding

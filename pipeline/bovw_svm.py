@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bag_of_words import BagOfWords, Encoding, Extractor, learn_vocabularies
+from pipeline.bag_of_words import BagOfWords, Encoding, Extractor
 from pipeline.cache import recall
 from pipeline.dense_sift import DenseSift
 from pipeline.deskew import deskew
 from pipeline.distort import Distortion, distort
-from pipeline.images import Images, choose, stack_grey
+from pipeline.fisher import FisherBag, FisherEncoding
+from pipeline.images import Images, choose, stack_grey, within
 from pipeline.kernel_svm import Kernel, recall_svm
 from pipeline.parallel import map_blocks
 from pipeline.project import Projection, fit_projection
@@ -42,19 +43,23 @@ WORTH_KEEPING = 1000  # images from which on features are kept on disk
 class Settings:
     """What a bag-of-words classifier is made of; the method files say it by name.
 
-    extractors: one vocabulary each, of n_words, learned from n_samples descriptors;
-    encoding: words to histograms; kernel and c: of the SVM; n_components: principal
-    components kept, 0 keeps the histograms whole; deskewed, spread_px, spread_strength:
-    see `deskew`; copies: distorted copies of each training image near a margin.
+    extractors: one vocabulary each, of n_words, learned from n_samples descriptors, or
+    one mixture for all under a FisherEncoding; encoding: words to histograms; kernel, c
+    and against: of the SVM; n_components: principal components kept, 0 keeps the
+    histograms whole; longest_px: larger images are shrunk to it, 0 for never; deskewed,
+    spread_px, spread_strength: see `deskew`; copies: distorted copies of each training
+    image near a margin.
     """
 
     extractors: tuple[Extractor, ...]
     n_words: int
     n_samples: int
-    encoding: Encoding
+    encoding: Encoding | FisherEncoding
     kernel: Kernel
     c: float
+    against: str = "one"
     n_components: int = 0
+    longest_px: int = 0
     deskewed: bool = False
     spread_px: float = 0.0
     spread_strength: float = 1.0
@@ -76,7 +81,7 @@ class BovwSVM:
         self.bag_ = self._learn_bag(upright)
         self.projection_ = self._learn_projection(upright)
         features = self._features(upright)
-        self.svm_ = recall_svm(features, labels, how.kernel, how.c)
+        self.svm_ = recall_svm(features, labels, how.kernel, how.c, how.against)
         if how.copies:
             margins = self.svm_.margins(features, labels)
             copied, truth = self._hard_copies(stack_grey(images), margins, labels)
@@ -115,6 +120,8 @@ class BovwSVM:
 
     def exhibits(self, images: Images) -> dict[str, NDArray[np.uint8]]:
         """Mean patches (n, side, side) of the words on a dense grid, for each size."""
+        if not isinstance(self.bag_, BagOfWords):
+            return {}
         upright = self._upright(images)
         return {
             f"words{i}": mean_patches(upright, extractor, vocabulary)
@@ -127,29 +134,27 @@ class BovwSVM:
     @property
     def n_parameters(self) -> int:
         """Numbers in vocabularies, projection and SVM."""
-        n = self.svm_.n_parameters + sum(w.size for w in self.bag_.vocabularies)
+        n = self.svm_.n_parameters + sum(a.size for a in self.bag_.arrays().values())
         if self.projection_ is not None:
             n += self.projection_.mean.size + self.projection_.components.size
         return n
 
-    def _learn_bag(self, images: Images) -> BagOfWords:
+    def _learn_bag(self, images: Images) -> BagOfWords | FisherBag:
         how = self.settings
-        key = {
+        sizes = (how.n_words, how.n_samples)
+        key: dict[str, object] = {
             "images": images,
             "extractors": how.extractors,
-            "sizes": (how.n_words, how.n_samples),
+            "sizes": sizes,
             "seed": self.seed,
         }
-        found = recall("vocabulary", key, lambda: self._vocabularies(images))
-        names = sorted(found)
-        return BagOfWords(how.extractors, [found[n] for n in names], how.encoding)
+        if isinstance(how.encoding, FisherEncoding):
+            key["encoding"] = how.encoding
 
-    def _vocabularies(self, images: Images) -> dict[str, FloatArray]:
-        how = self.settings
-        learned = learn_vocabularies(
-            images, how.extractors, how.n_words, how.n_samples, self.seed
-        )
-        return {f"vocabulary{i:02}": words for i, words in enumerate(learned)}
+        def learn() -> dict[str, FloatArray]:
+            return how.encoding.learn(images, how.extractors, *sizes, self.seed)
+
+        return how.encoding.bag(how.extractors, recall("vocabulary", key, learn))
 
     def _learn_projection(self, images: Images) -> Projection | None:
         how = self.settings
@@ -191,11 +196,13 @@ class BovwSVM:
 
     def _bag_key(self) -> dict[str, object]:
         how = self.settings
-        words = {f"words{i}": words for i, words in enumerate(self.bag_.vocabularies)}
-        return {"extractors": how.extractors, "encoding": how.encoding, **words}
+        learned = self.bag_.arrays()
+        return {"extractors": how.extractors, "encoding": how.encoding, **learned}
 
     def _upright(self, images: Images) -> Images:
         how = self.settings
+        if how.longest_px:
+            images = within(images, how.longest_px)
         if not how.deskewed:
             return images
         return deskew(stack_grey(images), how.spread_px, how.spread_strength)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +40,27 @@ def stack_grey(images: Images) -> NDArray[np.uint8]:
             "use one without deskewing and distorted copies, or resize them"
         )
     return np.stack([to_grey(image[None])[0] for image in images])
+
+
+def within(images: Images, longest_px: int) -> Images:
+    """Images whose longer side is at most longest_px, larger ones shrunk to it."""
+    if isinstance(images, np.ndarray) and max(images.shape[1:3]) <= longest_px:
+        return images
+    if hasattr(images, "within"):  # files are shrunk when they are read
+        return images.within(longest_px)
+    return [shrink(image, longest_px) for image in images]
+
+
+def shrink(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
+    """(h, w) or (h, w, 3), averaged over areas until the longer side is longest_px."""
+    height, width = image.shape[:2]
+    factor = longest_px / max(height, width)
+    if factor >= 1:
+        return image
+    size = max(round(width * factor), 1), max(round(height * factor), 1)
+    return np.asarray(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )
 
 
 def choose(images: Images, rows: NDArray[np.int64]) -> Images:

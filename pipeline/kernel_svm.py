@@ -62,8 +62,10 @@ class KernelSVM:
 
     classes (C,) labels; support (s, d) training rows that carry weight in any machine;
     rows (s,) their positions in the training set; coefficients (s, P) signed weights;
-    intercepts (P,). A pair (a, b) decides for a where its decision is positive, a
-    class's machine for it. Only pairs have margins and votes.
+    intercepts (P,). With a linear kernel the sums over support vectors are taken
+    beforehand: support (P, d) holds each machine's normal, coefficients (P, P) ones.
+    A pair (a, b) decides for a where its decision is positive, a class's machine for
+    it. Only pairs have margins and votes.
     """
 
     kernel: Kernel
@@ -152,6 +154,8 @@ def fit_svm(
     machines: list[tuple[Any, Any]] = list(itertools.combinations(classes, 2))
     if against == "rest" and machines:
         machines = [(a, None) for a in classes]
+    linear = kernel.name == "linear"
+    inputs = _shortened(features) if linear else features
     coefficients = np.zeros((len(features), len(machines)), np.float32)
     intercepts = np.zeros(len(machines), np.float32)
     for p, (a, b) in enumerate(track(machines, "support vectors", len(machines))):
@@ -159,19 +163,38 @@ def fit_svm(
         if takes_part is not None:
             chosen &= takes_part[:, p]
         rows = np.flatnonzero(chosen)
-        machine = svc(kernel, c).fit(features[rows], labels[rows] == a)
+        machine = svc(kernel, c).fit(inputs[rows], labels[rows] == a)
         coefficients[rows[machine.support_], p] = machine.dual_coef_[0]
         intercepts[p] = machine.intercept_[0]
     carry = np.flatnonzero(coefficients.any(axis=1))
+    support, weights = features[carry], coefficients[carry]
+    if linear:
+        support = weights.T @ support
+        weights = np.eye(len(support), dtype=np.float32)
     return KernelSVM(
         kernel,
         against if machines else "one",
         classes,
-        features[carry],
+        support,
         carry,
-        coefficients[carry],
+        weights,
         intercepts,
     )
+
+
+def _shortened(features: FloatArray) -> FloatArray:
+    """Rows (n, d) -> rows (n, n) with the same dot products, where d > n.
+
+    The Cholesky factor of the matrix of dot products: a linear machine sees nothing
+    else, and each of many machines multiplies n columns instead of d.
+    """
+    n, d = features.shape
+    if d <= n:
+        return features
+    products = (features @ features.T).astype(np.float64)
+    # rows may depend on each other: a ridge far below any margin keeps it positive
+    products[np.diag_indices(n)] += 1e-6 * max(products.diagonal().mean(), 1e-12)
+    return np.linalg.cholesky(products).astype(np.float32)
 
 
 def recall_svm(

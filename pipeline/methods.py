@@ -2,7 +2,8 @@
 
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
-define SEARCH, what `visbase search` tries. What build returns may tell its `device`
+define SEARCH, what `visbase search` tries, and PHOTOGRAPHS, which takes the place of
+PRESETS where images are larger than digits. What build returns may tell its `device`
 and, once fitted, its learning `curves`, a list of dataclasses for each network, and
 what it learned as small pictures: `exhibits(images)`, name -> (n, h, w).
 """
@@ -88,12 +89,23 @@ def find_method(name: str) -> MethodFile:
     return methods[name]
 
 
-def configure(module: ModuleType, preset: str, settings: Iterable[str]) -> Any:
+def presets(module: ModuleType, photographs: bool) -> dict[str, Any]:
+    """The method's presets for photographs, where asked for and there are some."""
+    found = getattr(module, "PHOTOGRAPHS", None) if photographs else None
+    return module.PRESETS if found is None else found
+
+
+def configure(
+    module: ModuleType,
+    preset: str,
+    settings: Iterable[str],
+    photographs: bool = False,
+) -> Any:
     """The preset's Config with `key=value` settings applied.
 
     Raises BadInput on an unknown key, or a value that is not of the field's type.
     """
-    config = module.PRESETS[preset]
+    config = presets(module, photographs)[preset]
     types = typing.get_type_hints(type(config))
     changes = {}
     for setting in settings:

@@ -90,7 +90,8 @@ def test_margin_of_two_points_by_hand() -> None:
     features = np.array([[-1], [1], [-3], [3]], np.float32)
     machine = fit_svm(features, np.array([4, 9, 4, 9]), Kernel("linear"), c=10)
     assert machine.rows.tolist() == [0, 1]
-    np.testing.assert_allclose(machine.coefficients, [[0.5], [-0.5]], atol=1e-3)
+    np.testing.assert_allclose(machine.support, [[-1]], atol=1e-3)
+    assert machine.coefficients.tolist() == [[1]]
     points = np.array([[-2], [-0.5], [0.25]], np.float32)
     np.testing.assert_allclose(
         machine.decisions(points), [[2], [0.5], [-0.25]], atol=1e-3
@@ -223,3 +224,20 @@ def test_opponents_that_there_are_not_are_refused(
 ) -> None:
     with pytest.raises(BadInput, match="expected one or rest"):
         fit_svm(*train, RBF, RBF_C, against="all")
+
+
+@pytest.mark.parametrize("d", [30, 400])
+def test_linear_machines_decide_as_scikit_learns_on_short_and_long_rows(d: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 40)
+    features = rng.normal(labels[:, None] * 0.3, 1, (120, d)).astype(np.float32)
+    fitted = fit_svm(features, labels, Kernel("linear"), 0.1, "rest")
+    assert fitted.support.shape == (3, d)
+    unseen = rng.normal(0.3, 1, (50, d)).astype(np.float32)
+    for label in range(3):
+        reference = SVC(C=0.1, kernel="linear", tol=1e-5).fit(features, labels == label)
+        np.testing.assert_allclose(
+            fitted.decisions(unseen)[:, label],
+            reference.decision_function(unseen),
+            atol=0.01,
+        )

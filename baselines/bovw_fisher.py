@@ -1,0 +1,63 @@
+"""Fisher vectors over dense SIFT, linear SVM: the classical method for photographs.
+
+Descriptors of several patch sizes on one grid, a mixture of Gaussians instead of a
+vocabulary, the gradient of their likelihood instead of counts (Perronnin, Sanchez &
+Mensink 2010), places beside descriptors instead of a pyramid (Sanchez, Perronnin &
+de Campos 2012), and a vector that is the mean of the photograph's and its mirror
+image's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.bovw_svm import BovwSVM, Settings
+from pipeline.dense_sift import DenseSift
+from pipeline.fisher import FisherEncoding
+from pipeline.kernel_svm import Kernel
+
+SUMMARY = "dense SIFT, Fisher vectors, linear SVM"
+
+
+@dataclass(frozen=True)
+class Config:
+    """For photographs chosen by cross-validation: docs/photographs.md."""
+
+    longest_px: int = 480  # larger images are shrunk to it
+    bins_px: tuple[float, ...] = (4.0, 6.0, 8.0, 10.0)  # widths of a SIFT bin
+    step_px: int = 6  # distance of grid points
+    margin_px: int = 8  # least distance of a grid point from the border
+    n_gaussians: int = 256
+    n_components: int = 64  # of a descriptor, that are kept
+    n_samples: int = 100_000  # descriptors that the mixture is fitted to
+    mirrored: bool = True  # left and right alike
+    c: float = 3.0  # weight of margin violations
+
+
+SMALL = Config(
+    bins_px=(2.0, 3.0), step_px=2, margin_px=2, n_gaussians=64, mirrored=False
+)
+PRESETS = {"full": SMALL, "quick": SMALL}
+PHOTOGRAPHS = {
+    "full": Config(),
+    "quick": Config(
+        longest_px=240, bins_px=(6.0, 8.0), n_gaussians=64, n_samples=30_000
+    ),
+}
+
+
+def build(config: Config, seed: int) -> BovwSVM:
+    settings = Settings(
+        extractors=tuple(
+            DenseSift(bin_px, config.step_px, config.margin_px)
+            for bin_px in config.bins_px
+        ),
+        n_words=config.n_gaussians,
+        n_samples=config.n_samples,
+        encoding=FisherEncoding(config.n_components, config.mirrored),
+        kernel=Kernel("linear"),
+        c=config.c,
+        against="rest",
+        longest_px=config.longest_px,
+    )
+    return BovwSVM(settings, seed)

@@ -1,0 +1,152 @@
+"""Fisher vectors: how an image's descriptors would move a mixture of Gaussians.
+
+    images -> descriptors (N, 128) -> points (N, D) -> Fisher vectors (n, 2 k D)
+
+Where a histogram counts words, a Fisher vector keeps the mean and the variance of the
+descriptors that belong to each: the gradient of their likelihood (Perronnin, Sanchez &
+Mensink 2010). One mixture serves all patch sizes.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bag_of_words import SAMPLE_IMAGES, Arrays, Extractor
+from pipeline.descriptors import Descriptors
+from pipeline.errors import BadInput
+from pipeline.images import Images, choose
+from pipeline.mixture import Mixture, fit_mixture
+from pipeline.parallel import map_blocks
+from pipeline.pool import normalise
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FisherBag:
+    """Extractors and the mixture that their descriptors are compared with.
+
+    mirrored: whether a vector is the mean of the image's and its mirror image's, which
+    makes left and right alike: right for photographs, wrong for letters.
+    """
+
+    extractors: Sequence[Extractor]
+    mixture: Mixture
+    mirrored: bool
+
+    @property
+    def n_features(self) -> int:
+        """Length 2 k D of a Fisher vector."""
+        return 2 * self.mixture.means.size
+
+    def histograms(self, images: Images) -> FloatArray:
+        """n images -> Fisher vectors (n, n_features) of unit length.
+
+        An image without keypoints is a row of zeros.
+        """
+        vectors = self._vectors(images)
+        if self.mirrored:
+            vectors += self._vectors([image[:, ::-1] for image in images])
+            normalise(vectors, power=1)
+        return vectors
+
+    def arrays(self) -> Arrays:
+        """What was learned, by name."""
+        return dict(vars(self.mixture))
+
+    def _vectors(self, images: Images) -> FloatArray:
+        found = [extractor.extract(images) for extractor in self.extractors]
+        points = [self._points(found, i) for i in range(len(images))]
+        return np.stack([fisher_vector(one, self.mixture) for one in points])
+
+    def _points(self, found: Sequence[Descriptors], i: int) -> FloatArray:
+        """All of image i's descriptors, whatever their patch size."""
+        values, xy = [], []
+        for one in found:
+            rows = slice(one.offsets[i], one.offsets[i + 1])
+            values.append(one.values[rows])
+            xy.append(one.xy[rows])
+        return self.mixture.project(np.concatenate(values), np.concatenate(xy))
+
+
+@dataclass(frozen=True)
+class FisherEncoding:
+    """As many Gaussians as words.
+
+    n_components: of a descriptor, that are kept; mirrored: see `FisherBag`.
+    """
+
+    n_components: int = 64
+    mirrored: bool = True
+
+    def learn(
+        self,
+        images: Images,
+        extractors: Sequence[Extractor],
+        n_words: int,
+        n_samples: int,
+        seed: int,
+    ) -> Arrays:
+        """The mixture's arrays, from about n_samples descriptors of n images."""
+        rng = np.random.default_rng(seed)
+        n = min(len(images), SAMPLE_IMAGES)
+        some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))
+        quota = n_samples / (n * len(extractors))  # of an image and patch size
+        sample = partial(_sample, extractors, quota, seed)
+        found = map_blocks(sample, some, "descriptors")
+        if len(found) == 0:
+            raise BadInput(
+                f"none of {n} training images has a keypoint ({extractors}); "
+                "are they blank or tiny? Use larger images"
+            )
+        values, xy = found[:, :-2], found[:, -2:]
+        return dict(vars(fit_mixture(values, xy, self.n_components, n_words, rng)))
+
+    def bag(self, extractors: Sequence[Extractor], arrays: Arrays) -> FisherBag:
+        """The bag whose mixture was learned before."""
+        return FisherBag(extractors, Mixture(**arrays), self.mirrored)
+
+
+def _sample(
+    extractors: Sequence[Extractor], quota: float, seed: int, block: Images
+) -> FloatArray:
+    """Some descriptors of a block of images with their places, (m, 130)."""
+    rows = []
+    for extractor in extractors:
+        found = extractor.extract(block)
+        points = np.hstack([found.values, found.xy])
+        # drawn by content: images of one size do not all give the same grid points
+        rng = np.random.default_rng([seed, zlib.crc32(found.values.data)])
+        count = min(len(points), math.ceil(quota * len(block)))
+        rows.append(points[rng.choice(len(points), count, replace=False)])
+    return np.concatenate(rows)
+
+
+def fisher_vector(points: FloatArray, mixture: Mixture) -> FloatArray:
+    """The normalised gradient at one image's points (N, D) -> (2 k D,).
+
+    Means first, then deviations. Signed root, then unit length (Perronnin et al. 2010,
+    section 3); no points give zeros.
+    """
+    zeroth, first, second = mixture.statistics(points)
+    share = zeroth[:, None]
+    means, variances = mixture.means, mixture.variances
+    # a Gaussian without weight owns no points: its gradient is 0, not 0 / 0
+    weight = np.maximum(mixture.weights, np.float32(1e-12))[:, None]
+    n = max(len(points), 1)
+    # their equations for the gradients by mean and by deviation, with the sums of
+    # posterior, posterior times x and posterior times x^2 taken out
+    by_mean = (first - share * means) / (n * np.sqrt(weight * variances))
+    by_deviation = (
+        second - 2 * means * first + share * (np.square(means) - variances)
+    ) / (n * np.sqrt(2 * weight) * variances)
+    vector = np.concatenate([by_mean.ravel(), by_deviation.ravel()])
+    rooted = np.copysign(np.sqrt(np.abs(vector)), vector).astype(np.float32)
+    return normalise(rooted[None], power=1)[0]

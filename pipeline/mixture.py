@@ -1,0 +1,145 @@
+"""A mixture of Gaussians over descriptors and their places: a soft vocabulary.
+
+    descriptors (N, 128), places (N, 2) -> points (N, D) -> k Gaussians
+
+Fitted by expectation maximisation (Dempster, Laird & Rubin 1977) from k-means centres.
+A keypoint's place in the image stands beside its descriptor (Sanchez, Perronnin & de
+Campos 2012).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.progress import track
+from pipeline.vocabulary import learn_vocabulary
+
+FloatArray = NDArray[np.float32]
+
+ITERATIONS = 15
+LEAST_VARIANCE = 1e-3  # of a dimension's overall variance: no Gaussian is a needle
+LEAST_SHARE = 1e-3  # of a point: a Gaussian that owns less stays where it is
+BLOCK = 8192  # points whose posteriors are held at once
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """k Gaussians with diagonal covariance over projected descriptors and places.
+
+    mean (128,) and components (128, d): the descriptors' projection. weights (k,),
+    means (k, D) and variances (k, D) with D = d + 2, the place last.
+    """
+
+    mean: FloatArray
+    components: FloatArray
+    weights: FloatArray
+    means: FloatArray
+    variances: FloatArray
+
+    def project(self, values: FloatArray, xy: FloatArray) -> FloatArray:
+        """Descriptors (N, 128) and places (N, 2) in [0, 1) -> points (N, D)."""
+        return _points(values, xy, self.mean, self.components)
+
+    def statistics(
+        self, points: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Sums over points (N, D), weighted by the posterior of each Gaussian.
+
+        -> of 1 (k,), of x (k, D) and of x^2 (k, D).
+        """
+        zeroth = np.zeros(len(self.means), np.float64)
+        first, second = np.zeros_like(self.means), np.zeros_like(self.means)
+        for start in range(0, len(points), BLOCK):
+            block = points[start : start + BLOCK]
+            shares = self.posteriors(block)
+            zeroth += shares.sum(axis=0, dtype=np.float64)
+            first += shares.T @ block
+            second += shares.T @ np.square(block)
+        return zeroth.astype(np.float32), first, second
+
+    def posteriors(self, points: FloatArray) -> FloatArray:
+        """Probability of each Gaussian given each point: (N, D) -> (N, k)."""
+        inverse = 1 / self.variances
+        # log of weight times density, its squares multiplied out: two matrix products
+        constants = np.log(np.maximum(self.weights, np.float32(1e-30))) - 0.5 * (
+            np.log(self.variances) + np.square(self.means) * inverse
+        ).sum(axis=1)
+        logs = points @ (self.means * inverse).T
+        logs += np.square(points) @ (np.float32(-0.5) * inverse).T
+        logs += constants
+        _softmax(logs)
+        return logs  # type: ignore[return-value]
+
+
+def fit_mixture(
+    values: FloatArray,
+    xy: FloatArray,
+    n_components: int,
+    n_gaussians: int,
+    rng: np.random.Generator,
+) -> Mixture:
+    """Principal components of descriptors, then k-means, then maximum likelihood.
+
+    values (N, 128), xy (N, 2) in [0, 1), N > 0 -> n_components of a descriptor;
+    n_gaussians of them, fewer where there are fewer distinct points.
+    """
+    mean = values.mean(axis=0)
+    # eigh sorts upwards: the last columns are the directions of largest variance
+    directions = np.linalg.eigh((values - mean).T @ (values - mean))[1]
+    components = np.ascontiguousarray(directions[:, ::-1][:, :n_components])
+    points = _points(values, xy, mean, components)
+    overall = points.var(axis=0)
+    means = learn_vocabulary(points, n_gaussians, rng, n_iterations=10)
+    fitted = Mixture(
+        mean,
+        components,
+        weights=np.full(len(means), 1 / len(means), np.float32),
+        means=means,
+        variances=np.tile(np.maximum(overall, np.float32(1e-10)), (len(means), 1)),
+    )
+    for _ in track(range(ITERATIONS), "Gaussian mixture", ITERATIONS):
+        fitted = _maximise(fitted, points, LEAST_VARIANCE * overall)
+    return fitted
+
+
+def _maximise(old: Mixture, points: FloatArray, least: FloatArray) -> Mixture:
+    """One step: the likeliest parameters under the old mixture's posteriors."""
+    zeroth, first, second = old.statistics(points)
+    owns = (zeroth > LEAST_SHARE)[:, None]
+    share = np.where(owns, zeroth[:, None], np.float32(1))
+    means = np.where(owns, first / share, old.means)
+    variances = np.where(owns, second / share - np.square(means), old.variances)
+    floor = np.maximum(least, np.float32(1e-10))
+    return Mixture(
+        old.mean,
+        old.components,
+        weights=zeroth / zeroth.sum(),
+        means=means,
+        variances=np.maximum(variances, floor),
+    )
+
+
+def _points(
+    values: FloatArray, xy: FloatArray, mean: FloatArray, components: FloatArray
+) -> FloatArray:
+    return np.hstack([(values - mean) @ components, xy - np.float32(0.5)])
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _softmax(logs):  # type: ignore[no-untyped-def]
+    """Rows of logarithms to probabilities, in place."""
+    for i in range(len(logs)):
+        row = logs[i]
+        largest = row.max()
+        total = np.float32(0)
+        for k in range(row.size):
+            # e^-14 is lost in float32 beside the largest; skipping it halves the time
+            row[k] = np.exp(row[k] - largest) if row[k] > largest - 14 else 0
+            total += row[k]
+        inverse = np.float32(1) / total
+        for k in range(row.size):
+            row[k] *= inverse
