@@ -23,7 +23,8 @@ from cnn.kernels import first_kernels
 from cnn.trainer import Augment, Recipe, log_probabilities, train
 from cnn.views import shifted_views
 from pipeline import cache
-from pipeline.images import Images, stack_grey
+from pipeline.evidence import Evidence, two_best
+from pipeline.images import Images, stack_grey, to_grey
 
 SHOWN_KERNELS = 64
 
@@ -108,6 +109,30 @@ class NetworkClassifier:
         from cnn.explain import save_pictures  # matplotlib is slow to import
 
         return save_pictures(self.network_, self._tensor(image[None]), folder)
+
+    def evidence(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
+        """What the pixels of an image (h, w) say for its class against the runner-up.
+
+        -> the image and gradient times difference to a blank image (Shrikumar et al.
+        2016): exact where the network is linear from blank to this image.
+        """
+        grey = to_grey(image[None])
+        height, width = grey.shape[1:]
+        tensor = self._tensor(grey).requires_grad_()
+        self.network_.eval()
+        logits = self.network_(tensor)[0]
+        winner, runner_up = two_best(logits.detach().cpu().numpy())
+        (slope,) = torch.autograd.grad(logits[winner] - logits[runner_up], tensor)
+        added = (tensor.detach() - self._tensor(np.zeros_like(grey))) * slope
+        yy, xx = np.mgrid[0:height, 0:width]
+        xy = np.stack([(xx + 0.5) / width, (yy + 0.5) / height], axis=-1)
+        return grey[0], Evidence(
+            winner,
+            runner_up,
+            xy.reshape(-1, 2).astype(np.float32),
+            np.ones(height * width, np.float32),
+            added.flatten().cpu().numpy(),
+        )
 
     def exhibits(self, _images: Images) -> dict[str, NDArray[np.float16]]:
         """Kernels (n, h, w) of the first layer, SHOWN_KERNELS of them at most."""

@@ -17,12 +17,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.assign import assign_hard, assign_soft
+from pipeline.assign import Words, assign_hard, assign_soft
 from pipeline.descriptors import Descriptors
 from pipeline.errors import BadInput
+from pipeline.evidence import share_out
 from pipeline.images import Images, choose
 from pipeline.parallel import map_blocks
-from pipeline.pool import n_cells, normalise, pool
+from pipeline.pool import cells, n_cells, normalise, pool
 from pipeline.vocabulary import learn_vocabulary
 
 FloatArray = NDArray[np.float32]
@@ -100,14 +101,44 @@ class BagOfWords:
         """What was learned, by name."""
         return {f"vocabulary{i:02}": words for i, words in enumerate(self.vocabularies)}
 
+    def contributions(
+        self, image: NDArray[np.uint8], weights: FloatArray
+    ) -> list[tuple[Descriptors, FloatArray]]:
+        """What each keypoint of one image adds to weights (n_features,) . histogram.
+
+        -> for each extractor its descriptors and (N,) values. All values together sum
+        to the product.
+        """
+        result = []
+        start = 0
+        for extractor, vocabulary in zip(
+            self.extractors, self.vocabularies, strict=True
+        ):
+            found = extractor.extract([image])
+            words = self._words(found, vocabulary)
+            counts = self._counts(found, words, len(vocabulary))
+            own = weights[start : start + counts.size]
+            start += counts.size
+            histogram = normalise(counts.copy(), self.encoding.power)
+            unit = share_out(histogram[0], counts[0], own).reshape(-1, len(vocabulary))
+            values = np.zeros(len(found.xy), np.float32)
+            for cell in cells(found.xy, self.encoding.levels):
+                values += (unit[cell[:, None], words.index] * words.weight).sum(axis=1)
+            result.append((found, values))
+        return result
+
     def _encode(self, found: Descriptors, vocabulary: FloatArray) -> FloatArray:
+        counts = self._counts(found, self._words(found, vocabulary), len(vocabulary))
+        return normalise(counts, self.encoding.power)
+
+    def _words(self, found: Descriptors, vocabulary: FloatArray) -> Words:
         how = self.encoding
         if how.n_nearest == 1:
-            words = assign_hard(found.values, vocabulary)
-        else:
-            words = assign_soft(found.values, vocabulary, how.n_nearest, how.softness)
-        counts = pool(words, len(vocabulary), found.xy, found.offsets, how.levels)
-        return normalise(counts, how.power)
+            return assign_hard(found.values, vocabulary)
+        return assign_soft(found.values, vocabulary, how.n_nearest, how.softness)
+
+    def _counts(self, found: Descriptors, words: Words, n_words: int) -> FloatArray:
+        return pool(words, n_words, found.xy, found.offsets, self.encoding.levels)
 
 
 def learn_vocabularies(

@@ -22,6 +22,7 @@ from pipeline.cache import recall
 from pipeline.dense_sift import DenseSift
 from pipeline.deskew import deskew
 from pipeline.distort import Distortion, distort
+from pipeline.evidence import PATCH_BINS, Evidence, two_best
 from pipeline.fisher import FisherBag, FisherEncoding
 from pipeline.images import Images, choose, stack_grey, within
 from pipeline.kernel_svm import Kernel, recall_svm
@@ -130,6 +131,27 @@ class BovwSVM:
             )
             if isinstance(extractor, DenseSift)
         }
+
+    def evidence(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
+        """What the keypoints of an image say for its class against the runner-up.
+
+        -> the image as it was looked at (deskewed, shrunk) and the evidence. Exact for
+        a linear machine; for another the decision's gradient at this image.
+        """
+        seen = self._upright([image])[0]
+        features = self._describe([seen])
+        winner, runner_up = two_best(self.svm_.scores(features)[0])
+        weights = self.svm_.slope(features[0], winner, runner_up)
+        if self.projection_ is not None:
+            weights = self.projection_.components @ weights
+        parts = self.bag_.contributions(seen, weights)
+        return seen, Evidence(
+            winner,
+            runner_up,
+            np.concatenate([found.xy for found, _ in parts]),
+            np.concatenate([PATCH_BINS * found.scale for found, _ in parts]),
+            np.concatenate([values for _, values in parts]),
+        )
 
     @property
     def n_parameters(self) -> int:

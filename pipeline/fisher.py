@@ -9,6 +9,7 @@ Mensink 2010). One mixture serves all patch sizes.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import zlib
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from pipeline.bag_of_words import SAMPLE_IMAGES, Arrays, Extractor
 from pipeline.descriptors import Descriptors
 from pipeline.errors import BadInput
+from pipeline.evidence import share_out
 from pipeline.images import Images, choose
 from pipeline.mixture import Mixture, fit_mixture
 from pipeline.parallel import map_blocks
@@ -60,6 +62,34 @@ class FisherBag:
     def arrays(self) -> Arrays:
         """What was learned, by name."""
         return dict(vars(self.mixture))
+
+    def contributions(
+        self, image: NDArray[np.uint8], weights: FloatArray
+    ) -> list[tuple[Descriptors, FloatArray]]:
+        """What each keypoint of one image adds to weights (n_features,) . vector.
+
+        -> for each extractor, and again for the mirror image, its descriptors with
+        their places in the image and (N,) values; all together sum to the product.
+        """
+        views = [image, image[:, ::-1]] if self.mirrored else [image]
+        found = [[one.extract([view]) for one in self.extractors] for view in views]
+        points = [self._points(one, 0) for one in found]
+        gradients = [_gradient(one, self.mixture) for one in points]
+        vectors = [_rooted(gradient) for gradient in gradients]
+        # of the mean's unit length, and of each view's own
+        length = np.float32(np.linalg.norm(np.sum(vectors, axis=0))) or np.float32(1)
+        result = []
+        for view, descriptors in enumerate(found):
+            own = share_out(vectors[view], gradients[view], weights / length)
+            values = _shares(points[view], self.mixture, own)
+            counts = [len(one.xy) for one in descriptors]
+            parts = np.split(values, np.cumsum(counts)[:-1])
+            for one, part in zip(descriptors, parts, strict=True):
+                if view == 1:  # back to where it is in the image
+                    xy = one.xy * np.float32([-1, 1]) + np.float32([1, 0])
+                    one = dataclasses.replace(one, xy=xy)
+                result.append((one, part))
+        return result
 
     def _vectors(self, images: Images) -> FloatArray:
         found = [extractor.extract(images) for extractor in self.extractors]
@@ -135,18 +165,49 @@ def fisher_vector(points: FloatArray, mixture: Mixture) -> FloatArray:
     Means first, then deviations. Signed root, then unit length (Perronnin et al. 2010,
     section 3); no points give zeros.
     """
+    return _rooted(_gradient(points, mixture))
+
+
+def _gradient(points: FloatArray, mixture: Mixture) -> FloatArray:
+    """Mean over points (N, D) of their gradients, Fisher-scaled, (2 k D,)."""
     zeroth, first, second = mixture.statistics(points)
     share = zeroth[:, None]
     means, variances = mixture.means, mixture.variances
-    # a Gaussian without weight owns no points: its gradient is 0, not 0 / 0
-    weight = np.maximum(mixture.weights, np.float32(1e-12))[:, None]
     n = max(len(points), 1)
     # their equations for the gradients by mean and by deviation, with the sums of
     # posterior, posterior times x and posterior times x^2 taken out
-    by_mean = (first - share * means) / (n * np.sqrt(weight * variances))
-    by_deviation = (
-        second - 2 * means * first + share * (np.square(means) - variances)
-    ) / (n * np.sqrt(2 * weight) * variances)
-    vector = np.concatenate([by_mean.ravel(), by_deviation.ravel()])
-    rooted = np.copysign(np.sqrt(np.abs(vector)), vector).astype(np.float32)
+    by_mean = first - share * means
+    by_deviation = second - 2 * means * first + share * (np.square(means) - variances)
+    scales = _scales(mixture)
+    return np.concatenate(
+        [(by_mean * scales[0]).ravel(), (by_deviation * scales[1]).ravel()]
+    ) / np.float32(n)
+
+
+def _scales(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
+    """Of the two halves of a gradient: 1 / (sqrt(w) s) and 1 / (sqrt(2 w) s^2)."""
+    # a Gaussian without weight owns no points: its gradient is 0, not 0 / 0
+    root = np.sqrt(np.maximum(mixture.weights, np.float32(1e-12)))[:, None]
+    return (
+        1 / (root * np.sqrt(mixture.variances)),
+        1 / (np.float32(np.sqrt(2)) * root * mixture.variances),
+    )
+
+
+def _rooted(gradient: FloatArray) -> FloatArray:
+    rooted = np.copysign(np.sqrt(np.abs(gradient)), gradient)
     return normalise(rooted[None], power=1)[0]
+
+
+def _shares(points: FloatArray, mixture: Mixture, weights: FloatArray) -> FloatArray:
+    """What each point (N, D) adds to weights (2 k D,) . gradient, (N,)."""
+    by_mean, by_deviation = (
+        half.reshape(mixture.means.shape) * scale / max(len(points), 1)
+        for half, scale in zip(np.split(weights, 2), _scales(mixture), strict=True)
+    )
+    means, variances = mixture.means, mixture.variances
+    constants = by_deviation * (np.square(means) - variances) - by_mean * means
+    terms = points @ (by_mean - 2 * by_deviation * means).T
+    terms += np.square(points) @ by_deviation.T
+    terms += constants.sum(axis=1)
+    return (mixture.posteriors(points) * terms).sum(axis=1)

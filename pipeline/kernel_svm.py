@@ -90,6 +90,28 @@ class KernelSVM:
             result[rows] = values @ self.coefficients + self.intercepts
         return result
 
+    def slope(self, features: FloatArray, a: int, b: int) -> FloatArray:
+        """Gradient (d,) of the decision for class index a against b at features (d,).
+
+        Of the pair's machine, or of the difference of the two classes' machines.
+        """
+        if self.against == "rest":
+            weights = self.coefficients[:, a] - self.coefficients[:, b]
+        else:
+            pairs = list(itertools.combinations(range(len(self.classes)), 2))
+            sign = np.float32(1 if a < b else -1)
+            weights = sign * self.coefficients[:, pairs.index((min(a, b), max(a, b)))]
+        kernel = self.kernel
+        if kernel.name == "linear":
+            return weights @ self.support
+        if kernel.name == "poly":
+            inner = np.float32(kernel.gamma) * (self.support @ features) + 1
+            weights = weights * kernel.degree * inner ** (kernel.degree - 1)
+            return np.float32(kernel.gamma) * (weights @ self.support)
+        weights = weights * kernel.matrix(features[None], self.support)[0]
+        towards = weights @ self.support - weights.sum() * features
+        return np.float32(2 * kernel.gamma) * towards
+
     def margins(self, features: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
         """Smallest decision in favour of the true class over its pairs.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numba
 import numpy as np
@@ -32,13 +32,18 @@ def pool(
     -> (n, n_cells * k) float32. An image without keypoints is a row of zeros.
     """
     histograms = np.zeros((len(offsets) - 1, n_cells(levels), n_words), np.float32)
+    for cell in cells(xy, levels):
+        _add(words.index, words.weight, cell, offsets, histograms)
+    return histograms.reshape(len(histograms), n_cells(levels) * n_words)
+
+
+def cells(xy: FloatArray, levels: Sequence[int]) -> Iterator[NDArray[np.int32]]:
+    """For each level the cell (N,) of each place xy (N, 2), counted over all levels."""
     first = 0
     for side in levels:
         cell = np.minimum((xy * side).astype(np.int32), side - 1)
-        cell = first + cell[:, 1] * side + cell[:, 0]
-        _add(words.index, words.weight, cell, offsets, histograms)
+        yield first + cell[:, 1] * side + cell[:, 0]
         first += side * side
-    return histograms.reshape(len(histograms), n_cells(levels) * n_words)
 
 
 @numba.njit(cache=True, nogil=True)

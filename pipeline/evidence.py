@@ -1,0 +1,127 @@
+"""Where the evidence is: what each keypoint or pixel says for a class against another.
+
+A decision is a weight vector times a feature vector (for kernels: its gradient there),
+and the feature vector a sum over keypoints. So the decision falls apart into one number
+a keypoint, and their sum is the decision again, without its intercept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.atomic import atomic_write
+from pipeline.images import to_grey
+
+FloatArray = NDArray[np.float32]
+
+PATCH_BINS = 4  # bins a side of a keypoint's patch
+LEAST_SIDE_PX = 480  # smaller pictures are enlarged
+STRONGEST = 400  # keypoints that are drawn as dots
+FOR, AGAINST = (40, 90, 230), (220, 130, 30)  # B, G, R
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Contributions to the decision for `winner` against `runner_up` (class indices).
+
+    xy (N, 2) places in [0, 1); side_px (N,) sides of the patches that were looked at;
+    contribution (N,), positive for the winner.
+    """
+
+    winner: int
+    runner_up: int
+    xy: FloatArray
+    side_px: FloatArray
+    contribution: FloatArray
+
+
+def share_out(
+    features: FloatArray, sums: FloatArray, weights: FloatArray
+) -> FloatArray:
+    """Weight of each unit of the sums over keypoints, so that they add up exactly.
+
+    features (d,) came from sums (d,) by powers and lengths that keep the zeros; weights
+    (d,) of the features -> (d,) with result . sums = weights . features.
+    """
+    return np.divide(
+        weights * features, sums, out=np.zeros_like(weights), where=sums != 0
+    )
+
+
+def two_best(scores: FloatArray) -> tuple[int, int]:
+    """Indices of the highest and the second highest of scores (C,)."""
+    order = np.argsort(-scores, kind="stable")
+    return int(order[0]), int(order[1])
+
+
+def draw_evidence(
+    image: NDArray[np.uint8], evidence: Evidence, classes: Sequence[str], path: Path
+) -> None:
+    """Write a PNG: the image with what speaks for the winner in red, against in blue.
+
+    Every contribution is spread over its patch; the strongest keypoints are dots.
+    """
+    grey = to_grey(image[None])[0]
+    factor = max(LEAST_SIDE_PX / max(grey.shape), 1)
+    height, width = (round(side * factor) for side in grey.shape)
+    canvas = cv2.resize(grey, (width, height), interpolation=cv2.INTER_NEAREST)
+    heat = _heat(evidence, height, width, factor)
+    strength = (np.abs(heat) / max(float(np.abs(heat).max()), 1e-12))[..., None]
+    colour = np.where(heat[..., None] > 0, FOR, AGAINST)
+    picture = 0.6 * canvas[..., None] + 0.2 * 255
+    picture = picture * (1 - 0.8 * strength) + colour * 0.8 * strength
+    picture = np.ascontiguousarray(np.clip(picture, 0, 255), np.uint8)
+    if len(evidence.xy) < grey.size:  # keypoints, not pixels
+        _dots(picture, evidence)
+    text = f"red: {classes[evidence.winner]}, blue: {classes[evidence.runner_up]}"
+    strip = np.full((28, width, 3), 255, np.uint8)
+    cv2.putText(
+        strip, text, (6, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA
+    )
+    with atomic_write(path) as file:
+        file.write(cv2.imencode(".png", np.vstack([picture, strip]))[1].tobytes())
+
+
+def _heat(evidence: Evidence, height: int, width: int, factor: float) -> FloatArray:
+    """Contributions spread evenly over their patches, (height, width)."""
+    corners = np.zeros((height + 1, width + 1), np.float64)
+    x = evidence.xy[:, 0] * width
+    y = evidence.xy[:, 1] * height
+    half = evidence.side_px * factor / 2
+    left, top = (
+        np.clip(np.rint(middle - half), 0, end - 1).astype(int)
+        for middle, end in ((x, width), (y, height))
+    )
+    right, bottom = (
+        np.clip(np.rint(middle + half), first + 1, end).astype(int)
+        for middle, first, end in ((x, left, width), (y, top, height))
+    )
+    area = (right - left) * (bottom - top)
+    each = evidence.contribution / area
+    # a box is four signed corners of its integral
+    for rows, columns, sign in (
+        (top, left, 1),
+        (top, right, -1),
+        (bottom, left, -1),
+        (bottom, right, 1),
+    ):
+        np.add.at(corners, (rows, columns), sign * each)
+    return corners.cumsum(0).cumsum(1)[:-1, :-1].astype(np.float32)
+
+
+def _dots(picture: NDArray[np.uint8], evidence: Evidence) -> None:
+    height, width = picture.shape[:2]
+    size = np.abs(evidence.contribution)
+    strongest = np.argsort(size, kind="stable")[-STRONGEST:]
+    for i in strongest:
+        place = int(evidence.xy[i, 0] * width), int(evidence.xy[i, 1] * height)
+        radius = 1 + round(3 * float(size[i] / max(size[strongest].max(), 1e-12)))
+        colour = FOR if evidence.contribution[i] > 0 else AGAINST
+        cv2.circle(picture, place, radius, colour, -1, cv2.LINE_AA)
+        cv2.circle(picture, place, radius, (255, 255, 255), 1, cv2.LINE_AA)

@@ -1,0 +1,104 @@
+"""Contributions of keypoints add up to the decision, and the picture shows them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.bag_of_words import Encoding
+from pipeline.bovw_svm import BovwSVM, Settings
+from pipeline.data import Dataset
+from pipeline.dense_sift import DenseSift
+from pipeline.evidence import Evidence, draw_evidence
+from pipeline.fisher import FisherEncoding
+from pipeline.kernel_svm import Kernel, KernelSVM
+
+COUNTS = Settings(
+    extractors=(DenseSift(2, 4, 2), DenseSift(3, 4, 2)),
+    n_words=20,
+    n_samples=2000,
+    encoding=Encoding(levels=(1, 2), n_nearest=3),
+    kernel=Kernel("linear"),
+    c=3.0,
+    against="rest",
+)
+FISHER = dataclasses.replace(
+    COUNTS, n_words=6, encoding=FisherEncoding(n_components=12, mirrored=True)
+)
+LONGER = dataclasses.replace(FISHER, encoding=FisherEncoding(12, mirrored=False))
+
+
+@pytest.mark.parametrize("settings", [COUNTS, FISHER, LONGER], ids=lambda s: "")
+def test_contributions_of_a_linear_machine_sum_to_its_decision(
+    mnist: Dataset, settings: Settings
+) -> None:
+    model = BovwSVM(settings, seed=0)
+    model.fit(mnist.train.images[:300], mnist.train.labels[:300])
+    svm = model.svm_
+    for image in mnist.test.images[:5]:
+        decisions = model.scores(image[None])[0] - svm.intercepts
+        _, evidence = model.evidence(image)
+        a, b = evidence.winner, evidence.runner_up
+        assert evidence.contribution.sum() == pytest.approx(
+            decisions[a] - decisions[b], abs=2e-4
+        )
+        assert a == model.scores(image[None])[0].argmax()
+
+
+def test_contributions_of_a_kernel_machine_sum_to_its_gradient_times_the_features(
+    mnist: Dataset,
+) -> None:
+    settings = dataclasses.replace(
+        COUNTS, kernel=Kernel("rbf", 0.5), against="one", n_components=30, deskewed=True
+    )
+    model = BovwSVM(settings, seed=0)
+    model.fit(mnist.train.images[:300], mnist.train.labels[:300])
+    seen, evidence = model.evidence(mnist.test.images[0])
+    histogram = model.bag_.histograms(seen[None])[0]
+    features = model.projection_.apply(histogram[None])[0]
+    slope = model.svm_.slope(features, evidence.winner, evidence.runner_up)
+    expected = histogram @ (model.projection_.components @ slope)
+    assert evidence.contribution.sum() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["linear", "poly", "rbf"])
+def test_slope_is_the_difference_quotient_of_the_decision(name: str) -> None:
+    rng = np.random.default_rng(0)
+    machine = KernelSVM(
+        kernel=Kernel(name, 0.3, 3),  # type: ignore[arg-type]
+        against="one",
+        classes=np.arange(3),
+        support=rng.normal(size=(7, 4)).astype(np.float32),
+        rows=np.arange(7),
+        coefficients=rng.normal(size=(7, 3)).astype(np.float32),
+        intercepts=np.zeros(3, np.float32),
+    )
+    at, step = rng.normal(size=4).astype(np.float32), 1e-2
+    moved = np.stack([at + s * step * e for e in np.eye(4) for s in (1, -1)])
+    decisions = machine.decisions(moved.astype(np.float32))[:, 1]  # the pair (0, 2)
+    expected = (decisions[::2] - decisions[1::2]) / (2 * step)
+    np.testing.assert_allclose(machine.slope(at, 0, 2), expected, rtol=1e-2, atol=5e-3)
+    np.testing.assert_allclose(machine.slope(at, 2, 0), -machine.slope(at, 0, 2))
+
+
+def test_picture_is_red_where_the_winner_is_and_blue_where_the_other_is(
+    tmp_path: Path,
+) -> None:
+    evidence = Evidence(
+        winner=1,
+        runner_up=0,
+        xy=np.array([[0.25, 0.5], [0.75, 0.5]], np.float32),
+        side_px=np.array([20, 20], np.float32),
+        contribution=np.array([1.0, -1.0], np.float32),
+    )
+    path = tmp_path / "why.png"
+    draw_evidence(np.full((50, 100), 128, np.uint8), evidence, ["a", "b"], path)
+    blue, _, red = cv2.split(cv2.imread(str(path)).astype(int))
+    assert red.shape == (240 + 28, 480)  # enlarged, a line of text below
+    assert red[120, 100] > blue[120, 100]
+    assert red[120, 340] < blue[120, 340]
+    assert red[10, 10] == blue[10, 10]
