@@ -17,13 +17,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_layout import check_layout, join_parts, split_parts
 from pipeline.bag_of_words import BagOfWords, Encoding, Extractor, learn_vocabularies
-from pipeline.cache import recall
+from pipeline.cache import Arrays, recall
 from pipeline.dense_sift import DenseSift
 from pipeline.deskew import deskew
 from pipeline.distort import Distortion, distort
+from pipeline.errors import BadInput
 from pipeline.images import Images, choose, stack_grey
-from pipeline.kernel_svm import Kernel, recall_svm
+from pipeline.kernel_svm import Kernel, recall_svm, restore_svm
 from pipeline.parallel import map_blocks
 from pipeline.project import Projection, fit_projection
 from pipeline.word_patches import mean_patches
@@ -123,6 +125,43 @@ class BovwSVM:
             )
             if isinstance(extractor, DenseSift)
         }
+
+    def arrays(self) -> Arrays:
+        """Vocabularies in the extractors' order, projection if there is one, SVM."""
+        parts = {
+            "vocabulary": {f"{i}": v for i, v in enumerate(self.bag_.vocabularies)},
+            "svm": self.svm_.arrays(),
+        }
+        if self.projection_ is not None:
+            parts["projection"] = vars(self.projection_)
+        return join_parts(parts)
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take the place of fit, from what `arrays` gave."""
+        how = self.settings
+        parts = split_parts(arrays, ("vocabulary", "projection", "svm"))
+        names = [f"{i}" for i in range(len(how.extractors))]
+        check_layout(
+            parts["vocabulary"], {name: f"float32 k{name} 128" for name in names}
+        )
+        vocabularies = [parts["vocabulary"][name] for name in names]
+        if any(len(words) == 0 for words in vocabularies):
+            raise BadInput("a vocabulary without words")
+        bag = BagOfWords(how.extractors, vocabularies, how.encoding)
+        layout = {"mean": "float32 D", "components": "float32 D d"}
+        sizes = check_layout(parts["projection"], layout if how.n_components else {})
+        svm = restore_svm(how.kernel, "one", parts["svm"])
+        found = (sizes.get("D", bag.n_features), svm.support.shape[1])
+        expected = (bag.n_features, sizes.get("d", bag.n_features))
+        if found != expected:
+            raise BadInput(
+                f"histograms and features of lengths {expected} do not fit a "
+                f"projection and an SVM of {found}"
+            )
+        self.bag_, self.svm_ = bag, svm
+        self.projection_ = (
+            Projection(**parts["projection"]) if how.n_components else None
+        )
 
     @property
     def n_parameters(self) -> int:

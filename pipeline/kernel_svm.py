@@ -11,18 +11,26 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_layout import check_layout
 from pipeline.cache import Arrays, recall
 from pipeline.errors import BadInput
 from pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
 
+LAYOUT = {  # of KernelSVM.arrays
+    "classes": "int64 C",
+    "support": "float32 s d",
+    "rows": "int64 s",
+    "coefficients": "float32 s P",
+    "intercepts": "float32 P",
+}
 BLOCK = 2000  # rows scored at once
 CACHE_MB = 2000  # of kernel values, during the fit
 
@@ -124,6 +132,10 @@ class KernelSVM:
         """The class of the highest score: (n, d) -> (n,)."""
         return self.classes[self.scores(features).argmax(axis=1)]
 
+    def arrays(self) -> Arrays:
+        """What was learned; kernel and `against` are settings."""
+        return {name: getattr(self, name) for name in LAYOUT}
+
 
 def fit_svm(
     features: FloatArray,
@@ -185,9 +197,7 @@ def recall_svm(
     """What fit_svm gives, from disk where the same machine was fitted before."""
 
     def learn() -> Arrays:
-        fitted = fit_svm(features, labels, kernel, c, against, takes_part)
-        names = [field.name for field in fields(fitted) if field.name != "kernel"]
-        return {name: np.asarray(getattr(fitted, name)) for name in names}
+        return fit_svm(features, labels, kernel, c, against, takes_part).arrays()
 
     key = {
         "features": features,
@@ -197,8 +207,27 @@ def recall_svm(
         "against": against,
         "takes_part": takes_part,
     }
-    arrays: dict[str, Any] = recall("svm", key, learn)
-    return KernelSVM(kernel, **(arrays | {"against": str(arrays["against"])}))
+    return _assemble(kernel, against, recall("svm", key, learn))
+
+
+def restore_svm(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
+    """What KernelSVM.arrays gave; BadInput where arrays and settings disagree."""
+    sizes = check_layout(arrays, LAYOUT)
+    svm, n_classes = _assemble(kernel, against, arrays), sizes["C"]
+    n_pairs = n_classes * (n_classes - 1) // 2
+    expected = {"one": n_pairs, "rest": n_classes}.get(svm.against)
+    if sizes["P"] != expected:
+        raise BadInput(
+            f"{sizes['P']} support vector machines do not fit {n_classes} classes, "
+            f"against={svm.against}"
+        )
+    return svm
+
+
+def _assemble(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
+    """With one class there are no machines, and that class has all the votes."""
+    against = against if len(arrays["intercepts"]) else "one"
+    return KernelSVM(kernel, against, **arrays)
 
 
 def svc(kernel: Kernel, c: float) -> Any:
