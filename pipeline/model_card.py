@@ -65,7 +65,7 @@ def data_fingerprint(split: Split) -> str:
         digests = [digest_array(images)]
     else:
         known = getattr(images, "digests", None)
-        digests = map(digest_array, images) if known is None else map(str, known)
+        digests = list(map(digest_array, images) if known is None else known)
     together = hashlib.sha256()
     for digest in (*digests, digest_array(split.labels)):
         together.update(digest.encode())
