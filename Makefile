@@ -80,7 +80,7 @@ endef
 	@touch .venv/with-base
 
 .venv/with-dev: pyproject.toml requirements.lock
-	$(call install,.[cnn$(comma)dev])
+	$(call install,.[cnn$(comma)onnx$(comma)dev])
 	@touch .venv/with-base .venv/with-cnn
 
 define install

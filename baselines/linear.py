@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_layout import check_layout
+from pipeline.cache import Arrays
 from pipeline.images import Images, pixel_rows, stack_grey
 from pipeline.progress import working
 
@@ -53,7 +55,8 @@ class Linear:
         if len(self.classes_) == 2:  # one row, in favour of the second class
             weights = np.concatenate([-weights, weights])
             intercepts = np.concatenate([-intercepts, intercepts])
-        self.weights_, self.intercepts_ = weights.T, intercepts
+        # one order in memory whatever the solver's: another one differs in last bits
+        self.weights_, self.intercepts_ = np.ascontiguousarray(weights.T), intercepts
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Log-odds up to a constant an image, (n, C)."""
@@ -61,6 +64,21 @@ class Linear:
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         return self.classes_[self.scores(images).argmax(axis=1)]
+
+    def arrays(self) -> Arrays:
+        """Classes, weights (h w, C) and intercepts (C,)."""
+        return {
+            "classes": self.classes_,
+            "weights": self.weights_,
+            "intercepts": self.intercepts_,
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take the place of fit, from what `arrays` gave."""
+        layout = {"weights": "float32 d C", "intercepts": "float32 C"}
+        check_layout(arrays, {"classes": "int64 C"} | layout)
+        self.classes_, self.intercepts_ = arrays["classes"], arrays["intercepts"]
+        self.weights_ = arrays["weights"]
 
     @property
     def n_parameters(self) -> int:

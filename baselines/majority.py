@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_layout import check_layout
+from pipeline.cache import Arrays
 from pipeline.images import Images
 
 SUMMARY = "most frequent class"
@@ -35,6 +37,15 @@ class Majority:
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         return self.classes_[self.scores(images).argmax(axis=1)]
+
+    def arrays(self) -> Arrays:
+        """Classes and their frequencies."""
+        return {"classes": self.classes_, "frequencies": self.frequencies_}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take the place of fit, from what `arrays` gave."""
+        check_layout(arrays, {"classes": "int64 C", "frequencies": "float32 C"})
+        self.classes_, self.frequencies_ = arrays["classes"], arrays["frequencies"]
 
 
 def build(config: Config, seed: int) -> Majority:

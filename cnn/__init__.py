@@ -7,5 +7,6 @@ the rate over the epochs                                                 schedul
 the state after every epoch, on disk                                     checkpoint
 where it runs, alone or with other processes                             device
 kernels, feature maps, receptive fields                                  explain
+pixels to log-probabilities as a file                                    onnx_export
 networks with and without shortcuts, ever deeper                         depth
 """

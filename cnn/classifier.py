@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from cnn.kernels import first_kernels
 from cnn.trainer import Augment, Recipe, log_probabilities, train
 from cnn.views import shifted_views
 from pipeline import cache
+from pipeline.array_layout import check_layout
 from pipeline.evidence import Evidence, two_best
 from pipeline.images import Images, stack_grey, to_grey
 
@@ -99,12 +100,51 @@ class NetworkClassifier:
         """The likeliest class, (n,)."""
         return self.classes_[self.scores(images).argmax(axis=1)]
 
+    def arrays(self) -> cache.Arrays:
+        """Classes, size of the images, their mean and deviation, the network's state.
+
+        size (2,): height, width.
+        """
+        state = self.network_.state_dict().items()
+        return {
+            "classes": self.classes_,
+            "size": np.array(self._size),
+            "standard": np.array([self.mean_, self.deviation_]),
+            **{f"network.{key}": value.cpu().numpy() for key, value in state},
+        }
+
+    def restore(self, arrays: cache.Arrays) -> None:
+        """Take the place of fit, from what `arrays` gave."""
+        layout = {"classes": "int64 C", "size": "int64 2", "standard": "float64 2"}
+        first = {name: arrays[name] for name in layout.keys() & arrays.keys()}
+        n_classes = check_layout(first, layout)["C"]
+        height, width = (int(side) for side in arrays["size"])
+        with torch.device("meta"):  # shapes first: nothing is allocated or drawn
+            network = self.make_network(height, width, n_classes)
+        for key, value in network.state_dict().items():
+            shape = " ".join(map(str, value.shape))
+            layout[f"network.{key}"] = (
+                f"{str(value.dtype).removeprefix('torch.')} {shape}"
+            )
+        check_layout(arrays, layout)
+        network = network.to_empty(device="cpu")
+        network.load_state_dict(
+            {
+                key: torch.from_numpy(arrays[f"network.{key}"])
+                for key in network.state_dict()
+            }
+        )
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network_ = network.to(self._device)
+        self.classes_, self._size = arrays["classes"], (height, width)
+        self.mean_, self.deviation_ = map(float, arrays["standard"])
+
     @property
     def n_parameters(self) -> int:
         """Weights and biases."""
         return sum(p.numel() for p in self.network_.parameters())
 
-    def explain(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
+    def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
         """Write pictures of what the network does with one image (h, w); the paths."""
         from cnn.explain import save_pictures  # matplotlib is slow to import
 
@@ -133,6 +173,14 @@ class NetworkClassifier:
             np.ones(height * width, np.float32),
             added.flatten().cpu().numpy(),
         )
+
+    def export_onnx(self, path: Path, metadata: Mapping[str, str]) -> None:
+        """Write the network as an ONNX file with this metadata, see `onnx_export`."""
+        from cnn.onnx_export import FromPixels, write_onnx
+
+        pixels = (self.mean_, self.deviation_, self.average_views)
+        graph = FromPixels(self.network_, *pixels)
+        write_onnx(path, graph, self._size, metadata)
 
     def exhibits(self, _images: Images) -> dict[str, NDArray[np.float16]]:
         """Kernels (n, h, w) of the first layer, SHOWN_KERNELS of them at most."""

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from cnn import convnet
 from cnn.checkpoint import Epoch
 from cnn.classifier import NetworkClassifier
+from pipeline.array_layout import join_parts, split_parts
+from pipeline.cache import Arrays
 from pipeline.deskew import deskew
+from pipeline.errors import BadInput
 from pipeline.images import Images, stack_grey
 
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
@@ -78,6 +81,21 @@ class Committee:
     def predict(self, images: Images) -> NDArray[np.int64]:
         """The likeliest class, (n,)."""
         return self.members[0][0].classes_[self.scores(images).argmax(axis=1)]
+
+    def arrays(self) -> Arrays:
+        """Those of each member, counted from 0."""
+        return join_parts(
+            {f"{i}": member.arrays() for i, (member, _) in enumerate(self.members)}
+        )
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take the place of fit, from what `arrays` gave."""
+        parts = split_parts(arrays, map(str, range(len(self.members))))
+        for (member, _), part in zip(self.members, parts.values(), strict=True):
+            member.restore(part)
+        classes = [member.classes_ for member, _ in self.members]
+        if any(not np.array_equal(one, classes[0]) for one in classes):
+            raise BadInput("its members tell different classes apart")
 
     def exhibits(self, images: Images) -> dict[str, NDArray[np.float16]]:
         """Kernels (n, h, w) of the first layer of the first member."""

@@ -11,6 +11,9 @@
     decisions     (n, C (C - 1) / 2)          kernel_svm; bovw_svm joins all stages
     labels        (n,)                        run: fit, predict, record
 
+A fitted classifier becomes a file and comes back by `model_file`; `predict` labels
+image files with it.
+
 `pixel_svm` goes from images (jittered, if wanted) straight to the SVM.
 
 n images, N descriptors, k words, m nearest words, d features, C classes.

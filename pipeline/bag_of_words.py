@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.assign import Words, assign_hard, assign_soft
-from pipeline.descriptors import Descriptors
+from pipeline.descriptors import LENGTH, Descriptors
 from pipeline.errors import BadInput
 from pipeline.evidence import share_out
 from pipeline.images import Images, choose
@@ -65,9 +65,16 @@ class Encoding:
         return {f"vocabulary{i:02}": words for i, words in enumerate(learned)}
 
     def bag(self, extractors: Sequence[Extractor], arrays: Arrays) -> BagOfWords:
-        """The bag whose vocabularies were learned before."""
+        """The bag whose vocabularies were learned before; BadInput if one is empty."""
         vocabularies = [arrays[name] for name in sorted(arrays)]
+        if any(len(words) == 0 for words in vocabularies):
+            raise BadInput("a vocabulary without words")
         return BagOfWords(extractors, vocabularies, self)
+
+    def layout(self, extractors: Sequence[Extractor]) -> dict[str, str]:
+        """What arrays must be, see `check_layout`."""
+        numbers = range(len(extractors))
+        return {f"vocabulary{i:02}": f"float32 k{i} {LENGTH}" for i in numbers}
 
 
 @dataclass(frozen=True)

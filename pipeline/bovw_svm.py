@@ -17,15 +17,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_layout import check_layout, join_parts, split_parts
 from pipeline.bag_of_words import BagOfWords, Encoding, Extractor
-from pipeline.cache import recall
+from pipeline.cache import Arrays, recall
 from pipeline.dense_sift import DenseSift
 from pipeline.deskew import deskew
 from pipeline.distort import Distortion, distort
+from pipeline.errors import BadInput
 from pipeline.evidence import PATCH_BINS, Evidence, two_best
 from pipeline.fisher import FisherBag, FisherEncoding
 from pipeline.images import Images, choose, stack_grey, within
-from pipeline.kernel_svm import Kernel, recall_svm
+from pipeline.kernel_svm import Kernel, recall_svm, restore_svm
 from pipeline.parallel import map_blocks
 from pipeline.project import Projection, fit_projection
 from pipeline.word_patches import mean_patches
@@ -151,6 +153,34 @@ class BovwSVM:
             np.concatenate([found.xy for found, _ in parts]),
             np.concatenate([PATCH_BINS * found.scale for found, _ in parts]),
             np.concatenate([values for _, values in parts]),
+        )
+
+    def arrays(self) -> Arrays:
+        """Of the bag, of the projection if there is one, of the SVM."""
+        parts = {"bag": self.bag_.arrays(), "svm": self.svm_.arrays()}
+        if self.projection_ is not None:
+            parts["projection"] = vars(self.projection_)
+        return join_parts(parts)
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take the place of fit, from what `arrays` gave."""
+        how = self.settings
+        parts = split_parts(arrays, ("bag", "projection", "svm"))
+        check_layout(parts["bag"], how.encoding.layout(how.extractors))
+        bag = how.encoding.bag(how.extractors, parts["bag"])
+        layout = {"mean": "float32 D", "components": "float32 D d"}
+        sizes = check_layout(parts["projection"], layout if how.n_components else {})
+        svm = restore_svm(how.kernel, how.against, parts["svm"])
+        found = (sizes.get("D", bag.n_features), svm.support.shape[1])
+        expected = (bag.n_features, sizes.get("d", bag.n_features))
+        if found != expected:
+            raise BadInput(
+                f"histograms and features of lengths {expected} do not fit a "
+                f"projection and an SVM of {found}"
+            )
+        self.bag_, self.svm_ = bag, svm
+        self.projection_ = (
+            Projection(**parts["projection"]) if how.n_components else None
         )
 
     @property

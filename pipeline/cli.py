@@ -2,76 +2,31 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli_models import explain, export, licence_option, predict, save_option
+from pipeline.cli_options import (
+    data_option,
+    dataset_option,
+    device_option,
+    jobs_option,
+    one_line_for_bad_input,
+    preset_option,
+    seed_option,
+    set_option,
+)
 from pipeline.errors import BadInput
 
-
-def one_line_for_bad_input(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn BadInput into one line and exit status 2, Ctrl-C into one and 130."""
-
-    @functools.wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except BadInput as error:
-            click.echo(f"visbase: {error}", err=True)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            click.echo("visbase: interrupted; run it again to continue", err=True)
-            # native threads in mid-computation would abort an orderly exit
-            os._exit(128 + signal.SIGINT)
-
-    return wrapper
-
-
-dataset_option = click.option(
-    "--dataset", default="mnist", show_default=True, help="Name of a data set."
-)
-data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Folder that holds the data set's files [default: where it ships].",
-)
-preset_option = click.option(
-    "--preset",
-    type=click.Choice(["full", "quick"]),
-    default="full",
-    show_default=True,
-    help="quick takes seconds and never enters the table.",
-)
-seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True
-)
-jobs_option = click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Threads for loops over images [default: one a core].",
-)
-device_option = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    envvar="VISBASE_DEVICE",
-    help="Where networks are trained.",
-)
-set_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change one field of the method's preset.",
-)
+if TYPE_CHECKING:
+    from pipeline.data import Split
+    from pipeline.methods import Method
+    from pipeline.records import Record
 
 
 @click.group()
@@ -115,6 +70,8 @@ def datasets() -> None:
 @set_option
 @jobs_option
 @device_option
+@save_option
+@licence_option
 @one_line_for_bad_input
 def run(
     names: tuple[str, ...],
@@ -125,6 +82,8 @@ def run(
     settings: tuple[str, ...],
     jobs: int | None,
     device: str,
+    save: Path | None,
+    licence: str,
 ) -> None:
     """Fit methods on the training images, score all test images, record the result.
 
@@ -137,17 +96,28 @@ def run(
     configs = [configure(one.load(), preset, settings) for one in found]
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
+    if save is not None and len(found) > 1:
+        raise BadInput(f"--save {save}: keeps one model; name one method")
     if len(found) > 1:
         options = ["--dataset", dataset, "--preset", preset, "--seed", str(seed)]
         options += [] if data is None else ["--data", str(data)]
         options += [part for setting in settings for part in ("--set", setting)]
         sys.exit(_run_each_alone(names, options))
     from pipeline.data import load_dataset
+    from pipeline.model_card import make_card
+    from pipeline.model_file import check_place, save_model
     from pipeline.paths import results
     from pipeline.run import leads, run_method
 
+    def keep(model: Method, record: Record, train: Split) -> None:
+        if save is not None:
+            card = make_card(record, train, loaded.classes, licence)
+            save_model(save, model, card)
+
+    if save is not None:
+        check_place(save)
     loaded = load_dataset(dataset, data)
-    record, folder = run_method(found[0], configs[0], preset, seed, loaded)
+    record, folder = run_method(found[0], configs[0], preset, seed, loaded, keep)
     if not leads():
         return
     click.echo(record.line())
@@ -209,59 +179,6 @@ def search(
 
 
 @main.command()
-@click.argument("name", metavar="METHOD")
-@dataset_option
-@data_option
-@preset_option
-@seed_option
-@set_option
-@device_option
-@click.option(
-    "--image",
-    "row",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Position of the test image that is shown.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder to write to [default: artifacts/explain/METHOD].",
-)
-@one_line_for_bad_input
-def explain(
-    name: str,
-    dataset: str,
-    data: Path | None,
-    preset: str,
-    seed: int,
-    settings: tuple[str, ...],
-    device: str,
-    row: int,
-    out: Path | None,
-) -> None:
-    """Draw what a network has learned: kernels, feature maps, receptive fields.
-
-    A network that was trained before is taken from artifacts/cache.
-
-    Example: visbase explain lenet5 --image 7 --out pictures
-    """
-    from pipeline.data import load_dataset
-    from pipeline.methods import configure, find_method
-    from pipeline.paths import artifacts
-    from pipeline.run import explain_method
-
-    os.environ["VISBASE_DEVICE"] = device
-    method = find_method(name)
-    config = configure(method.load(), preset, settings)
-    folder = out or artifacts() / "explain" / name
-    loaded = load_dataset(dataset, data)
-    for path in explain_method(method, config, preset, seed, loaded, row, folder):
-        click.echo(path)
-
-
-@main.command()
 @dataset_option
 @click.option(
     "--out",
@@ -295,3 +212,8 @@ def report(dataset: str, out: Path | None, readme: Path | None) -> None:
         write_into_readme(readme, rows, runs, dataset)
     print_table(rows, runs, dataset)
     click.echo(f"written to {folder}", err=True)
+
+
+main.add_command(predict)
+main.add_command(explain)
+main.add_command(export)

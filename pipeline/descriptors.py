@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+LENGTH = 128  # numbers of a SIFT descriptor
+
 
 @dataclass(frozen=True)
 class Descriptors:
@@ -40,7 +42,7 @@ class Descriptors:
 def concatenate(parts: Sequence[Descriptors]) -> Descriptors:
     """Join the descriptors of consecutive groups of images, in order."""
     if not parts:
-        nothing = np.empty((0, 128), np.float32)
+        nothing = np.empty((0, LENGTH), np.float32)
         return Descriptors(
             nothing, np.zeros(1, np.int64), nothing[:, :2], nothing[:, 0]
         )

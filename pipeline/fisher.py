@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.bag_of_words import SAMPLE_IMAGES, Arrays, Extractor
-from pipeline.descriptors import Descriptors
+from pipeline.descriptors import LENGTH, Descriptors
 from pipeline.errors import BadInput
 from pipeline.evidence import share_out
 from pipeline.images import Images, choose
@@ -77,16 +77,17 @@ class FisherBag:
         gradients = [_gradient(one, self.mixture) for one in points]
         vectors = [_rooted(gradient) for gradient in gradients]
         # of the mean's unit length, and of each view's own
-        length = np.float32(np.linalg.norm(np.sum(vectors, axis=0))) or np.float32(1)
+        length = np.linalg.norm(np.sum(vectors, axis=0))
+        weights = (weights / (length or 1)).astype(np.float32)
         result = []
         for view, descriptors in enumerate(found):
-            own = share_out(vectors[view], gradients[view], weights / length)
+            own = share_out(vectors[view], gradients[view], weights)
             values = _shares(points[view], self.mixture, own)
             counts = [len(one.xy) for one in descriptors]
             parts = np.split(values, np.cumsum(counts)[:-1])
             for one, part in zip(descriptors, parts, strict=True):
                 if view == 1:  # back to where it is in the image
-                    xy = one.xy * np.float32([-1, 1]) + np.float32([1, 0])
+                    xy = np.stack([1 - one.xy[:, 0], one.xy[:, 1]], axis=1)
                     one = dataclasses.replace(one, xy=xy)
                 result.append((one, part))
         return result
@@ -140,8 +141,27 @@ class FisherEncoding:
         return dict(vars(fit_mixture(values, xy, self.n_components, n_words, rng)))
 
     def bag(self, extractors: Sequence[Extractor], arrays: Arrays) -> FisherBag:
-        """The bag whose mixture was learned before."""
-        return FisherBag(extractors, Mixture(**arrays), self.mirrored)
+        """The bag whose mixture was learned before; BadInput if it is none."""
+        mixture = Mixture(**arrays)
+        n_directions = mixture.components.shape[1]
+        if mixture.means.shape[1] != n_directions + 2 or not len(mixture.weights):
+            raise BadInput(
+                f"Gaussians over {mixture.means.shape[1]} dimensions do not fit "
+                f"{n_directions} components and a place"
+            )
+        if mixture.variances.min() <= 0 or mixture.weights.min() < 0:
+            raise BadInput("a mixture with a variance or weight that is not positive")
+        return FisherBag(extractors, mixture, self.mirrored)
+
+    def layout(self, _extractors: Sequence[Extractor]) -> dict[str, str]:
+        """What arrays must be, see `check_layout`."""
+        return {
+            "mean": f"float32 {LENGTH}",
+            "components": f"float32 {LENGTH} d",
+            "weights": "float32 k",
+            "means": "float32 k D",
+            "variances": "float32 k D",
+        }
 
 
 def _sample(
@@ -178,20 +198,17 @@ def _gradient(points: FloatArray, mixture: Mixture) -> FloatArray:
     # posterior, posterior times x and posterior times x^2 taken out
     by_mean = first - share * means
     by_deviation = second - 2 * means * first + share * (np.square(means) - variances)
-    scales = _scales(mixture)
-    return np.concatenate(
-        [(by_mean * scales[0]).ravel(), (by_deviation * scales[1]).ravel()]
-    ) / np.float32(n)
+    halves = np.stack([by_mean, by_deviation]) * _scales(mixture) / np.float32(n)
+    return halves.ravel()
 
 
-def _scales(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
-    """Of the two halves of a gradient: 1 / (sqrt(w) s) and 1 / (sqrt(2 w) s^2)."""
+def _scales(mixture: Mixture) -> FloatArray:
+    """Of a gradient's halves, 1 / (sqrt(w) s) and 1 / (sqrt(2 w) s^2): (2, k, D)."""
     # a Gaussian without weight owns no points: its gradient is 0, not 0 / 0
     root = np.sqrt(np.maximum(mixture.weights, np.float32(1e-12)))[:, None]
-    return (
-        1 / (root * np.sqrt(mixture.variances)),
-        1 / (np.float32(np.sqrt(2)) * root * mixture.variances),
-    )
+    by_mean = 1 / (root * np.sqrt(mixture.variances))
+    by_deviation = 1 / (np.float32(np.sqrt(2)) * root * mixture.variances)
+    return np.stack([by_mean, by_deviation]).astype(np.float32)
 
 
 def _rooted(gradient: FloatArray) -> FloatArray:
@@ -201,10 +218,8 @@ def _rooted(gradient: FloatArray) -> FloatArray:
 
 def _shares(points: FloatArray, mixture: Mixture, weights: FloatArray) -> FloatArray:
     """What each point (N, D) adds to weights (2 k D,) . gradient, (N,)."""
-    by_mean, by_deviation = (
-        half.reshape(mixture.means.shape) * scale / max(len(points), 1)
-        for half, scale in zip(np.split(weights, 2), _scales(mixture), strict=True)
-    )
+    scales = _scales(mixture)
+    by_mean, by_deviation = weights.reshape(scales.shape) * scales / max(len(points), 1)
     means, variances = mixture.means, mixture.variances
     constants = by_deviation * (np.square(means) - variances) - by_mean * means
     terms = points @ (by_mean - 2 * by_deviation * means).T

@@ -11,18 +11,26 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_layout import check_layout
 from pipeline.cache import Arrays, recall
 from pipeline.errors import BadInput
 from pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
 
+LAYOUT = {  # of KernelSVM.arrays
+    "classes": "int64 C",
+    "support": "float32 s d",
+    "rows": "int64 s",
+    "coefficients": "float32 s P",
+    "intercepts": "float32 P",
+}
 BLOCK = 2000  # rows scored at once
 CACHE_MB = 2000  # of kernel values, during the fit
 
@@ -99,18 +107,18 @@ class KernelSVM:
             weights = self.coefficients[:, a] - self.coefficients[:, b]
         else:
             pairs = list(itertools.combinations(range(len(self.classes)), 2))
-            sign = np.float32(1 if a < b else -1)
-            weights = sign * self.coefficients[:, pairs.index((min(a, b), max(a, b)))]
+            weights = self.coefficients[:, pairs.index((min(a, b), max(a, b)))]
+            weights = weights if a < b else -weights
         kernel = self.kernel
         if kernel.name == "linear":
-            return weights @ self.support
+            return np.asarray(weights @ self.support, np.float32)
         if kernel.name == "poly":
-            inner = np.float32(kernel.gamma) * (self.support @ features) + 1
+            inner = kernel.gamma * (self.support @ features) + 1
             weights = weights * kernel.degree * inner ** (kernel.degree - 1)
-            return np.float32(kernel.gamma) * (weights @ self.support)
+            return np.asarray(kernel.gamma * (weights @ self.support), np.float32)
         weights = weights * kernel.matrix(features[None], self.support)[0]
         towards = weights @ self.support - weights.sum() * features
-        return np.float32(2 * kernel.gamma) * towards
+        return np.asarray(2 * kernel.gamma * towards, np.float32)
 
     def margins(self, features: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
         """Smallest decision in favour of the true class over its pairs.
@@ -147,6 +155,10 @@ class KernelSVM:
     def predict(self, features: FloatArray) -> NDArray[np.int64]:
         """The class of the highest score: (n, d) -> (n,)."""
         return self.classes[self.scores(features).argmax(axis=1)]
+
+    def arrays(self) -> Arrays:
+        """What was learned; kernel and `against` are settings."""
+        return {name: getattr(self, name) for name in LAYOUT}
 
 
 def fit_svm(
@@ -230,9 +242,7 @@ def recall_svm(
     """What fit_svm gives, from disk where the same machine was fitted before."""
 
     def learn() -> Arrays:
-        fitted = fit_svm(features, labels, kernel, c, against, takes_part)
-        names = [field.name for field in fields(fitted) if field.name != "kernel"]
-        return {name: np.asarray(getattr(fitted, name)) for name in names}
+        return fit_svm(features, labels, kernel, c, against, takes_part).arrays()
 
     key = {
         "features": features,
@@ -242,8 +252,28 @@ def recall_svm(
         "against": against,
         "takes_part": takes_part,
     }
-    arrays: dict[str, Any] = recall("svm", key, learn)
-    return KernelSVM(kernel, **(arrays | {"against": str(arrays["against"])}))
+    return _assemble(kernel, against, recall("svm", key, learn))
+
+
+def restore_svm(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
+    """What KernelSVM.arrays gave; BadInput where arrays and settings disagree."""
+    normals = {"rows": "int64 r"} if kernel.name == "linear" else {}
+    sizes = check_layout(arrays, LAYOUT | normals)
+    svm, n_classes = _assemble(kernel, against, arrays), sizes["C"]
+    n_pairs = n_classes * (n_classes - 1) // 2
+    expected = {"one": n_pairs, "rest": n_classes}.get(svm.against)
+    if sizes["P"] != expected:
+        raise BadInput(
+            f"{sizes['P']} support vector machines do not fit {n_classes} classes, "
+            f"against={svm.against}"
+        )
+    return svm
+
+
+def _assemble(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
+    """With one class there are no machines, and that class has all the votes."""
+    against = against if len(arrays["intercepts"]) else "one"
+    return KernelSVM(kernel, against, **arrays)
 
 
 def svc(kernel: Kernel, c: float) -> Any:

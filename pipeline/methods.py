@@ -15,13 +15,14 @@ import dataclasses
 import importlib
 import math
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.cache import Arrays
 from pipeline.errors import BadInput
 from pipeline.images import Images
 from pipeline.paths import ROOT
@@ -43,6 +44,15 @@ class Method(Protocol):
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """(n, C), larger is likelier, columns in the order of the labels."""
+
+    def arrays(self) -> Arrays:
+        """What fit has learned, by name; "classes", behind any dots, has (C,) labels.
+
+        With the Config that is all of it: restored, it scores the same to the bit.
+        """
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take the place of fit; BadInput where names, types or shapes disagree."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,11 +129,30 @@ def configure(
     return dataclasses.replace(config, **changes)
 
 
+def config_from_json(module: ModuleType, values: Mapping[str, Any]) -> Any:
+    """The Config that was recorded as JSON.
+
+    Raises BadInput on a key that is unknown or missing, or a value of another type.
+    """
+    types = typing.get_type_hints(module.Config)
+    for key in types.keys() ^ values.keys():
+        fault = "is missing" if key in types else "is not one of its settings"
+        raise BadInput(f"setting {key!r} of {module.__name__} {fault}")
+    return module.Config(
+        **{key: _typed(f"setting {key}", values[key], types[key]) for key in types}
+    )
+
+
 def _parse(setting: str, text: str, kind: Any) -> Any:
     try:
         value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = text
+    return _typed(f"--set {setting}", value, kind)
+
+
+def _typed(setting: str, value: Any, kind: Any) -> Any:
+    """A value as a field of this type holds it; setting: what a message calls it."""
     if typing.get_origin(kind) is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
         item_kind = typing.get_args(kind)[0]
@@ -135,10 +164,10 @@ def _check(setting: str, value: Any, kind: type) -> Any:
     if kind is float and type(value) is int and abs(value) < 2**1023:
         value = float(value)
     if kind in (int, float) and type(value) is kind and not 0 <= value < math.inf:
-        raise BadInput(f"--set {setting}: expected a finite number from 0 on")
+        raise BadInput(f"{setting}: expected a finite number from 0 on")
     if type(value) is not kind:
         raise BadInput(
-            f"--set {setting}: expected {kind.__name__}, found {type(value).__name__}"
+            f"{setting}: expected {kind.__name__}, found {type(value).__name__}"
         )
     return value
 

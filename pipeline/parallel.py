@@ -36,6 +36,8 @@ def map_blocks(
     """
     starts = range(0, max(len(images), 1), BLOCK)
     with threadpool_limits(1, user_api="blas"):
+        if len(starts) == 1:  # no threads and no bar for a single photograph
+            return function(images)
         blocks = Parallel(n_jobs(), prefer="threads", return_as="generator")(
             delayed(function)(images[start : start + BLOCK]) for start in starts
         )

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.cache import Arrays
 from pipeline.deskew import deskew
 from pipeline.images import Images, pixel_rows, stack_grey, unit_rows
-from pipeline.kernel_svm import Kernel, recall_svm
+from pipeline.kernel_svm import Kernel, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]
 
@@ -50,6 +51,14 @@ class PixelSVM:
     def predict(self, images: Images) -> NDArray[np.int64]:
         """Labels (n,)."""
         return self.svm_.predict(self._features(images))
+
+    def arrays(self) -> Arrays:
+        """Support vectors, their weights and the intercepts."""
+        return self.svm_.arrays()
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take the place of fit, from what `arrays` gave."""
+        self.svm_ = restore_svm(self.settings.kernel, self.settings.against, arrays)
 
     @property
     def n_parameters(self) -> int:

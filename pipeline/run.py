@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,19 @@ SHOWN_IMAGES = 500  # training images that a method may take its exhibits from
 
 
 def run_method(
-    method: MethodFile, config: Any, preset: str, seed: int, dataset: Dataset
+    method: MethodFile,
+    config: Any,
+    preset: str,
+    seed: int,
+    dataset: Dataset,
+    keep: Callable[[Method, Record, Split], None] | None = None,
 ) -> tuple[Record, Path]:
     """Fit on the training images, predict all test images once, write the record.
 
     A quick run trains on every k-th image, QUICK_TRAIN of them at most. Recalled
     stages count with the seconds and the memory they took when they were computed. A
     run that raises leaves a record of its failure, unless a good one is there already.
+    keep is called with the fitted model, its record and what it was trained on.
     Returns the record and the folder of results that it went to.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -89,31 +96,9 @@ def run_method(
             prediction,
             {"scores": scores.astype(np.float16), **_exhibits(model, train)},
         )
+        if keep is not None:
+            keep(model, record, train)
     return record, folder
-
-
-def explain_method(
-    method: MethodFile,
-    config: Any,
-    preset: str,
-    seed: int,
-    dataset: Dataset,
-    row: int,
-    folder: Path,
-) -> list[Path]:
-    """Fit as run_method does, then draw what the model does with test image `row`.
-
-    Returns the pictures' paths; BadInput where the method draws none.
-    """
-    if row >= len(dataset.test):
-        raise BadInput(f"--image {row}: there are {len(dataset.test)} test images")
-    model: Any = method.load().build(config, seed)
-    if not hasattr(model, "explain"):
-        raise BadInput(f"{method.name} has no pictures; the single networks have")
-    train = dataset.train if preset == "full" else _some(dataset.train)
-    model.fit(train.images, train.labels)
-    paths: list[Path] = model.explain(dataset.test.images[row], folder)
-    return paths
 
 
 def leads() -> bool:

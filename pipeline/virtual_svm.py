@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_layout import join_parts, split_parts
+from pipeline.cache import Arrays
 from pipeline.deskew import deskew
 from pipeline.distort import Distortion, distort
 from pipeline.errors import BadInput
 from pipeline.images import Images, stack_grey, unit_rows
 from pipeline.jitter import offsets_within, shift
-from pipeline.kernel_svm import Kernel, KernelSVM, recall_svm
+from pipeline.kernel_svm import Kernel, KernelSVM, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]
 
@@ -97,6 +99,19 @@ class VirtualSVM:
     def predict(self, images: Images) -> NDArray[np.int64]:
         """Labels (n,)."""
         return self.svms_[0].classes[self.scores(images).argmax(axis=1)]
+
+    def arrays(self) -> Arrays:
+        """Those of each normalisation's machines, counted from 0."""
+        return join_parts({f"{i}": svm.arrays() for i, svm in enumerate(self.svms_)})
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take the place of fit, from what `arrays` gave."""
+        parts = split_parts(arrays, map(str, range(len(self.settings.spreads_px))))
+        kernel = self.settings.kernel
+        svms = [restore_svm(kernel, "rest", part) for part in parts.values()]
+        if any(not np.array_equal(svm.classes, svms[0].classes) for svm in svms):
+            raise BadInput("its machines tell different classes apart")
+        self.svms_ = svms
 
     @property
     def n_parameters(self) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,12 +39,15 @@ def no_cache_of_others(fresh_folders: Path) -> None:
     """Nothing is recalled from another test, so that a second fit is a fit."""
 
 
-def build_small(method: MethodFile, seed: int = 0) -> Method:
-    module = method.load()
-    config = module.PRESETS["quick"]
+def small_config(method: MethodFile) -> Any:
+    config = method.load().PRESETS["quick"]
     fields = {field.name for field in dataclasses.fields(config)}
     small = {name: value for name, value in SMALL.items() if name in fields}
-    return module.build(dataclasses.replace(config, **small), seed)
+    return dataclasses.replace(config, **small)
+
+
+def build_small(method: MethodFile, seed: int = 0) -> Method:
+    return method.load().build(small_config(method), seed)
 
 
 @dataclasses.dataclass(frozen=True)

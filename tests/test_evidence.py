@@ -8,10 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from test_model_file import fit_and_save
 
 from pipeline.bag_of_words import Encoding
 from pipeline.bovw_svm import BovwSVM, Settings
-from pipeline.data import Dataset
+from pipeline.cli import main
+from pipeline.data import Dataset, part
 from pipeline.dense_sift import DenseSift
 from pipeline.evidence import Evidence, draw_evidence
 from pipeline.fisher import FisherEncoding
@@ -102,3 +105,32 @@ def test_picture_is_red_where_the_winner_is_and_blue_where_the_other_is(
     assert red[120, 100] > blue[120, 100]
     assert red[120, 340] < blue[120, 340]
     assert red[10, 10] == blue[10, 10]
+
+
+@pytest.mark.parametrize("method", ["bovw_pyramid", "lenet5"])
+def test_command_draws_the_evidence_of_a_saved_model(
+    mnist: Dataset, fresh_folders: Path, method: str
+) -> None:
+    path, image = fresh_folders / "model", fresh_folders / "seven.png"
+    fit_and_save(method, part(mnist.train, slice(0, 200)), path)
+    cv2.imwrite(str(image), mnist.test.images[0])
+    out, layers = fresh_folders / "why.png", fresh_folders / "layers"
+    arguments = ["explain", str(path), str(image), f"--out={out}"]
+    arguments += [f"--layers={layers}"] if method == "lenet5" else []
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert ", not " in done.output
+    picture = cv2.imread(str(out))
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+    assert method != "lenet5" or len(list(layers.glob("*.png"))) == 3
+
+
+def test_methods_without_evidence_are_refused(
+    mnist: Dataset, fresh_folders: Path
+) -> None:
+    path = fresh_folders / "model"
+    fit_and_save("majority", part(mnist.train, slice(0, 50)), path)
+    arguments = ["explain", str(path), "x.png", f"--out={fresh_folders / 'y.png'}"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "majority has no such pictures" in done.output

@@ -8,14 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from torch import nn
 
 from cnn import lenet5
 from cnn.explain import save_pictures, trace
 from cnn.kernels import first_kernels
 from cnn.residual import residual_network
-from pipeline.cli import main
 
 
 def test_receptive_fields_of_lenet5_by_hand() -> None:
@@ -70,24 +68,3 @@ def test_pictures_are_written_and_not_blank(tmp_path: Path) -> None:
         assert picture.shape[0] > 100
         assert picture.shape[1] > 300
         assert len(np.unique(picture)) > 20
-
-
-def test_command_draws_a_trained_network(fresh_folders: Path) -> None:
-    out = fresh_folders / "pictures"
-    done = CliRunner().invoke(
-        main,
-        ["explain", "mlp2", "--preset=quick", "--set=epochs=1", f"--out={out}"],
-        catch_exceptions=False,
-    )
-    assert done.exit_code == 0
-    assert len(list(out.glob("*.png"))) == 3
-
-
-def test_methods_without_pictures_and_wrong_positions_are_refused() -> None:
-    for arguments, message in (
-        (["majority"], "majority has no pictures"),
-        (["mlp2", "--image", "10000"], "there are 10000 test images"),
-    ):
-        done = CliRunner().invoke(main, ["explain", *arguments])
-        assert done.exit_code == 2
-        assert message in done.output

@@ -141,11 +141,12 @@ except SystemExit as end:
     [
         HELP.format(arguments=["--help"]),
         HELP.format(arguments=["run", "--help"]),
+        HELP.format(arguments=["predict", "--help"]),
         HELP.format(arguments=["methods"]),
         HELP.format(arguments=["datasets"]),
         "import reports.compare, reports.write",
     ],
-    ids=["help", "run help", "methods", "datasets", "reports"],
+    ids=["help", "run help", "predict help", "methods", "datasets", "reports"],
 )
 def test_command_that_computes_nothing_loads_no_heavy_library(code: str) -> None:
     assert loaded_after(code) == []

@@ -1,0 +1,78 @@
+"""A trained network as an ONNX file, which other programs run without torch.
+
+    images               (n, 1, h, w) uint8, grey from 0 to 255, any n
+    log_probabilities    (n, C) float32
+
+Standardisation and the mean over shifted views are inside the graph. The file's
+metadata has the classes and the rest of the model's card.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cnn.views import shifted_views
+from pipeline.atomic import atomic_write
+from pipeline.errors import BadInput
+
+
+class FromPixels(nn.Module):
+    """Pixels to log-probabilities, as `NetworkClassifier.scores` computes them."""
+
+    def __init__(
+        self, network: nn.Module, mean: float, deviation: float, average_views: bool
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.mean = mean
+        self.deviation = deviation
+        self.average_views = average_views
+
+    def forward(self, images: Tensor) -> Tensor:
+        standard = (images.to(torch.float32) - self.mean) / self.deviation
+        views = shifted_views(standard) if self.average_views else [standard]
+        answers = torch.stack([self.network(view).log_softmax(1) for view in views])
+        return answers.logsumexp(0) - math.log(len(views))
+
+
+def write_onnx(
+    path: Path, graph: FromPixels, size: tuple[int, int], metadata: Mapping[str, str]
+) -> None:
+    """Write the graph for images of a size (height, width); BadInput if it cannot."""
+    missing = [n for n in ("onnx", "onnxscript") if importlib.util.find_spec(n) is None]
+    if missing:
+        raise BadInput(
+            f"export needs {' and '.join(missing)}, not installed: run `pip install -c "
+            "requirements.lock -e '.[cnn,onnx]'`"
+        )
+    example = torch.zeros(2, 1, *size, dtype=torch.uint8)
+    device = next(graph.parameters()).device
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # "no torchvision", 4 times
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about torch's own insides
+        program = torch.onnx.export(
+            graph.eval(),
+            (example.to(device),),
+            input_names=["images"],
+            output_names=["log_probabilities"],
+            dynamic_shapes={"images": {0: torch.export.Dim("n")}},
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # with dynamo=True it always returns one
+    model = program.model_proto
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=value)
+    try:
+        with atomic_write(path) as file:
+            file.write(model.SerializeToString())
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None

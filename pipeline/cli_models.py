@@ -1,0 +1,157 @@
+"""Commands and options about saved models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli_options import one_line_for_bad_input
+from pipeline.errors import BadInput
+
+save_option = click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="MODEL",
+    help="File for the fitted model, which `visbase predict` opens.",
+)
+licence_option = click.option(
+    "--licence",
+    default="unspecified",
+    show_default=True,
+    help="Text for the model's card: under which terms it may be used.",
+)
+model_argument = click.argument(
+    "path", metavar="MODEL", type=click.Path(path_type=Path)
+)
+
+
+@click.command()
+@model_argument
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option(
+    "--show",
+    "picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Write what the model saw of the images.",
+)
+@one_line_for_bad_input
+def predict(
+    path: Path, images: tuple[str, ...], as_json: bool, picture: Path | None
+) -> None:
+    """Label image files with a model that `visbase run METHOD --save MODEL` wrote.
+
+    IMAGE - is standard input. An image that cannot be read is told, the others are
+    labelled, and the exit status is 2. Scores are the method's own: larger is likelier;
+    networks give log-probabilities. ms: from the file to the scores.
+
+    Example: visbase predict digits.visbase seven.png --show seen.png
+    """
+    from pipeline.model_file import open_model
+    from pipeline.predict import predict_file, show, to_json, to_table
+
+    model = open_model(path)
+    predictions = []
+    for image in images:
+        piped = image == "-"  # taken whole, since a pipe cannot be read twice
+        try:
+            source = BytesIO(sys.stdin.buffer.read()) if piped else image
+            predictions.append(predict_file(model, image, source))
+        except BadInput as error:
+            click.echo(f"visbase: {error}", err=True)
+    if as_json:
+        click.echo(json.dumps(to_json(predictions), indent=1))
+    elif predictions:
+        click.echo(to_table(predictions))
+    if picture is not None and predictions:
+        show(predictions, picture)
+    if len(predictions) < len(images):
+        sys.exit(2)
+
+
+@click.command()
+@model_argument
+@click.argument("image")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    required=True,
+    help="Picture to write.",
+)
+@click.option(
+    "--layers",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="For networks: kernels, feature maps and receptive fields as well.",
+)
+@one_line_for_bad_input
+def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
+    """Draw where a saved model sees evidence for its label of an image file.
+
+    Red speaks for the label, blue for the runner-up. For bags of visual words every
+    keypoint has its share of the decision; for networks every pixel, by the gradient.
+
+    Example: visbase explain digits.visbase seven.png --out why.png
+    """
+    from pipeline.evidence import draw_evidence
+    from pipeline.model_file import open_model
+    from pipeline.photo_files import read_image
+    from pipeline.predict import prepare
+
+    model = open_model(path)
+    classifier: Any = model.classifier
+    wanted = ["evidence"] if layers is None else ["evidence", "draw_layers"]
+    if not all(hasattr(classifier, name) for name in wanted):
+        raise BadInput(
+            f"{path}: {model.method} has no such pictures; evidence is drawn for bags "
+            "of visual words and single networks, layers for the latter"
+        )
+    prepared = prepare(read_image(image), model.card)
+    seen, evidence = classifier.evidence(prepared)
+    classes = model.card["classes"]
+    draw_evidence(seen, evidence, classes, out)
+    click.echo(f"{classes[evidence.winner]}, not {classes[evidence.runner_up]}: {out}")
+    if layers is not None:
+        for picture in classifier.draw_layers(prepared, layers):
+            click.echo(picture)
+
+
+@click.command()
+@model_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.onnx",
+    required=True,
+    help="File to write.",
+)
+@one_line_for_bad_input
+def export(path: Path, out: Path) -> None:
+    """Write a saved network as ONNX, for programs without torch.
+
+    Its input is grey uint8 images (n, 1, h, w) of the model's size, from 0 to 255, its
+    output log-probabilities; the classes stand in the file's metadata.
+
+    Example: visbase export lenet5.visbase --out lenet5.onnx
+    """
+    from pipeline.model_file import open_model
+
+    model = open_model(path)
+    write = getattr(model.classifier, "export_onnx", None)
+    if write is None:
+        raise BadInput(
+            f"{path}: {model.method} cannot be exported; only single networks can"
+        )
+    facts = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in model.card.items()
+    }
+    write(out, facts)
+    click.echo(f"written to {out}", err=True)

@@ -1,0 +1,113 @@
+"""The card of a saved model: what it is, what it was trained on, how good it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from types import NoneType
+from typing import Any
+
+import numpy as np
+
+from pipeline.cache import digest_array
+from pipeline.data import Split
+from pipeline.errors import BadInput
+from pipeline.images import Images
+from pipeline.records import Record
+
+FORMAT = 1  # of the model file; a file of another one is refused
+
+FIELDS: dict[str, tuple[type, ...]] = {
+    "format": (int,),
+    "method": (str,),
+    "preset": (str,),
+    "config": (dict,),
+    "seed": (int,),
+    "dataset": (str,),
+    "classes": (list,),  # names, in the order of the scores' columns
+    "image_size": (list, NoneType),  # [height, width], null: photographs of any size
+    "training_data_sha256": (str,),
+    "n_train": (int,),
+    "n_test": (int,),
+    "n_correct": (int,),  # of the test images, at the end of the run
+    "versions": (dict,),
+    "commit": (str, NoneType),
+    "dirty": (bool, NoneType),
+    "started": (str,),
+    "licence": (str,),
+}
+LARGEST_SIDE = 4096  # pixels of a training image that a model may ask for
+
+
+def make_card(
+    record: Record, train: Split, classes: Sequence[str], licence: str
+) -> dict[str, Any]:
+    """The card of the model that a run has fitted on `train`.
+
+    classes: names of the data set's labels, from label 0 on.
+    """
+    facts = {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+    return {
+        "format": FORMAT,
+        **facts,
+        "classes": [classes[label] for label in np.unique(train.labels)],
+        "image_size": _common_size(train.images),
+        "training_data_sha256": data_fingerprint(train),
+        "licence": licence,
+    }
+
+
+def data_fingerprint(split: Split) -> str:
+    """SHA-256 of images and labels; of the images' `digests` where they have some."""
+    images = split.images
+    if isinstance(images, np.ndarray):
+        digests = [digest_array(images)]
+    else:
+        known = getattr(images, "digests", None)
+        digests = list(map(digest_array, images) if known is None else known)
+    together = hashlib.sha256()
+    for digest in (*digests, digest_array(split.labels)):
+        together.update(digest.encode())
+    return together.hexdigest()
+
+
+def read_card(text: str) -> dict[str, Any]:
+    """The card in a model file's header; BadInput says which field is wrong."""
+    try:
+        card = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"its card is not JSON ({error})") from None
+    version = card.get("format") if isinstance(card, dict) else None
+    if version != FORMAT:
+        raise BadInput(
+            f"model format {json.dumps(version)[:20]}, this visbase reads format "
+            f"{FORMAT}: use the version that wrote it, or run the method again with "
+            "--save"
+        )
+    for name, kinds in FIELDS.items():
+        if name not in card or type(card[name]) not in kinds:
+            found = json.dumps(card.get(name))[:40]
+            raise BadInput(f"its card has no sound field {name!r}, found {found}")
+    if not card["classes"] or not all(type(name) is str for name in card["classes"]):
+        raise BadInput("its card's field 'classes' is not a list of names")
+    if card["image_size"] is not None and not _is_size(card["image_size"]):
+        raise BadInput(
+            "its card's field 'image_size' is neither null nor [height, width] up to "
+            f"{LARGEST_SIDE}"
+        )
+    return card
+
+
+def _is_size(value: list[Any]) -> bool:
+    return len(value) == 2 and all(
+        type(side) is int and 1 <= side <= LARGEST_SIDE for side in value
+    )
+
+
+def _common_size(images: Images) -> list[int] | None:
+    """[height, width] where all images have it; None where their sizes differ."""
+    if isinstance(images, np.ndarray):
+        return list(images.shape[1:3])
+    sizes = {image.shape[:2] for image in images}
+    return list(sizes.pop()) if len(sizes) == 1 else None

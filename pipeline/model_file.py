@@ -1,0 +1,185 @@
+"""A fitted classifier as one file that can be opened without running anything in it.
+
+The format is safetensors: eight bytes for the length of a JSON header, the header, the
+numbers. The tensors are the method's arrays; the header's metadata has the card
+(`model_card`) and the SHA-256 of the whole file, counted with zeros in its own place.
+Code comes from the method's file of the same name here, never from the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.array_layout import check_layout
+from pipeline.atomic import atomic_write
+from pipeline.cache import Arrays
+from pipeline.errors import BadInput
+from pipeline.methods import Method, config_from_json, find_method
+from pipeline.model_card import read_card
+
+LENGTH_BYTES = 8  # of the header's length, little-endian
+HEADER_LIMIT = 2**24  # bytes; the longest header here, committee's, has 30,000
+MARK = b'"sha256":"'  # what stands before the checksum in the header
+BLANK = b"0" * 64
+PHOTO_SIZE = (64, 64)  # of the first image that a model of photographs sees
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier that is ready to score images, and its card."""
+
+    method: str
+    classifier: Method
+    card: dict[str, Any]
+
+
+def check_place(path: Path) -> None:
+    """BadInput where no model can be written: better before a training than after."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise BadInput(f"{path}: cannot be written; name a file in a folder of yours")
+
+
+def save_model(path: Path, classifier: Method, card: dict[str, Any]) -> None:
+    """Write a fitted classifier with its card (`make_card`), whole or not at all."""
+    from safetensors.numpy import save
+
+    arrays = {
+        name: np.asarray(array, order="C")
+        for name, array in classifier.arrays().items()
+    }
+    content = save(arrays, {"card": json.dumps(card), "sha256": BLANK.decode()})
+    place = content.index(MARK + BLANK) + len(MARK)
+    try:
+        with atomic_write(path) as file:
+            file.write(content[:place])
+            file.write(hashlib.sha256(content).hexdigest().encode())
+            file.write(memoryview(content)[place + len(BLANK) :])
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def open_model(path: Path) -> Model:
+    """The model in a file, checked in every respect, ready to score images.
+
+    Raises BadInput, in one line, on a file that is no model, damaged, edited, of
+    another format version, or whose parts do not fit together; where its method is
+    unknown here or needs torch and torch is missing.
+    """
+    card, arrays = _read(path)
+    try:
+        method = find_method(card["method"])
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+    module = method.load()
+    try:
+        classifier: Method = module.build(
+            config_from_json(module, card["config"]), card["seed"]
+        )
+        classifier.restore(arrays)
+        _try_out(classifier, arrays, card)
+    except Exception as error:  # anybody may have written the file
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadInput(
+            f"{path}: not a sound model of {method.name}: {reason}"
+        ) from None
+    return Model(method.name, classifier, card)
+
+
+def _try_out(classifier: Method, arrays: Arrays, card: dict[str, Any]) -> None:
+    """Score an image of noise: what does not fit together shows, and all is loaded."""
+    n_classes = len(card["classes"])
+    for name, array in arrays.items():
+        if name.rpartition(".")[2] == "classes":
+            check_layout({name: array}, {name: f"int64 {n_classes}"})
+    size = card["image_size"] or PHOTO_SIZE
+    noise = np.random.default_rng(0).integers(0, 256, (1, *size), np.uint8)
+    scores = classifier.scores(noise)
+    if scores.shape != (1, n_classes) or not np.isfinite(scores).all():
+        raise BadInput(
+            f"expected {n_classes} finite scores, found an array of shape "
+            f"{scores.shape}"
+        )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Card and arrays of a file whose checksum is right."""
+    content = _content(path)
+    start = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
+    header = content[LENGTH_BYTES:start]
+    try:
+        metadata = json.loads(header)["__metadata__"]
+        text, checksum = metadata["card"], metadata["sha256"]
+    except (ValueError, RecursionError, TypeError, LookupError):
+        raise BadInput(
+            f"{path}: not a visbase model, or damaged: no model card in its header; "
+            "expected a file that `visbase run METHOD --save` wrote"
+        ) from None
+    try:
+        card = read_card(str(text))
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+    place = LENGTH_BYTES + header.find(MARK) + len(MARK)
+    digest = hashlib.sha256(content[:place])
+    digest.update(BLANK)
+    digest.update(memoryview(content)[place + len(BLANK) :])
+    if digest.hexdigest() != checksum or header.count(MARK) != 1:
+        raise BadInput(
+            f"{path}: damaged or edited, its checksum is wrong; copy it again, or run "
+            f"{card['method']} again with --save"
+        )
+    return card, _arrays(path, content)
+
+
+def _content(path: Path) -> bytes:
+    """All bytes of a file that begins as a model does."""
+    try:
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise BadInput(f"{path}: expected a model file, found something else")
+            start = file.read(LENGTH_BYTES + 1)
+            length = int.from_bytes(start[:LENGTH_BYTES], "little")
+            longest = min(found.st_size - LENGTH_BYTES, HEADER_LIMIT)
+            if start[LENGTH_BYTES:] != b"{" or length > longest:
+                raise BadInput(f"{path}: not a visbase model: {_kind(start)}")
+            return start + file.read()
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such model file") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path}: expected a model file, found a folder") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _kind(start: bytes) -> str:
+    """What a file with these first bytes looks like."""
+    if not start:
+        return "an empty file"
+    if start[:2] == b"PK":
+        return "a zip file, such as torch.save writes; it is not opened"
+    if start[:1] == b"\x80":
+        return "a pickle by its look; visbase opens none, since that runs its code"
+    return "its first bytes are not those of a safetensors file, or it was cut off"
+
+
+def _arrays(path: Path, content: bytes) -> Arrays:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays: Arrays = load(content)
+    except (SafetensorError, ValueError, LookupError, TypeError) as error:
+        raise BadInput(f"{path}: not a sound safetensors file ({error})") from None
+    return arrays
