@@ -35,8 +35,10 @@ class Config:
     softness: float = 0.1  # of the sharing, in squared RootSIFT distance
     levels: tuple[int, ...] = (1, 2, 4)  # pyramid cells a side
     n_components: int = 400  # principal components kept
+    kernel: str = "rbf"  # or "linear": of counts' roots, an additive kernel
     c: float = 3.0  # weight of margin violations
     gamma: float = 0.4  # of the Gaussian kernel; a patch size's part has unit length
+    longest_px: int = 0  # larger images are shrunk to it; 0: never
     deskewed: bool = True
     spread_px: float = 3.6  # of the ink across, that widths are scaled towards; 0: not
     spread_strength: float = 0.7  # 1: all the way
@@ -50,6 +52,32 @@ class Config:
 PRESETS = {
     "full": Config(),
     "quick": Config(n_words=200, n_samples=20_000, n_components=200, copies=0),
+}
+
+# chosen by cross-validation: docs/photographs.md
+PHOTOGRAPHS = {
+    "full": Config(
+        bins_px=(4.0, 8.0),
+        step_px=6,
+        margin_px=8,
+        n_components=0,
+        kernel="linear",
+        longest_px=480,
+        deskewed=False,
+        copies=0,
+    ),
+    "quick": Config(
+        bins_px=(8.0,),
+        step_px=8,
+        margin_px=8,
+        n_words=200,
+        n_samples=20_000,
+        n_components=0,
+        kernel="linear",
+        longest_px=240,
+        deskewed=False,
+        copies=0,
+    ),
 }
 
 SEARCH = (
@@ -78,8 +106,10 @@ def build(config: Config, seed: int) -> BovwSVM:
         n_words=config.n_words,
         n_samples=config.n_samples,
         encoding=Encoding(config.levels, config.n_nearest, config.softness),
-        kernel=Kernel("rbf", config.gamma),
+        kernel=Kernel(config.kernel, config.gamma),  # type: ignore[arg-type]
         c=config.c,
+        against="rest" if config.kernel == "linear" else "one",
+        longest_px=config.longest_px,
         n_components=config.n_components,
         deskewed=config.deskewed,
         spread_px=config.spread_px,
