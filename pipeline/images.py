@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
+from pipeline.photo_files import PhotoFiles
 
 # (n, h, w) or (n, h, w, 3) uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays of
-# differing size (read lazily where they come from a folder).
+# differing size (PhotoFiles, which decodes lazily, where they come from a folder).
 Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, for R, G, B
@@ -32,7 +33,10 @@ def stack_grey(images: Images) -> NDArray[np.uint8]:
     """n images of one size -> grey (n, h, w); BadInput where their sizes differ."""
     if isinstance(images, np.ndarray):
         return to_grey(images)
-    sizes = {image.shape[:2] for image in images}
+    if isinstance(images, PhotoFiles):  # knows without decoding
+        sizes = {(int(height), int(width)) for height, width in images.sizes}
+    else:
+        sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         raise BadInput(
             f"this method needs images of one size, found {len(sizes)} sizes; "
@@ -45,6 +49,8 @@ def choose(images: Images, rows: NDArray[np.int64]) -> Images:
     """The images at the given positions, in that order."""
     if isinstance(images, np.ndarray):
         return images[rows]
+    if isinstance(images, PhotoFiles):
+        return images.take(rows)
     return [images[int(row)] for row in rows]
 
 

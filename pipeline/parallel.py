@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -12,10 +13,14 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.errors import BadInput
 from pipeline.images import Images
+from pipeline.photo_files import PhotoFiles
 from pipeline.progress import track
 from pipeline.provenance import n_cores
 
 BLOCK = 200  # images: 144 dense descriptors of each are 15 MB
+BLOCK_PIXELS = (
+    BLOCK * 28 * 28
+)  # as many pixels of photographs, but at least one of them
 
 
 def n_jobs() -> int:
@@ -34,9 +39,23 @@ def map_blocks(
     Each block is computed by one thread with single-threaded matrix products, so the
     result does not depend on the number of jobs.
     """
-    starts = range(0, max(len(images), 1), BLOCK)
+    cut = _cut(images)
     with threadpool_limits(1, user_api="blas"):
         blocks = Parallel(n_jobs(), prefer="threads", return_as="generator")(
-            delayed(function)(images[start : start + BLOCK]) for start in starts
+            delayed(function)(images[rows]) for rows in cut
         )
-        return np.concatenate(list(track(blocks, label, len(starts))))
+        return np.concatenate(list(track(blocks, label, len(cut))))
+
+
+def _cut(images: Images) -> list[slice]:
+    """Consecutive blocks of images; without images one empty block, for its shape."""
+    n = len(images)
+    if not isinstance(images, PhotoFiles):
+        return [slice(i, i + BLOCK) for i in range(0, max(n, 1), BLOCK)]
+    starts, pixels = [0], 0
+    for i, size in enumerate(images.sizes.prod(axis=1).tolist()):
+        if pixels + size > BLOCK_PIXELS and i > starts[-1]:
+            starts.append(i)
+            pixels = 0
+        pixels += size
+    return [slice(a, b) for a, b in pairwise([*starts, n])]
