@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pipeline.errors import BadInput
-
-
-def one_line_for_bad_input(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn BadInput into one line and exit status 2, Ctrl-C into one and 130."""
-
-    @functools.wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except BadInput as error:
-            click.echo(f"visbase: {error}", err=True)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            click.echo("visbase: interrupted; run it again to continue", err=True)
-            # native threads in mid-computation would abort an orderly exit
-            os._exit(128 + signal.SIGINT)
-
-    return wrapper
-
-
-dataset_option = click.option(
-    "--dataset", default="mnist", show_default=True, help="Name of a data set."
-)
-data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Folder that holds the data set's files [default: where it ships].",
-)
-preset_option = click.option(
-    "--preset",
-    type=click.Choice(["full", "quick"]),
-    default="full",
-    show_default=True,
-    help="quick takes seconds and never enters the table.",
-)
-seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True
-)
-jobs_option = click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Threads for loops over images [default: one a core].",
-)
-device_option = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    envvar="VISBASE_DEVICE",
-    help="Where networks are trained.",
-)
-set_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change one field of the method's preset.",
+from pipeline.options import (
+    data_option,
+    dataset_option,
+    device_option,
+    jobs_option,
+    one_line_for_bad_input,
+    preset_option,
+    seed_option,
+    set_option,
+    skip_bad_option,
+    train_per_class_option,
 )
 
 
@@ -110,6 +59,8 @@ def datasets() -> None:
 @click.argument("names", metavar="METHOD...", nargs=-1, required=True)
 @dataset_option
 @data_option
+@train_per_class_option
+@skip_bad_option
 @preset_option
 @seed_option
 @set_option
@@ -120,6 +71,8 @@ def run(
     names: tuple[str, ...],
     dataset: str,
     data: Path | None,
+    train_per_class: int | None,
+    skip_bad: bool,
     preset: str,
     seed: int,
     settings: tuple[str, ...],
@@ -140,13 +93,18 @@ def run(
     if len(found) > 1:
         options = ["--dataset", dataset, "--preset", preset, "--seed", str(seed)]
         options += [] if data is None else ["--data", str(data)]
+        if train_per_class is not None:
+            options += ["--train-per-class", str(train_per_class)]
+        options += ["--skip-bad"] if skip_bad else []
         options += [part for setting in settings for part in ("--set", setting)]
         sys.exit(_run_each_alone(names, options))
     from pipeline.data import load_dataset
     from pipeline.paths import results
     from pipeline.run import leads, run_method
 
-    loaded = load_dataset(dataset, data)
+    loaded = load_dataset(
+        dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
+    )
     record, folder = run_method(found[0], configs[0], preset, seed, loaded)
     if not leads():
         return
@@ -171,6 +129,8 @@ def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
 @click.argument("name", metavar="METHOD")
 @dataset_option
 @data_option
+@train_per_class_option
+@skip_bad_option
 @click.option(
     "--train",
     "n_train",
@@ -185,6 +145,8 @@ def search(
     name: str,
     dataset: str,
     data: Path | None,
+    train_per_class: int | None,
+    skip_bad: bool,
     n_train: int | None,
     seed: int,
     jobs: int | None,
@@ -192,7 +154,8 @@ def search(
 ) -> None:
     """Try a method's SEARCH settings on held-out training images, never on the test.
 
-    Adds each trial to docs/search/DATASET/METHOD.csv; trials already there are kept.
+    Adds each trial to docs/search/DATASET/METHOD.csv, or for a folder of photographs
+    to artifacts/search; trials already there are kept.
 
     Example: visbase search bovw_grid --train 10000
     """
@@ -203,7 +166,9 @@ def search(
     os.environ["VISBASE_DEVICE"] = device
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
-    loaded = load_dataset(dataset, data)
+    loaded = load_dataset(
+        dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
+    )
     for trial in search_method(find_method(name), seed, loaded, n_train):
         click.echo(trial)
 

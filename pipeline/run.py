@@ -38,7 +38,7 @@ def run_method(
     train = dataset.train if preset == "full" else _some(dataset.train)
     changed = config != method.load().PRESETS[preset]
     dirty = provenance.dirty()
-    folder = results_folder(preset, changed, dirty)
+    folder = results_folder(preset, changed, dirty, dataset.published)
     facts: dict[str, Any] = {
         "method": method.name,
         "summary": method.summary,
@@ -138,11 +138,16 @@ def _some(train: Split) -> Split:
     return part(train, slice(None, None, math.ceil(len(train) / QUICK_TRAIN)))
 
 
-def results_folder(preset: str, changed: bool, dirty: bool | None) -> Path:
+def results_folder(
+    preset: str, changed: bool, dirty: bool | None, published: bool = True
+) -> Path:
     """Where a record goes: only full presets of committed code become evidence.
 
-    changed: whether settings differ from the preset's.
+    changed: whether settings differ from the preset's; published: whether the data
+    set is one. Nobody else has a folder of photographs, so that its records are none.
     """
+    if not published:
+        return artifacts() / "results" / ("changed" if changed else preset)
     if preset == "full" and not changed and dirty is False:
         return results()
     kind = "changed" if changed or preset == "full" else preset
