@@ -1,6 +1,6 @@
 """Images to labels by a bag of visual words, and what every method shares.
 
-    images        (n, h, w) uint8             data, images, datasets/
+    images        (n, h, w) uint8             data, images, datasets/; folder
       deskew, distort                         each (n, h, w) -> (n, h, w)
     descriptors   values (N, 128), offsets    dense_sift, detected_sift
     vocabulary    (k, 128)                    vocabulary, from a sample of descriptors

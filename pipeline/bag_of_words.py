@@ -23,6 +23,7 @@ from pipeline.errors import BadInput
 from pipeline.evidence import share_out
 from pipeline.images import Images, choose
 from pipeline.parallel import map_blocks
+from pipeline.photo_files import PhotoFiles
 from pipeline.pool import cells, n_cells, normalise, pool
 from pipeline.vocabulary import learn_vocabulary
 
@@ -174,7 +175,7 @@ def learn_vocabularies(
         quota = math.ceil(n_samples * len(block) / n)
         if len(values) <= quota:
             return values
-        rows = np.random.default_rng(seed).choice(len(values), quota, replace=False)
+        rows = _rng_of(block, seed).choice(len(values), quota, replace=False)
         return values[rows]
 
     vocabularies = []
@@ -187,3 +188,13 @@ def learn_vocabularies(
             )
         vocabularies.append(learn_vocabulary(values, n_words, rng))
     return vocabularies
+
+
+def _rng_of(block: Images, seed: int) -> np.random.Generator:
+    """Where a block is a single photograph, another one must not give the same rows.
+
+    All would be sampled at the same points of the grid.
+    """
+    if isinstance(block, PhotoFiles):
+        return np.random.default_rng([seed, int(block.digests[0][:16], 16)])
+    return np.random.default_rng(seed)

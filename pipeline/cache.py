@@ -24,6 +24,7 @@ import numpy as np
 from pipeline import provenance
 from pipeline.atomic import atomic_write
 from pipeline.paths import artifacts
+from pipeline.photo_files import PhotoFiles
 
 Arrays = dict[str, np.ndarray]
 
@@ -104,9 +105,14 @@ def digest_array(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """SHA-256 of named values: images, labels, parameters with a faithful repr."""
+    parts = {name: _part(value) for name, value in values.items()}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
 def _digest(stage: str, key: Mapping[str, Any]) -> str:
-    parts = {name: _part(value) for name, value in key.items()}
-    text = json.dumps([stage, parts, _environment()], sort_keys=True)
+    text = json.dumps([stage, fingerprint(key), _environment()])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -114,6 +120,8 @@ def _part(value: Any) -> str | list[str]:
     """A faithful text of a value; repr would shorten arrays inside a sequence."""
     if isinstance(value, np.ndarray):
         return digest_array(value)
+    if isinstance(value, PhotoFiles):
+        return value.digests
     if isinstance(value, Sequence) and value and isinstance(value[0], np.ndarray):
         return [digest_array(array) for array in value]
     return repr(value)

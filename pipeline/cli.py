@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli_models import explain, export, licence_option, predict, save_option
-from pipeline.cli_options import (
+from pipeline.errors import BadInput
+from pipeline.options import (
     data_option,
     dataset_option,
     device_option,
@@ -20,8 +21,9 @@ from pipeline.cli_options import (
     preset_option,
     seed_option,
     set_option,
+    skip_bad_option,
+    train_per_class_option,
 )
-from pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     from pipeline.data import Split
@@ -65,6 +67,8 @@ def datasets() -> None:
 @click.argument("names", metavar="METHOD...", nargs=-1, required=True)
 @dataset_option
 @data_option
+@train_per_class_option
+@skip_bad_option
 @preset_option
 @seed_option
 @set_option
@@ -77,6 +81,8 @@ def run(
     names: tuple[str, ...],
     dataset: str,
     data: Path | None,
+    train_per_class: int | None,
+    skip_bad: bool,
     preset: str,
     seed: int,
     settings: tuple[str, ...],
@@ -93,7 +99,8 @@ def run(
 
     os.environ["VISBASE_DEVICE"] = device
     found = [find_method(name) for name in names]
-    configs = [configure(one.load(), preset, settings) for one in found]
+    for one in found:  # a wrong setting is told before any work
+        configure(one.load(), preset, settings)
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
     if save is not None and len(found) > 1:
@@ -101,6 +108,9 @@ def run(
     if len(found) > 1:
         options = ["--dataset", dataset, "--preset", preset, "--seed", str(seed)]
         options += [] if data is None else ["--data", str(data)]
+        if train_per_class is not None:
+            options += ["--train-per-class", str(train_per_class)]
+        options += ["--skip-bad"] if skip_bad else []
         options += [part for setting in settings for part in ("--set", setting)]
         sys.exit(_run_each_alone(names, options))
     from pipeline.data import load_dataset
@@ -111,13 +121,18 @@ def run(
 
     def keep(model: Method, record: Record, train: Split) -> None:
         if save is not None:
-            card = make_card(record, train, loaded.classes, licence)
+            card = make_card(record, train, loaded, licence)
             save_model(save, model, card)
 
     if save is not None:
         check_place(save)
-    loaded = load_dataset(dataset, data)
-    record, folder = run_method(found[0], configs[0], preset, seed, loaded, keep)
+    loaded = load_dataset(
+        dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
+    )
+    config = configure(found[0].load(), preset, settings, loaded.photographs)
+    if loaded.photographs:
+        click.echo(f"  {loaded.kind}: settings for photographs", err=True)
+    record, folder = run_method(found[0], config, preset, seed, loaded, keep)
     if not leads():
         return
     click.echo(record.line())
@@ -141,6 +156,8 @@ def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
 @click.argument("name", metavar="METHOD")
 @dataset_option
 @data_option
+@train_per_class_option
+@skip_bad_option
 @click.option(
     "--train",
     "n_train",
@@ -155,6 +172,8 @@ def search(
     name: str,
     dataset: str,
     data: Path | None,
+    train_per_class: int | None,
+    skip_bad: bool,
     n_train: int | None,
     seed: int,
     jobs: int | None,
@@ -162,7 +181,8 @@ def search(
 ) -> None:
     """Try a method's SEARCH settings on held-out training images, never on the test.
 
-    Adds each trial to docs/search/DATASET/METHOD.csv; trials already there are kept.
+    Adds each trial to docs/search/DATASET/METHOD.csv, or for a folder of photographs
+    to artifacts/search; trials already there are kept.
 
     Example: visbase search bovw_grid --train 10000
     """
@@ -173,7 +193,9 @@ def search(
     os.environ["VISBASE_DEVICE"] = device
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
-    loaded = load_dataset(dataset, data)
+    loaded = load_dataset(
+        dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
+    )
     for trial in search_method(find_method(name), seed, loaded, n_train):
         click.echo(trial)
 

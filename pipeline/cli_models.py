@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from pipeline.cli_options import one_line_for_bad_input
 from pipeline.errors import BadInput
+from pipeline.options import one_line_for_bad_input
 
 save_option = click.option(
     "--save",
@@ -61,7 +61,7 @@ def predict(
     for image in images:
         piped = image == "-"  # taken whole, since a pipe cannot be read twice
         try:
-            source = BytesIO(sys.stdin.buffer.read()) if piped else image
+            source = BytesIO(sys.stdin.buffer.read()) if piped else Path(image)
             predictions.append(predict_file(model, image, source))
         except BadInput as error:
             click.echo(f"visbase: {error}", err=True)
@@ -113,7 +113,7 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
             f"{path}: {model.method} has no such pictures; evidence is drawn for bags "
             "of visual words and single networks, layers for the latter"
         )
-    prepared = prepare(read_image(image), model.card)
+    prepared = prepare(read_image(Path(image)), model.card)
     seen, evidence = classifier.evidence(prepared)
     classes = model.card["classes"]
     draw_evidence(seen, evidence, classes, out)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
+from pipeline.photo_files import PhotoFiles
 
 # (n, h, w) or (n, h, w, 3) uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays of
-# differing size (read lazily where they come from a folder).
+# differing size (PhotoFiles, which decodes lazily, where they come from a folder).
 Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, for R, G, B
@@ -33,13 +34,26 @@ def stack_grey(images: Images) -> NDArray[np.uint8]:
     """n images of one size -> grey (n, h, w); BadInput where their sizes differ."""
     if isinstance(images, np.ndarray):
         return to_grey(images)
-    sizes = {image.shape[:2] for image in images}
+    if isinstance(images, PhotoFiles):  # knows without decoding
+        sizes = {(int(height), int(width)) for height, width in images.sizes}
+    else:
+        sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         raise BadInput(
             f"this method needs images of one size, found {len(sizes)} sizes; "
             "use one without deskewing and distorted copies, or resize them"
         )
     return np.stack([to_grey(image[None])[0] for image in images])
+
+
+def sizes(images: Images) -> NDArray[np.int64]:
+    """Height and width of each of n images, (n, 2)."""
+    if isinstance(images, np.ndarray):
+        return np.tile(np.array(images.shape[1:3], np.int64), (len(images), 1))
+    known: NDArray[np.int64] | None = getattr(images, "sizes", None)  # of files
+    if known is not None:
+        return known
+    return np.array([image.shape[:2] for image in images], np.int64).reshape(-1, 2)
 
 
 def within(images: Images, longest_px: int) -> Images:
@@ -53,20 +67,26 @@ def within(images: Images, longest_px: int) -> Images:
 
 def shrink(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
     """(h, w) or (h, w, 3), averaged over areas until the longer side is longest_px."""
-    height, width = image.shape[:2]
-    factor = longest_px / max(height, width)
-    if factor >= 1:
+    height, width = shrunk_size(*image.shape[:2], longest_px)
+    if (height, width) == image.shape[:2]:
         return image
-    size = max(round(width * factor), 1), max(round(height * factor), 1)
     return np.asarray(
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8
+        cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8
     )
+
+
+def shrunk_size(height: int, width: int, longest_px: int) -> tuple[int, int]:
+    """Height and width once the longer side is longest_px at most."""
+    factor = min(longest_px / max(height, width), 1)
+    return max(round(height * factor), 1), max(round(width * factor), 1)
 
 
 def choose(images: Images, rows: NDArray[np.int64]) -> Images:
     """The images at the given positions, in that order."""
     if isinstance(images, np.ndarray):
         return images[rows]
+    if isinstance(images, PhotoFiles):
+        return images.take(rows)
     return [images[int(row)] for row in rows]
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from pipeline.cache import digest_array
-from pipeline.data import Split
+from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
-from pipeline.images import Images
+from pipeline.images import Images, sizes
 from pipeline.records import Record
 
 FORMAT = 1  # of the model file; a file of another one is refused
@@ -41,18 +40,15 @@ LARGEST_SIDE = 4096  # pixels of a training image that a model may ask for
 
 
 def make_card(
-    record: Record, train: Split, classes: Sequence[str], licence: str
+    record: Record, train: Split, dataset: Dataset, licence: str
 ) -> dict[str, Any]:
-    """The card of the model that a run has fitted on `train`.
-
-    classes: names of the data set's labels, from label 0 on.
-    """
+    """The card of the model that a run has fitted on `train`, part of the data set."""
     facts = {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
     return {
         "format": FORMAT,
         **facts,
-        "classes": [classes[label] for label in np.unique(train.labels)],
-        "image_size": _common_size(train.images),
+        "classes": [dataset.classes[label] for label in np.unique(train.labels)],
+        "image_size": None if dataset.photographs else _common_size(train.images),
         "training_data_sha256": data_fingerprint(train),
         "licence": licence,
     }
@@ -107,7 +103,5 @@ def _is_size(value: list[Any]) -> bool:
 
 def _common_size(images: Images) -> list[int] | None:
     """[height, width] where all images have it; None where their sizes differ."""
-    if isinstance(images, np.ndarray):
-        return list(images.shape[1:3])
-    sizes = {image.shape[:2] for image in images}
-    return list(sizes.pop()) if len(sizes) == 1 else None
+    found = np.unique(sizes(images), axis=0).tolist()
+    return found[0] if len(found) == 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipeline.errors import BadInput
-from pipeline.images import Images
+from pipeline.images import Images, sizes
 from pipeline.progress import track
 from pipeline.provenance import n_cores
 
 BLOCK = 200  # images: 144 dense descriptors of each are 15 MB
+BLOCK_PIXELS = BLOCK * 28 * 28  # larger images: as many pixels, but at least one image
 
 
 def n_jobs() -> int:
@@ -34,11 +36,22 @@ def map_blocks(
     Each block is computed by one thread with single-threaded matrix products, so the
     result does not depend on the number of jobs.
     """
-    starts = range(0, max(len(images), 1), BLOCK)
+    cut = _cut(images)
     with threadpool_limits(1, user_api="blas"):
-        if len(starts) == 1:  # no threads and no bar for a single photograph
+        if len(cut) == 1:  # no threads and no bar for a single photograph
             return function(images)
         blocks = Parallel(n_jobs(), prefer="threads", return_as="generator")(
-            delayed(function)(images[start : start + BLOCK]) for start in starts
+            delayed(function)(images[rows]) for rows in cut
         )
-        return np.concatenate(list(track(blocks, label, len(starts))))
+        return np.concatenate(list(track(blocks, label, len(cut))))
+
+
+def _cut(images: Images) -> list[slice]:
+    """Consecutive blocks of images; without images one empty block, for its shape."""
+    starts, pixels = [0], 0
+    for i, size in enumerate(sizes(images).prod(axis=1).tolist()):
+        if i > starts[-1] and (pixels + size > BLOCK_PIXELS or i - starts[-1] == BLOCK):
+            starts.append(i)
+            pixels = 0
+        pixels += size
+    return [slice(a, b) for a, b in pairwise([*starts, len(images)])]

@@ -1,29 +1,159 @@
-"""Image files to arrays."""
+"""Image files: one decoded to pixels, and many as a sequence that decodes on demand.
+
+A photograph of 12 megapixels is a file of 4 MB but 36 MB of pixels, so a folder of
+them is never decoded as a whole.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, printable
+from pipeline.images import shrink, shrunk_size
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+MAX_PIXELS = 100_000_000  # decoded in colour 300 MB
+
+# Pillow's own limit raises before the size is known and warns below it; the limit
+# above is checked for every file instead, also before any pixel is decoded.
+Image.MAX_IMAGE_PIXELS = None
+# it warns, with a line of its source, of flaws in EXIF data that it gets along with
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def read_image(file: str | Path | IO[bytes]) -> NDArray[np.uint8]:
-    """A path or an open binary file -> (h, w) or (h, w, 3) uint8, upright by EXIF.
+class PhotoFiles(Sequence[NDArray[np.uint8]]):
+    """n image files; photos[i] decodes one: (h, w) grey or (h, w, 3) RGB, uint8.
 
-    Raises BadInput where there is no image that can be read.
+    paths: the files; sizes (n, 2) int64: h and w of each; digests: SHA-256 of each
+    one's decoded pixels, as digest_array gives it, so that caches and comparisons
+    need not decode. longest_px: larger ones are shrunk to it once they are decoded, 0
+    for none. A slice, `take` or `within` gives another PhotoFiles and decodes nothing.
     """
-    name = file if isinstance(file, str | Path) else "standard input"
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        sizes: NDArray[np.int64],
+        digests: Sequence[str],
+        longest_px: int = 0,
+    ) -> None:
+        self.paths = list(paths)
+        self.sizes = sizes
+        self.digests = list(digests)
+        self.longest_px = longest_px
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, at: int) -> NDArray[np.uint8]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> PhotoFiles: ...
+
+    def __getitem__(self, at: int | slice) -> NDArray[np.uint8] | PhotoFiles:
+        if isinstance(at, slice):
+            rows = range(len(self))[at]
+            return self.take(np.array(rows, np.int64))
+        image = read_image(self.paths[at])
+        return shrink(image, self.longest_px) if self.longest_px else image
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> PhotoFiles:
+        """The files at the given positions, in that order."""
+        positions = np.asarray(rows, np.int64)
+        return PhotoFiles(
+            [self.paths[row] for row in positions],
+            self.sizes[positions],
+            [self.digests[row] for row in positions],
+            self.longest_px,
+        )
+
+    def within(self, longest_px: int) -> PhotoFiles:
+        """The same files, shrunk to longest_px where their longer side is longer."""
+        if self.longest_px:
+            longest_px = min(longest_px, self.longest_px)
+        large = self.sizes.max(axis=1, initial=0) > longest_px
+        digests = [
+            f"{digest} within {longest_px}" if is_large else digest
+            for digest, is_large in zip(self.digests, large, strict=True)
+        ]
+        shrunk = np.array(
+            [shrunk_size(height, width, longest_px) for height, width in self.sizes],
+            np.int64,
+        )
+        return PhotoFiles(self.paths, shrunk.reshape(-1, 2), digests, longest_px)
+
+
+def read_image(source: Path | IO[bytes]) -> NDArray[np.uint8]:
+    """Decode an image file: (h, w) uint8 where it is grey, else (h, w, 3) RGB.
+
+    source: its path, or a file open for reading. Turned upright as EXIF says; what is
+    transparent becomes white; of 16 bits the upper 8 count; of several pages or frames
+    the first. Raises BadInput where it is no such image, damaged or too large.
+    """
     try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image)
-            grey = upright.mode in ("1", "L", "LA")
-            return np.array(upright.convert("L" if grey else "RGB"))
-    except FileNotFoundError:
-        raise BadInput(f"{name}: no such file") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{name}: not an image that can be read ({error})") from None
+        return decode(source)
+    except BadInput as reason:
+        name = source if isinstance(source, Path) else getattr(source, "name", "image")
+        raise BadInput(f"{printable(name)}: cannot be read: {reason}") from None
+
+
+def decode(source: Path | IO[bytes]) -> NDArray[np.uint8]:
+    """As read_image does, but BadInput holds the reason alone, without a name."""
+    try:
+        if not isinstance(source, Path):
+            return _decode(source)
+        if not source.is_file():  # opening a pipe would wait for ever
+            raise BadInput(_what_it_is(source))
+        with open(source, "rb") as file:
+            return _decode(file)
+    except BadInput:
+        raise
+    except UnidentifiedImageError:
+        raise BadInput("not a JPEG, PNG, WebP, BMP or TIFF image") from None
+    # Pillow's decoders raise almost anything on damaged data: SyntaxError, EOFError,
+    # struct.error, ... and each of them means the same to the user
+    except Exception as error:
+        found = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise BadInput(printable(" ".join(str(found).split())[:120])) from None
+
+
+def _what_it_is(path: Path) -> str:
+    if path.is_dir():
+        return "a folder, expected an image file"
+    if path.is_symlink():
+        return "a link that leads to no file"
+    return "not a regular file" if path.exists() else "no such file"
+
+
+def _decode(file: IO[bytes]) -> NDArray[np.uint8]:
+    with Image.open(file, formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise BadInput(
+                f"{width:,} x {height:,} pixels, at most {MAX_PIXELS:,} in all; make "
+                "it smaller"
+            )
+        return _to_pixels(ImageOps.exif_transpose(image))
+
+
+def _to_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """An upright image of any of Pillow's modes -> (h, w) or (h, w, 3) uint8."""
+    if image.mode.startswith("I;16"):
+        # as Pillow does for 16-bit colour
+        return (np.asarray(image) >> 8).astype(np.uint8)
+    if image.mode in ("I", "F"):
+        raise BadInput("32 bits a pixel, expected 8 or 16; save it with 8")
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        alpha = image.convert("LA" if grey else "RGBA")
+        image = Image.new("L" if grey else "RGB", image.size, "white")
+        image.paste(alpha.convert(image.mode), mask=alpha.getchannel("A"))
+    return np.array(image.convert("L" if grey else "RGB"))

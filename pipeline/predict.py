@@ -38,7 +38,7 @@ class Prediction:
         return sorted(self.scores.items(), key=lambda item: -item[1])
 
 
-def predict_file(model: Model, file: str, source: str | IO[bytes]) -> Prediction:
+def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Prediction:
     """Label one image; file: its name for the answer; source: where it is read from."""
     started = time.perf_counter()
     image = prepare(read_image(source), model.card)

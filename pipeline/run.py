@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline import cache, provenance
 from pipeline.data import Dataset, Split, part
 from pipeline.errors import BadInput
-from pipeline.methods import Method, MethodFile
+from pipeline.methods import Method, MethodFile, presets
 from pipeline.paths import artifacts, results
 from pipeline.records import Record, read_record, record_path, write_record
 
@@ -43,9 +43,9 @@ def run_method(
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     train = dataset.train if preset == "full" else _some(dataset.train)
-    changed = config != method.load().PRESETS[preset]
+    changed = config != presets(method.load(), dataset.photographs)[preset]
     dirty = provenance.dirty()
-    folder = results_folder(preset, changed, dirty)
+    folder = results_folder(preset, changed, dirty, dataset.published)
     facts: dict[str, Any] = {
         "method": method.name,
         "summary": method.summary,
@@ -123,11 +123,16 @@ def _some(train: Split) -> Split:
     return part(train, slice(None, None, math.ceil(len(train) / QUICK_TRAIN)))
 
 
-def results_folder(preset: str, changed: bool, dirty: bool | None) -> Path:
+def results_folder(
+    preset: str, changed: bool, dirty: bool | None, published: bool = True
+) -> Path:
     """Where a record goes: only full presets of committed code become evidence.
 
-    changed: whether settings differ from the preset's.
+    changed: whether settings differ from the preset's; published: whether the data
+    set is one. Nobody else has a folder of photographs, so that its records are none.
     """
+    if not published:
+        return artifacts() / "results" / ("changed" if changed else preset)
     if preset == "full" and not changed and dirty is False:
         return results()
     kind = "changed" if changed or preset == "full" else preset

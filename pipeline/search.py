@@ -1,7 +1,8 @@
 """Choosing a method's settings on held-out training images.
 
 The last 10,000 training images (or the last sixth of a smaller set) validate, the
-others train; the test images are never looked at. Each trial changes some fields of
+others train; of a folder of photographs a random sixth of each class validates. The
+test images are never looked at. Each trial changes some fields of
 the full preset, as the method's SEARCH lists them.
 """
 
@@ -20,10 +21,10 @@ import numpy as np
 
 from pipeline import cache, provenance
 from pipeline.atomic import atomic_write
-from pipeline.data import Dataset, Split, hold_out, part
+from pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
 from pipeline.errors import BadInput
-from pipeline.methods import MethodFile
-from pipeline.paths import ROOT
+from pipeline.methods import MethodFile, presets
+from pipeline.paths import ROOT, artifacts
 
 COLUMNS = (
     "changes",
@@ -45,26 +46,31 @@ def search_method(
 
     n_train: train on the first n_train images that do not validate, None for all;
     fewer make a search quick, and rank settings nearly as well. The table is
-    docs/search/<dataset>/<method>.csv, most training images first, then least errors.
+    docs/search/<dataset>/<method>.csv, most training images first, then least errors;
+    for a folder of photographs artifacts/search/<dataset>/<method>-<fingerprint>.csv,
+    since its images may change.
     """
     module = method.load()
     trials = getattr(module, "SEARCH", None)
     if trials is None:
         raise BadInput(f"{method.name} has no SEARCH: nothing to choose")
-    table = ROOT / "docs" / "search" / dataset.name / f"{method.name}.csv"
+    table = _table(method.name, dataset)
     rows = _read(table)
-    train, validation = hold_out(
-        dataset.train, min(10_000, max(1, len(dataset.train) // 6))
-    )
+    if dataset.published:
+        n_validation = min(10_000, max(1, len(dataset.train) // 6))
+        train, validation = hold_out(dataset.train, n_validation)
+    else:
+        train, validation = hold_out_sixth(dataset.train, seed)
     if n_train is not None and n_train > len(train):
         raise BadInput(f"--train {n_train}: only {len(train)} images do not validate")
     if n_train is not None:
         train = part(train, slice(0, n_train))
-    preset = dataclasses.asdict(module.PRESETS["full"])
+    usual = presets(module, dataset.photographs)["full"]
+    preset = dataclasses.asdict(usual)
     done = {(row["config"], row["seed"], row["n_train"]) for row in rows}
     _write(table, rows, preset)
     for changes in ({}, *trials):
-        config = dataclasses.replace(module.PRESETS["full"], **changes)
+        config = dataclasses.replace(usual, **changes)
         text = json.dumps(dataclasses.asdict(config), sort_keys=True)
         if (text, str(seed), str(len(train))) in done:
             continue
@@ -72,6 +78,13 @@ def search_method(
         rows.append(row | {"config": text, "seed": str(seed)})
         _write(table, rows, preset)
         yield f"{row['error_pct']} %  {row['fit_s']} s  {changes or 'as it is'}"
+
+
+def _table(method: str, dataset: Dataset) -> Path:
+    if dataset.published:
+        return ROOT / "docs" / "search" / dataset.name / f"{method}.csv"
+    file = f"{method}-{dataset.fingerprint[:12]}.csv"
+    return artifacts() / "search" / dataset.name / file
 
 
 def _try(model: Any, train: Split, validation: Split) -> dict[str, str]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pipeline.assign import nearest
 from pipeline.dense_sift import N_BINS, DenseSift
-from pipeline.images import Images, stack_grey
+from pipeline.descriptors import Descriptors
+from pipeline.images import Images, to_grey
 
 MOST_WORDS = 100
 
@@ -23,20 +24,33 @@ def mean_patches(
 ) -> NDArray[np.uint8]:
     """Mean patch of each word, most frequent word first, MOST_WORDS at most.
 
-    n images of one size, vocabulary (k, 128) -> (m, side, side), side the 4 bins of a
-    descriptor in pixels. Words that none of the images has are left out.
+    n images, vocabulary (k, 128) -> (m, side, side), side the 4 bins of a descriptor in
+    pixels. Words that none of the images has are left out.
     """
-    grey = stack_grey(images)
-    found = extractor.extract(grey)
-    words = nearest(found.values, vocabulary, 1)[0][:, 0]
     side = round(N_BINS * extractor.bin_px)
+    sums = np.zeros((len(vocabulary), side, side))
+    counts = np.zeros(len(vocabulary), np.int64)
+    # images of differing size come one by one
+    batches = [images] if isinstance(images, np.ndarray) else (i[None] for i in images)
+    for batch in batches:
+        grey = to_grey(batch)
+        found = extractor.extract(grey)
+        if not len(found.values):
+            continue
+        words = nearest(found.values, vocabulary, 1)[0][:, 0]
+        np.add.at(sums, words, _patches(grey, found, side))
+        counts += np.bincount(words, minlength=len(vocabulary))
+    shown = np.argsort(-counts, kind="stable")[: min(MOST_WORDS, np.sum(counts > 0))]
+    return np.rint(sums[shown] / counts[shown, None, None]).astype(np.uint8)
+
+
+def _patches(
+    grey: NDArray[np.uint8], found: Descriptors, side: int
+) -> NDArray[np.uint8]:
+    """The pixels around each keypoint: images (n, h, w) -> (N, side, side)."""
     padded = np.pad(grey, ((0, 0), (side, side), (side, side)))
     windows = sliding_window_view(padded, (side, side), axis=(1, 2))
     image = np.repeat(np.arange(len(grey)), np.diff(found.offsets))
     size = np.array([grey.shape[2], grey.shape[1]])
     corner = np.floor(found.xy * size).astype(int) - side // 2 + side
-    patches = windows[image, corner[:, 1], corner[:, 0]]  # (N, side, side)
-    counts = np.bincount(words, minlength=len(vocabulary))
-    shown = np.argsort(-counts, kind="stable")[: min(MOST_WORDS, np.sum(counts > 0))]
-    means = [patches[words == word].mean(axis=0) for word in shown]
-    return np.rint(means).astype(np.uint8).reshape(-1, side, side)
+    return windows[image, corner[:, 1], corner[:, 0]]

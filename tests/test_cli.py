@@ -208,7 +208,7 @@ def test_setting_out_of_range_is_one_line(
     setting: str, mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = Dataset("mnist", part(mnist.train, slice(0, 60)), mnist.test, mnist.classes)
-    monkeypatch.setattr("pipeline.data.load_dataset", lambda name, folder: few)
+    monkeypatch.setattr("pipeline.data.load_dataset", lambda *_, **__: few)
     arguments = ["run", "bovw_grid", "--preset", "quick", "--set", setting]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2

@@ -62,7 +62,8 @@ def fit_and_save(name: str, train: Split, path: Path) -> Method:
     method = find_method(name)
     classifier, config = build_small(method), small_config(method)
     classifier.fit(train.images, train.labels)
-    card = make_card(record_of(name, config), train, list("abcdefghij"), "CC0")
+    toy = Dataset("toy", train, train, tuple("abcdefghij"))
+    card = make_card(record_of(name, config), train, toy, "CC0")
     save_model(path, classifier, card)
     return classifier
 

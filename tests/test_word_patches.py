@@ -43,3 +43,13 @@ def test_words_come_most_frequent_first_and_without_those_that_never_occur(
     by_count = vocabulary[np.argsort(-counts, kind="stable")]
     assert np.array_equal(mean_patches(images, grid, by_count), patches)
     assert np.array_equal(mean_patches(images, grid, by_count[::-1]), patches)
+
+
+def test_images_of_differing_size_give_the_same_patches_as_stacked_ones() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 12, 12), dtype=np.uint8)
+    grid = DenseSift(bin_px=1.0, step_px=4, margin_px=2)
+    vocabulary = grid.extract(images[:1]).values
+    expected = mean_patches(images, grid, vocabulary)
+    # one that is too small for a grid point changes nothing
+    ragged = [*images, np.zeros((2, 3), np.uint8)]
+    assert np.array_equal(mean_patches(ragged, grid, vocabulary), expected)

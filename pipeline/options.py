@@ -1,4 +1,4 @@
-"""What the commands share: options, and bad input as one line."""
+"""Options that several commands share, and what a command does with bad input."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def one_line_for_bad_input(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 dataset_option = click.option(
-    "--dataset", default="mnist", show_default=True, help="Name of a data set."
+    "--dataset",
+    default="mnist",
+    show_default=True,
+    help="Name of a data set, or folder:PATH for photographs of your own.",
 )
 data_option = click.option(
     "--data",
@@ -70,4 +73,15 @@ set_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     help="Change one field of the method's preset.",
+)
+train_per_class_option = click.option(
+    "--train-per-class",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of a folder without train and test: random images a class that train.",
+)
+skip_bad_option = click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave out a folder's files that cannot be read, instead of stopping.",
 )

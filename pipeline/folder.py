@@ -1,0 +1,133 @@
+"""A folder of photographs as a data set: checked, split, and named.
+
+The names of its folders are the classes, see class_folders; where it has no split of
+its own, N random images a class train and all others test.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.class_folders import ByClass, find_classes, first_few, require_images
+from pipeline.data import Dataset, Split
+from pipeline.errors import BadInput, printable
+from pipeline.photo_check import check_photos
+from pipeline.photo_files import PhotoFiles
+
+
+def load_folder(
+    root: Path, train_per_class: int | None, seed: int, skip_bad: bool
+) -> Dataset:
+    """Check every file, then split; nothing stays decoded.
+
+    train_per_class: images of each class that train where the folder has no split of
+    its own, chosen by seed; skip_bad: leave out files that cannot be read, and say so,
+    instead of raising. Raises BadInput for any fault of the folder.
+    """
+    parts = find_classes(root, train_per_class)
+    least = 1 if train_per_class is None else train_per_class + 1
+    for part, by_class in parts.items():
+        require_images(by_class, root / part, least)
+    files = [path for part in parts.values() for some in part.values() for path in some]
+    photos, reasons = check_photos(files)
+    if reasons:
+        _refuse_or_tell(root, len(files), reasons, skip_bad)
+        parts = {part: _without(some, reasons) for part, some in parts.items()}
+        for part, by_class in parts.items():
+            require_images(by_class, root / part, least)
+    if train_per_class is not None:
+        train, test = _random_split(parts[""], train_per_class, seed)
+    else:
+        train, test = parts["train"], parts["test"]
+    dataset = Dataset(
+        dataset_name(root),
+        _split(root, train, photos),
+        _split(root, test, photos),
+        tuple(printable(name) for name in train),
+        published=False,
+    )
+    _tell_twins(dataset)
+    return dataset
+
+
+def dataset_name(root: Path) -> str:
+    """`folder-` and the last part of the path, fit for the name of one folder.
+
+    Anything but letters, digits, dots, dashes and underscores becomes an underscore,
+    so that no name leads elsewhere; 60 characters of it fit every file system.
+    """
+    return "folder-" + re.sub(r"[^\w.-]", "_", root.resolve().name or "root")[:60]
+
+
+def _refuse_or_tell(
+    root: Path, n_files: int, reasons: Mapping[Path, str], skip_bad: bool
+) -> None:
+    """Name the files that cannot be read, each with its reason."""
+    lines = [f"{_name(root, path)}: {reason}" for path, reason in reasons.items()]
+    many = f"{len(reasons):,} of {n_files:,} files cannot be read"
+    listed = "\n  " + first_few(lines, "\n  ")
+    if not skip_bad:
+        raise BadInput(
+            f"{printable(root)}: {many}; repair or remove them, or leave them out with "
+            f"--skip-bad:{listed}"
+        )
+    print(f"{many} and are left out:{listed}", file=sys.stderr)
+
+
+def _without(by_class: ByClass, reasons: Mapping[Path, str]) -> ByClass:
+    return {
+        name: [path for path in files if path not in reasons]
+        for name, files in by_class.items()
+    }
+
+
+def _random_split(by_class: ByClass, n: int, seed: int) -> tuple[ByClass, ByClass]:
+    """n random files of each class, and the others; both sorted within the class."""
+    rng = np.random.default_rng(seed)
+    train, test = {}, {}
+    for name, files in by_class.items():
+        order = rng.permutation(len(files))
+        train[name] = [files[row] for row in np.sort(order[:n])]
+        test[name] = [files[row] for row in np.sort(order[n:])]
+    return train, test
+
+
+def _split(root: Path, by_class: ByClass, photos: PhotoFiles) -> Split:
+    paths = [path for files in by_class.values() for path in files]
+    position = {path: row for row, path in enumerate(photos.paths)}
+    counts = [len(files) for files in by_class.values()]
+    labels: NDArray[np.int64] = np.repeat(np.arange(len(counts)), counts)
+    return Split(
+        photos.take([position[path] for path in paths]),
+        labels,
+        [_name(root, path) for path in paths],
+    )
+
+
+def _name(root: Path, path: Path) -> str:
+    return printable(path.relative_to(root))
+
+
+def _tell_twins(dataset: Dataset) -> None:
+    """Say how many test images have the very pixels of a training image.
+
+    They stay: published protocols leave them in, and figures must compare.
+    """
+    train, test = dataset.train.images, dataset.test.images
+    assert isinstance(train, PhotoFiles)
+    assert isinstance(test, PhotoFiles)
+    names = dict(zip(train.digests, dataset.train.names, strict=True))
+    twins = [row for row, digest in enumerate(test.digests) if digest in names]
+    if twins:
+        one = f"{dataset.test.names[twins[0]]} is {names[test.digests[twins[0]]]}"
+        print(
+            f"{len(twins):,} of {len(test):,} test images are in training too, pixel "
+            f"for pixel ({one}); they count like the others",
+            file=sys.stderr,
+        )

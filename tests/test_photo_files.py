@@ -1,0 +1,331 @@
+"""Image files: every kind decodes to grey or RGB; many are never decoded at once."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import cache, photo_files
+from pipeline.bag_of_words import learn_vocabularies
+from pipeline.dense_sift import DenseSift
+from pipeline.errors import BadInput
+from pipeline.images import choose, stack_grey
+from pipeline.parallel import BLOCK_PIXELS, map_blocks
+from pipeline.photo_check import check_photos
+from pipeline.photo_files import PhotoFiles, read_image
+
+GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)
+RED, WHITE, BLACK = [255, 0, 0], [255, 255, 255], [0, 0, 0]
+
+
+def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def photos(folder: Path, *sizes: tuple[int, int]) -> PhotoFiles:
+    """Checked grey PNG files of noise of the given heights and widths."""
+    rng = np.random.default_rng(0)
+    paths = [
+        save(folder / f"{i}.png", rng.integers(0, 256, size, np.uint8))
+        for i, size in enumerate(sizes)
+    ]
+    found, reasons = check_photos(paths)
+    assert not reasons
+    return found
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The paths that the sequence decodes from now on."""
+    seen: list[Path] = []
+    real = photo_files.read_image
+
+    def spy(path: Path) -> np.ndarray:
+        seen.append(path)
+        return real(path)
+
+    monkeypatch.setattr(photo_files, "read_image", spy)
+    return seen
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
+def test_colour_of_a_lossless_file_is_its_pixels(tmp_path: Path, suffix: str) -> None:
+    path = save(tmp_path / f"a.{suffix}", COLOUR, lossless=True)
+    assert np.array_equal(read_image(path), COLOUR)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
+def test_grey_file_has_no_colour_axis(tmp_path: Path, suffix: str) -> None:
+    found = read_image(save(tmp_path / f"a.{suffix}", GREY))
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, GREY)
+
+
+def test_jpeg_is_grey_or_rgb_as_it_was_saved(tmp_path: Path) -> None:
+    flat = np.full((16, 16, 3), (200, 40, 90), np.uint8)
+    found = read_image(save(tmp_path / "a.jpg", flat, quality=95))
+    assert np.abs(found.astype(int) - flat).max() <= 3
+    assert read_image(save(tmp_path / "b.jpg", flat[..., 0])).shape == (16, 16)
+
+
+def test_open_file_is_read_like_a_path() -> None:
+    file = io.BytesIO()
+    Image.fromarray(COLOUR).save(file, "PNG")
+    file.seek(0)
+    assert np.array_equal(read_image(file), COLOUR)
+
+
+def test_pixels_may_be_written_to(tmp_path: Path) -> None:
+    read_image(save(tmp_path / "a.png", COLOUR))[0, 0] = 7
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "webp"])
+def test_photograph_is_turned_as_its_exif_says(tmp_path: Path, suffix: str) -> None:
+    image = Image.new("RGB", (32, 16), "white")
+    image.paste("black", (0, 0, 16, 16))  # left half black
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter: left becomes top
+    image.save(tmp_path / f"a.{suffix}", exif=exif)
+    found = read_image(tmp_path / f"a.{suffix}")
+    assert found.shape == (32, 16, 3)
+    assert found[:12].max() < 50
+    assert found[20:].min() > 200
+
+
+def test_palette_becomes_its_colours(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([*RED, *BLACK])
+    image.putdata([0, 1])
+    image.save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").tolist() == [[RED, BLACK]]
+
+
+def test_transparent_palette_entry_becomes_white(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([*RED, *BLACK])
+    image.putdata([0, 1])
+    image.save(tmp_path / "a.png", transparency=1)
+    assert read_image(tmp_path / "a.png").tolist() == [[RED, WHITE]]
+
+
+def test_transparent_pixels_become_white(tmp_path: Path) -> None:
+    pixels = np.array([[[*RED, 255], [*RED, 0], [*BLACK, 51]]], np.uint8)
+    found = read_image(save(tmp_path / "a.png", pixels))
+    assert found.tolist() == [[RED, WHITE, [204, 204, 204]]]
+
+
+def test_transparent_grey_stays_grey_on_white(tmp_path: Path) -> None:
+    image = Image.merge("LA", [Image.new("L", (1, 1), 0), Image.new("L", (1, 1), 51)])
+    image.save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").tolist() == [[204]]
+
+
+def test_colour_that_stands_for_transparent_becomes_white(tmp_path: Path) -> None:
+    pixels = np.array([[RED, BLACK]], np.uint8)
+    found = read_image(save(tmp_path / "a.png", pixels, transparency=(0, 0, 0)))
+    assert found.tolist() == [[RED, WHITE]]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_upper_eight_of_sixteen_bits_count(tmp_path: Path, suffix: str) -> None:
+    pixels = np.array([[0, 255, 256, 65_535]], np.uint16)
+    found = read_image(save(tmp_path / f"a.{suffix}", pixels))
+    assert (found.dtype, found.tolist()) == (np.uint8, [[0, 0, 1, 255]])
+
+
+def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
+    image = Image.new("1", (2, 1))
+    image.putpixel((1, 0), 1)
+    image.save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").tolist() == [[0, 255]]
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    Image.new("CMYK", (1, 1), (0, 255, 255, 0)).save(tmp_path / "a.tif")
+    assert read_image(tmp_path / "a.tif").tolist() == [[RED]]
+
+
+def refusal(source: Path) -> str:
+    with pytest.raises(BadInput) as caught:
+        read_image(source)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert ": cannot be read: " in message
+    return message
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", GREY.astype(np.float32))
+    assert "32 bits a pixel, expected 8 or 16" in refusal(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"GIF89a" + bytes(50)])
+def test_other_content_is_no_image_whatever_its_name(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "a.png").write_bytes(content)
+    assert "not a JPEG, PNG, WebP, BMP or TIFF image" in refusal(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
+def test_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path = save(tmp_path / f"a.{suffix}", noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    refusal(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_bytes_give_pixels_or_a_refusal_but_no_other_exception(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    for suffix in ("png", "jpg", "bmp", "tif", "webp"):
+        sound = save(tmp_path / f"a.{suffix}", COLOUR).read_bytes()
+        for _ in range(60):
+            content = bytearray(sound)
+            for at in rng.integers(0, len(sound), 3):
+                content[at] = rng.integers(0, 256)
+            try:
+                assert read_image(io.BytesIO(content)).dtype == np.uint8
+            except BadInput as error:
+                assert "cannot be read: " in str(error)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and has no pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    chunks = (header, b"IDAT" + zlib.compress(bytes(8)), b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
+        for c in chunks
+    )
+
+
+def test_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png_header(20_000, 20_000))
+    line = refusal(tmp_path / "a.png")
+    assert "20,000 x 20,000 pixels, at most 100,000,000" in line
+
+
+def test_largest_size_is_decoded_and_one_row_more_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png", GREY)
+    monkeypatch.setattr(photo_files, "MAX_PIXELS", 12)
+    assert read_image(path).shape == (3, 4)
+    monkeypatch.setattr(photo_files, "MAX_PIXELS", 11)
+    assert "4 x 3 pixels, at most 11" in refusal(path)
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert "not a regular file" in refusal(tmp_path / "pipe.png")
+    assert "a link that leads to no file" in refusal(tmp_path / "loop.png")
+    assert "a folder, expected an image file" in refusal(tmp_path)
+    assert "no such file" in refusal(tmp_path / "missing.png")
+
+
+def test_name_in_a_message_is_printable(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a\nb\xff.png")
+    path.write_bytes(b"")
+    assert "a\\nb\\udcff.png: cannot be read" in refusal(path)
+
+
+def test_sequence_decodes_only_what_is_asked_for(
+    tmp_path: Path, decoded: list[Path]
+) -> None:
+    some = photos(tmp_path, (3, 4), (5, 6), (7, 8))
+    part = choose(some[1:], np.array([1, 0, 1]))
+    assert isinstance(part, PhotoFiles)
+    assert part.sizes.tolist() == [[7, 8], [5, 6], [7, 8]]
+    assert part.digests == [some.digests[i] for i in (2, 1, 2)]
+    assert decoded == []
+    assert part[0].shape == (7, 8)
+    assert part[-1].shape == (7, 8)
+    assert decoded == [tmp_path / "2.png"] * 2
+    assert [image.shape for image in some] == [(3, 4), (5, 6), (7, 8)]
+
+
+def test_sizes_that_differ_are_told_without_decoding(
+    tmp_path: Path, decoded: list[Path]
+) -> None:
+    with pytest.raises(BadInput, match="images of one size, found 2 sizes"):
+        stack_grey(photos(tmp_path, (3, 4), (4, 3), (3, 4)))
+    assert decoded == []
+
+
+def test_cache_key_depends_on_the_pixels_and_decodes_nothing(
+    tmp_path: Path, decoded: list[Path]
+) -> None:
+    some = photos(tmp_path, (3, 4), (3, 4))
+    key = cache.fingerprint({"images": some})
+    assert decoded == []
+    assert key == cache.fingerprint({"images": [some[0], some[1]]})
+    assert key != cache.fingerprint({"images": some[::-1]})
+    assert key != cache.fingerprint({"images": some[:1]})
+
+
+def test_digest_is_of_the_pixels_not_of_the_file(tmp_path: Path) -> None:
+    paths = [save(tmp_path / "a.png", COLOUR), save(tmp_path / "b.bmp", COLOUR)]
+    found, _ = check_photos([*paths, save(tmp_path / "c.png", COLOUR + 1)])
+    assert found.digests[0] == found.digests[1] != found.digests[2]
+
+
+def test_check_keeps_order_and_gives_reasons(tmp_path: Path) -> None:
+    (tmp_path / "b.png").write_bytes(b"x")
+    paths = [save(tmp_path / f"{name}.png", GREY) for name in "ca"]
+    found, reasons = check_photos([paths[0], tmp_path / "b.png", paths[1]])
+    assert found.paths == paths
+    assert found.sizes.tolist() == [[3, 4], [3, 4]]
+    assert list(reasons) == [tmp_path / "b.png"]
+    assert check_photos([])[0].sizes.shape == (0, 2)
+
+
+def test_block_of_photographs_is_cut_by_pixels(tmp_path: Path) -> None:
+    side = int(BLOCK_PIXELS**0.5) + 1
+    sizes = [(10, 10), (10, 10), (side, side), (10, 10)]
+    seen = []
+
+    def count(images: PhotoFiles) -> np.ndarray:
+        seen.append(len(images))
+        return np.array([[image.size] for image in images], np.float32)
+
+    pixels = map_blocks(count, photos(tmp_path, *sizes), "test")
+    assert sorted(seen) == [1, 1, 2]
+    assert pixels.ravel().tolist() == [height * width for height, width in sizes]
+
+
+def test_no_photographs_are_one_empty_block(tmp_path: Path) -> None:
+    none = photos(tmp_path, (3, 4))[:0]
+    shape = map_blocks(lambda images: np.zeros((len(images), 7)), none, "test").shape
+    assert shape == (0, 7)
+
+
+def test_single_photographs_give_the_vocabulary_samples_from_all_of_the_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = photos(tmp_path, *[(32, 32)] * 4)
+    monkeypatch.setattr("pipeline.parallel.BLOCK_PIXELS", 1)
+    sampled = []
+    monkeypatch.setattr(
+        "pipeline.bag_of_words.learn_vocabulary",
+        lambda values, n_words, rng: sampled.append(values) or values,
+    )
+    grid = DenseSift(2.0, 4)
+    learn_vocabularies(some, [grid], 2, 4, 0)
+    rows = [
+        int(np.flatnonzero((grid.extract([image]).values == value).all(axis=1))[0])
+        for image, value in zip(some, sampled[0], strict=True)
+    ]
+    assert len(set(rows)) > 1
