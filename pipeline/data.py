@@ -68,7 +68,6 @@ class Dataset:
             }
         )
 
-
     @functools.cached_property
     def photographs(self) -> bool:
         """Whether the typical training image is larger than digits and icons are."""

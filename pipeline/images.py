@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
-from pipeline.photo_files import PhotoFiles
 
 # (n, h, w) or (n, h, w, 3) uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays of
 # differing size (PhotoFiles, which decodes lazily, where they come from a folder).
@@ -34,13 +33,10 @@ def stack_grey(images: Images) -> NDArray[np.uint8]:
     """n images of one size -> grey (n, h, w); BadInput where their sizes differ."""
     if isinstance(images, np.ndarray):
         return to_grey(images)
-    if isinstance(images, PhotoFiles):  # knows without decoding
-        sizes = {(int(height), int(width)) for height, width in images.sizes}
-    else:
-        sizes = {image.shape[:2] for image in images}
-    if len(sizes) > 1:
+    n_sizes = len(np.unique(sizes(images), axis=0))
+    if n_sizes > 1:
         raise BadInput(
-            f"this method needs images of one size, found {len(sizes)} sizes; "
+            f"this method needs images of one size, found {n_sizes} sizes; "
             "use one without deskewing and distorted copies, or resize them"
         )
     return np.stack([to_grey(image[None])[0] for image in images])
@@ -67,7 +63,7 @@ def within(images: Images, longest_px: int) -> Images:
 
 def shrink(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
     """(h, w) or (h, w, 3), averaged over areas until the longer side is longest_px."""
-    height, width = shrunk_size(*image.shape[:2], longest_px)
+    height, width = shrunk_size(image.shape[0], image.shape[1], longest_px)
     if (height, width) == image.shape[:2]:
         return image
     return np.asarray(
@@ -85,7 +81,7 @@ def choose(images: Images, rows: NDArray[np.int64]) -> Images:
     """The images at the given positions, in that order."""
     if isinstance(images, np.ndarray):
         return images[rows]
-    if isinstance(images, PhotoFiles):
+    if hasattr(images, "take"):  # of files, without decoding
         return images.take(rows)
     return [images[int(row)] for row in rows]
 

@@ -101,7 +101,11 @@ def read_image(source: Path | IO[bytes]) -> NDArray[np.uint8]:
     try:
         return decode(source)
     except BadInput as reason:
-        name = source if isinstance(source, Path) else getattr(source, "name", "image")
+        name = (
+            source
+            if isinstance(source, Path)
+            else getattr(source, "name", "standard input")
+        )
         raise BadInput(f"{printable(name)}: cannot be read: {reason}") from None
 
 

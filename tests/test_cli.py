@@ -58,7 +58,7 @@ def test_every_command_helps_with_an_example(command: str) -> None:
 
 def test_unknown_method_is_told_with_the_known_ones() -> None:
     line = refusal("run", "bow", "--preset", "quick")
-    assert "no method 'bow'; there are: bovw_grid" in line
+    assert "no method 'bow'; there are: bovw_fisher" in line
     assert "no method 'bow'" in refusal("search", "bow")
 
 

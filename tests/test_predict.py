@@ -229,7 +229,7 @@ def test_run_saves_a_model_that_answers_as_its_record_says(
         part(mnist.test, slice(0, 100)),
         mnist.classes,
     )
-    monkeypatch.setattr("pipeline.data.load_dataset", lambda name, folder: few)
+    monkeypatch.setattr("pipeline.data.load_dataset", lambda name, folder, **_: few)
     path = tmp_path / "new" / "model"
     result = visbase(
         *("run", "svm_rbf", "--preset", "quick", "--set", "c=2", "--seed", "3"),
