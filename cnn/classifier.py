@@ -25,9 +25,11 @@ from cnn.views import shifted_views
 from pipeline import cache
 from pipeline.array_layout import check_layout
 from pipeline.evidence import Evidence, two_best
-from pipeline.images import Images, stack_grey, to_grey
+from pipeline.images import Images, sizes, squares, stack_grey
 
 SHOWN_KERNELS = 64
+LARGEST_PX = 40  # larger images and those of differing sizes become squares
+PHOTOGRAPH_PX = 64  # of this side: a network from scratch learns little from more
 
 
 class NetworkClassifier:
@@ -62,16 +64,18 @@ class NetworkClassifier:
         return f"{name}, bfloat16" if half else name
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
-        """n images of one size, labels (n,)."""
-        grey = stack_grey(images)
+        """n images, labels (n,). Photographs become squares, see PHOTOGRAPH_PX."""
+        (height, width), *others = np.unique(sizes(images), axis=0).tolist()
+        if others or max(height, width) > LARGEST_PX:
+            height = width = PHOTOGRAPH_PX
+        self._size = (height, width)
+        grey = self._grey(images)
         self.mean_, self.deviation_ = float(grey.mean()), float(grey.std()) or 1.0
         self.classes_, targets = np.unique(labels, return_inverse=True)
         # initial weights and dropout draw from torch's global generator: seeded here,
         # put back afterwards
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            height, width = grey.shape[1:]
-            self._size = (height, width)
             network = self.make_network(height, width, len(self.classes_))
             # channels last: an epoch of convnet takes 0.74 of the time with channels
             # first, of lenet5 0.81, of resnet 0.9 (2 cores, batches of 128)
@@ -90,7 +94,7 @@ class NetworkClassifier:
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Log-probabilities (n, C)."""
-        tensor = self._tensor(stack_grey(images))
+        tensor = self._tensor(self._grey(images))
         views = shifted_views(tensor) if self.average_views else [tensor]
         answers = [log_probabilities(self.network_, view) for view in views]
         mean = torch.stack(answers).logsumexp(0) - math.log(len(answers))
@@ -148,16 +152,16 @@ class NetworkClassifier:
         """Write pictures of what the network does with one image (h, w); the paths."""
         from cnn.explain import save_pictures  # matplotlib is slow to import
 
-        return save_pictures(self.network_, self._tensor(image[None]), folder)
+        return save_pictures(self.network_, self._tensor(self._grey([image])), folder)
 
     def evidence(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
         """What the pixels of an image (h, w) say for its class against the runner-up.
 
-        -> the image and gradient times difference to a blank image (Shrikumar et al.
-        2016): exact where the network is linear from blank to this image.
+        -> the image as it was looked at, and gradient times difference to a blank image
+        (Shrikumar et al. 2016): exact where the network is linear between the two.
         """
-        grey = to_grey(image[None])
-        height, width = grey.shape[1:]
+        grey = self._grey([image])
+        height, width = self._size
         tensor = self._tensor(grey).requires_grad_()
         self.network_.eval()
         logits = self.network_(tensor)[0]
@@ -186,6 +190,12 @@ class NetworkClassifier:
         """Kernels (n, h, w) of the first layer, SHOWN_KERNELS of them at most."""
         kernels = first_kernels(self.network_, *self._size)[:SHOWN_KERNELS]
         return {"kernels": kernels.astype(np.float16)}
+
+    def _grey(self, images: Images) -> NDArray[np.uint8]:
+        """Grey images of the network's size, (n, h, w)."""
+        if (sizes(images) == self._size).all():
+            return stack_grey(images)
+        return squares(images, PHOTOGRAPH_PX)
 
     def _tensor(self, grey: NDArray[np.uint8]) -> Tensor:
         """(n, h, w) uint8 -> (n, 1, h, w) float32, standardised by the training set."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnn.classifier import NetworkClassifier
+from cnn.resnet import PHOTOGRAPHS as PHOTOGRAPHS
 from cnn.resnet import PRESETS as PRESETS
 from cnn.resnet import Config as Config
 from cnn.resnet import classifier

@@ -30,10 +30,17 @@ class Config:
     shear: float = 0.15  # largest, radians
     shift_px: float = 1.5  # largest
     elastic_px: float = 0.0  # root mean square displacement
+    flip: bool = False  # mirror half of the images: not for digits
     average_views: bool = True  # answer for an image and its shifts by a pixel
 
 
 PRESETS = {"full": Config(), "quick": Config(depth=8, width=16, epochs=3)}
+
+# customary values, not searched
+PHOTOGRAPHS = {
+    "full": Config(epochs=60, shift_px=6.0, flip=True),
+    "quick": Config(depth=8, width=16, epochs=5, shift_px=6.0, flip=True),
+}
 
 SEARCH = ({"average_views": False},)
 
@@ -61,6 +68,7 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
         config.shear,
         config.shift_px,
         config.elastic_px,
+        flip=config.flip,
     )
     views = config.average_views
     return NetworkClassifier(make_network, recipe, seed, augment, views)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,6 +62,8 @@ def within(images: Images, longest_px: int) -> Images:
 
 def shrink(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
     """(h, w) or (h, w, 3), averaged over areas until the longer side is longest_px."""
+    import cv2  # commands that compute nothing do without
+
     height, width = shrunk_size(image.shape[0], image.shape[1], longest_px)
     if (height, width) == image.shape[:2]:
         return image
@@ -75,6 +76,17 @@ def shrunk_size(height: int, width: int, longest_px: int) -> tuple[int, int]:
     """Height and width once the longer side is longest_px at most."""
     factor = min(longest_px / max(height, width), 1)
     return max(round(height * factor), 1), max(round(width * factor), 1)
+
+
+def squares(images: Images, side_px: int) -> NDArray[np.uint8]:
+    """n images of any sizes -> grey (n, side_px, side_px), the aspect given up."""
+    import cv2  # commands that compute nothing do without
+
+    resized = np.empty((len(images), side_px, side_px), np.uint8)
+    for row, image in zip(resized, images, strict=True):
+        grey = to_grey(image[None])[0]
+        cv2.resize(grey, (side_px, side_px), dst=row, interpolation=cv2.INTER_AREA)
+    return resized
 
 
 def choose(images: Images, rows: NDArray[np.int64]) -> Images:

@@ -9,7 +9,6 @@ by two matrix products.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from pipeline.array_layout import check_layout
 from pipeline.cache import Arrays, recall
 from pipeline.errors import BadInput
 from pipeline.progress import track
+from pipeline.svm_library import svc_class
 
 FloatArray = NDArray[np.float32]
 
@@ -278,7 +278,7 @@ def _assemble(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
 
 def svc(kernel: Kernel, c: float) -> Any:
     """An unfitted SVC of the fastest library there is."""
-    return _library().SVC(
+    return svc_class()(
         C=c,
         kernel=kernel.name,
         gamma=kernel.gamma,
@@ -286,19 +286,3 @@ def svc(kernel: Kernel, c: float) -> Any:
         coef0=1.0,
         cache_size=CACHE_MB,
     )
-
-
-def svm_library() -> str:
-    """The distribution whose SVC runs here: where the record's versions list it."""
-    found = importlib.util.find_spec("sklearnex") is not None
-    return "scikit-learn-intelex" if found else "scikit-learn"
-
-
-def _library() -> Any:
-    if svm_library() == "scikit-learn-intelex":
-        import sklearnex.svm
-
-        return sklearnex.svm
-    import sklearn.svm
-
-    return sklearn.svm

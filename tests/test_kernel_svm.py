@@ -13,7 +13,8 @@ from sklearn.svm import SVC
 from pipeline.data import Dataset
 from pipeline.deskew import deskew
 from pipeline.errors import BadInput
-from pipeline.kernel_svm import Kernel, KernelSVM, fit_svm, svc, svm_library
+from pipeline.kernel_svm import Kernel, KernelSVM, fit_svm, svc
+from pipeline.svm_library import svm_library
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -141,7 +142,7 @@ def test_either_library_gives_the_same_predictions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fastest = fit_svm(*train, kernel, c)
-    monkeypatch.setattr("pipeline.kernel_svm.svm_library", lambda: "scikit-learn")
+    monkeypatch.setattr("pipeline.svm_library.svm_library", lambda: "scikit-learn")
     assert type(svc(kernel, c)) is SVC
     plain = fit_svm(*train, kernel, c)
     everything = pixels(mnist.test.images)
