@@ -23,7 +23,7 @@ FIELD_PX = 28
 BOX_PX = 20
 CENTRE_PX = 14  # pixel that the centre of mass falls on
 FINE = 8  # a pixel of the box is averaged from FINE x FINE
-THIN_PX = 2.2
+THIN_PX = 2.5
 
 
 def normalise_digit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

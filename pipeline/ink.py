@@ -36,11 +36,11 @@ def find_ink(image: NDArray[np.uint8]) -> FloatArray:
     where the image has more than WORK_PX pixels a side. BadInput where there is none.
     """
     contrast = _contrast(_shrink(image.reshape(*image.shape[:2], -1)))
-    ink = _subtract_shadows(contrast)
+    both = (_subtract_shadows(contrast), _subtract_shadows(-contrast))
+    ink = max(both, key=lambda ink: float(np.sum(np.maximum(ink, 0) ** 3)))
     if max(ink.shape) >= SMOOTHED_FROM_PX:
         ink = cv2.GaussianBlur(ink, (0, 0), 1)
-    below = -ink[ink < 0]  # only the background has less ink than none
-    noise = 1.4826 * float(np.median(below)) if below.size else 0.0
+    noise = _noise(ink)
     threshold = max(_otsu(ink), NOISE_FACTOR * noise, FAINTEST / 2)
     strong = ink[ink > threshold]
     full = float(np.percentile(strong, 75)) if strong.size else 0.0
@@ -63,19 +63,21 @@ def _shrink(image: NDArray[np.uint8]) -> FloatArray:
 
 
 def _contrast(values: FloatArray) -> FloatArray:
-    """(h, w, c) -> difference from the background (h, w), ink positive, grey levels.
+    """(h, w, c) -> difference from the background (h, w), grey levels of either sign.
 
     Colours are projected on the axis along which they differ most from the background,
-    so that red on green of the same luma is seen too. Ink covers less than its
-    background does, hence a positive skewness.
+    so that red on green of the same luma is seen too. Dark ink keeps back a part of the
+    light, so it differs less where there is less light; that is evened out.
     """
-    difference = values - _background(values)
+    background = _background(values)
+    difference = values - background
     channels = difference.reshape(-1, values.shape[2])
     axis = np.linalg.eigh(channels.T @ channels)[1][:, -1]
-    projected: FloatArray = (difference @ (axis / np.abs(axis).sum())).astype(
-        np.float32
-    )
-    return projected if np.sum(projected**3) >= 0 else -projected
+    projected: FloatArray = difference @ (axis / np.abs(axis).sum())
+    light = background.mean(axis=2)
+    if np.sum(difference.mean(axis=2) ** 3) < 0:
+        projected = projected * (light.max() / np.maximum(light, light.max() / 4))
+    return projected.astype(np.float32)
 
 
 def _background(values: FloatArray) -> FloatArray:
@@ -127,7 +129,9 @@ def _spread(residual: FloatArray) -> float:
 
 
 def _subtract_shadows(contrast: FloatArray) -> FloatArray:
-    """Take away what is wider than any stroke: a morphological opening.
+    """Take away what is wider than any stroke, by a morphological opening.
+
+    Only where it reaches the border, as shadows do: a blot inside is ink.
 
     A median before it takes noise out, whose lowest values the opening would follow,
     and leaves the edges of shadows where they are.
@@ -137,7 +141,20 @@ def _subtract_shadows(contrast: FloatArray) -> FloatArray:
     levels = cv2.medianBlur(levels, max(longest // 50, 1) | 1)
     side = round(WIDEST_STROKE * longest) | 1
     wide = cv2.morphologyEx(levels, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    return contrast - wide
+    _, labels = cv2.connectedComponents((wide > FAINTEST / 2).astype(np.uint8))
+    rim = np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()])
+    return contrast - np.where(np.isin(labels, rim[rim > 0]), wide, 0)
+
+
+def _noise(ink: FloatArray) -> float:
+    """Standard deviation of the background, in grey levels.
+
+    Two estimates from medians, each too large at times: what lies below no ink holds
+    what is left of shadows, what varies over few pixels holds strokes.
+    """
+    below = -ink[ink < 0]
+    fine = np.abs(ink - cv2.GaussianBlur(ink, (0, 0), 4))
+    return 1.4826 * min(float(np.median(part)) for part in (below, fine) if part.size)
 
 
 def _otsu(ink: FloatArray) -> float:
