@@ -87,7 +87,7 @@ def _background(values: FloatArray) -> FloatArray:
     plane, measured by how well the border itself follows it, is ink and hardly counts.
     """
     height, width, n_channels = values.shape
-    step = max(max(height, width) // 100, 1)  # a surface so smooth needs few pixels
+    step = max(max(height, width) // 50, 1)  # a surface so smooth needs few pixels
     v, u = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=2)
     seen, target = terms[::step, ::step], values[::step, ::step]
@@ -116,8 +116,9 @@ def _robust_fit(
         residual = np.abs(target - guess).max(axis=1)
         far = residual / (scale or _spread(target - guess))
         weight = 1 / (1 + far**2)
-        coefficients = np.linalg.lstsq(
-            terms * weight[:, None], target * weight[:, None], rcond=None
+        weighted = terms * weight[:, None] ** 2
+        coefficients = np.linalg.lstsq(  # an image of one row leaves some undetermined
+            (weighted.T @ terms).astype(np.float64), weighted.T @ target, rcond=1e-6
         )[0]
         guess = terms @ coefficients
     return coefficients
@@ -147,14 +148,18 @@ def _subtract_shadows(contrast: FloatArray) -> FloatArray:
 
 
 def _noise(ink: FloatArray) -> float:
-    """Standard deviation of the background, in grey levels.
+    """Deviation of the background, in grey levels.
 
-    Two estimates from medians, each too large at times: what lies below no ink holds
-    what is left of shadows, what varies over few pixels holds strokes.
+    Seen below no ink, where only background lies. That holds rests of shadows too;
+    beyond a tenth of the strongest ink they no longer count, only what varies over few
+    pixels, which is noise.
     """
     below = -ink[ink < 0]
-    fine = np.abs(ink - cv2.GaussianBlur(ink, (0, 0), 4))
-    return 1.4826 * min(float(np.median(part)) for part in (below, fine) if part.size)
+    if not below.size:
+        return 0.0
+    rapid = np.abs(ink - cv2.GaussianBlur(ink, (0, 0), 4))
+    shaky, uneven = (1.4826 * float(np.median(part)) for part in (rapid, below))
+    return min(uneven, max(shaky, float(ink.max()) / 10))
 
 
 def _otsu(ink: FloatArray) -> float:
@@ -180,7 +185,7 @@ def _groups(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     What lies close together is one group; the largest that stays off the border leads,
     else the largest of all (a digit cropped tightly).
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2]
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     side = max(stats[largest, cv2.CC_STAT_WIDTH], stats[largest, cv2.CC_STAT_HEIGHT])
     reach = max(round(GAP * side), 1) | 1
