@@ -1,23 +1,143 @@
-"""Anybody's digit, made to look like one of MNIST."""
+"""A drawn or photographed digit as MNIST would hold it.
+
+LeCun, Cortes & Burges (page of MNIST): digits were "size normalized to fit in a 20x20
+pixel box while preserving their aspect ratio", grey by antialiasing, and "centered in a
+28x28 image by computing the center of mass of the pixels, and translating the image so
+as to position this point at the center of the 28x28 field". Measured on the 60,000
+training images: the longest side is 20 px in all but 13, which have 19; the centre of
+mass lies at 14.00 +- 0.29 in both directions, never more than 0.5 away, where the first
+pixel's centre is 0. So the translation was by whole pixels, to pixel (14, 14).
+"""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import BadInput
 from pipeline.images import to_grey
+from pipeline.ink import FloatArray, find_ink
 
-SIDE = 28
+FIELD_PX = 28
+BOX_PX = 20
+CENTRE_PX = 14  # pixel that the centre of mass falls on
+FINE = 8  # a pixel of the box is averaged from FINE x FINE
+THIN_PX = 2.5
 
 
 def normalise_digit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(h, w) or (h, w, 3) -> grey (28, 28)."""
-    import cv2
+    """(h, w) or (h, w, 3) RGB uint8 -> (28, 28) uint8, white ink on black.
 
+    An image that is normalised already, or is its negative, keeps every pixel. BadInput
+    where there is no ink.
+    """
+    if image.size == 0:
+        raise BadInput(f"expected an image with pixels, found shape {image.shape}")
     grey = to_grey(image[None])[0]
-    if grey.shape == (SIDE, SIDE):
-        return grey
-    resized: NDArray[np.uint8] = cv2.resize(
-        grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA
+    for candidate in (grey, 255 - grey):
+        if _is_normalised(candidate):
+            return candidate.copy()
+    return _place(_scale(find_ink(image)))
+
+
+def _is_normalised(grey: NDArray[np.uint8]) -> bool:
+    """Whether an image has the size, box and centre of mass of a digit of MNIST."""
+    if grey.shape != (FIELD_PX, FIELD_PX):
+        return False
+    rows, columns = (np.flatnonzero(grey.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return False
+    longest = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    off = np.abs(np.subtract(_centre_of_mass(grey), CENTRE_PX)).max()
+    return longest in (BOX_PX - 1, BOX_PX) and grey.max() >= 250 and off <= 0.5
+
+
+def _centre_of_mass(image: NDArray[np.uint8]) -> tuple[float, float]:
+    """(row, column); the first pixel's centre is 0."""
+    moments = cv2.moments(image)
+    return moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]
+
+
+def _scale(ink: FloatArray) -> FloatArray:
+    """Ink (h, w) with a black rim -> (20, w') or (h', 20), the largest pixel 1."""
+    fine = _average(ink, BOX_PX * FINE)
+    thickness = _thickness_px(fine)
+    if thickness < THIN_PX:
+        fine = _thicken(fine, THIN_PX - thickness)
+    box = _average(fine, BOX_PX)
+    return np.clip(box[1:-1, 1:-1] / box.max(), 0, 1)
+
+
+def _thickness_px(fine: FloatArray) -> float:
+    """Mean thickness of strokes, in pixels of the box.
+
+    Inside a bar the mean distance to its edge is a quarter of its width.
+    """
+    inside = (fine >= 0.5).astype(np.uint8)
+    distance = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return 4 * float(distance[distance > 0].mean()) / FINE
+
+
+def _thicken(fine: FloatArray, by_px: float) -> FloatArray:
+    """Strokes wider by so many pixels of the box, with a black rim as before."""
+    size = round(by_px * FINE) | 1
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return cv2.dilate(np.pad(fine, size), brush)
+
+
+def _average(ink: FloatArray, longest_px: int) -> FloatArray:
+    """Ink (h, w) with a black rim, cropped and scaled to the given longest side.
+
+    A black rim is added to what comes out.
+    """
+    factor = -(-2 * longest_px // max(ink.shape))
+    if factor > 1:  # averaging alone would leave the pixels visible as squares
+        ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    top, bottom = _extent(ink.max(axis=1))
+    left, right = _extent(ink.max(axis=0))
+    cell = max(bottom - top, right - left) / longest_px
+    rows, columns = (
+        max(round((end - start) / cell), 1)
+        for start, end in ((top, bottom), (left, right))
     )
-    return resized
+    return np.pad(
+        _overlap(ink.shape[0], (top + bottom - rows * cell) / 2, cell, rows)
+        @ ink
+        @ _overlap(ink.shape[1], (left + right - columns * cell) / 2, cell, columns).T,
+        1,
+    )
+
+
+def _extent(profile: FloatArray) -> tuple[float, float]:
+    """Where a profile (n,) with black ends first and last crosses half ink, in pixels.
+
+    The first pixel reaches from 0 to 1; interpolated between pixel centres, so that a
+    soft edge counts for as much of a pixel as it covers.
+    """
+    inside = np.flatnonzero(profile >= 0.5)
+    first, last = int(inside[0]), int(inside[-1])
+    before, after = profile[first - 1], profile[last + 1]
+    return (
+        first - 0.5 + float((0.5 - before) / (profile[first] - before)),
+        last + 1.5 - float((0.5 - after) / (profile[last] - after)),
+    )
+
+
+def _overlap(n: int, start: float, cell: float, n_cells: int) -> FloatArray:
+    """Averages n pixels over cells from `start` on: (n_cells, n), rows add up to 1."""
+    edges = start + cell * np.arange(n_cells + 1)[:, None]
+    covered = np.clip(edges - np.arange(n), 0, 1)  # of each pixel, before each edge
+    return (np.diff(covered, axis=0) / cell).astype(np.float32)
+
+
+def _place(box: FloatArray) -> NDArray[np.uint8]:
+    """Put a box of ink into the field so that its centre of mass is at (14, 14)."""
+    digit = np.rint(box * 255).astype(np.uint8)
+    height, width = digit.shape
+    row, column = _centre_of_mass(digit)
+    top = int(np.clip(round(CENTRE_PX - row), 0, FIELD_PX - height))
+    left = int(np.clip(round(CENTRE_PX - column), 0, FIELD_PX - width))
+    field = np.zeros((FIELD_PX, FIELD_PX), np.uint8)
+    field[top : top + height, left : left + width] = digit
+    return field

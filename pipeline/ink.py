@@ -1,0 +1,202 @@
+"""Ink of a drawing or photograph: uneven light, polarity and noise taken out.
+
+In: an image of any size, grey or RGB, dark on light or light on dark. Out: how much ink
+each pixel holds, from 0 to 1, cropped to the drawing.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BadInput
+
+FloatArray = NDArray[np.float32]
+
+WORK_PX = 400  # longest side that is looked at: 20 times what MNIST keeps of a digit
+SMOOTHED_FROM_PX = 64  # smaller images have strokes too thin to be smoothed
+FAINTEST = 10.0  # grey levels between ink and background
+NOISE_FACTOR = 5.0  # ink stands out by so many deviations of the background
+WIDEST_STROKE = 0.3  # of the image's longest side: what is wider is a shadow
+GAP = 0.1  # parts of a digit lie closer than this, as a fraction of its longest side
+SPECK = 0.1  # parts with less than this fraction of the largest part's ink are specks
+
+BLANK = (
+    "no digit found: expected ink that stands out from its background by at least "
+    f"{FAINTEST:.0f} of 255 grey levels and by more than its noise, found none; use an "
+    "image with one dark digit on light ground, or a light one on dark"
+)
+
+
+def find_ink(image: NDArray[np.uint8]) -> FloatArray:
+    """(h, w) or (h, w, 3) uint8 -> ink (h', w') from 0 to 1, black around it.
+
+    The drawing is cropped, with a rim of at least one pixel without ink, and shrunk
+    where the image has more than WORK_PX pixels a side. BadInput where there is none.
+    """
+    contrast = _contrast(_shrink(image.reshape(*image.shape[:2], -1)))
+    both = (_subtract_shadows(contrast), _subtract_shadows(-contrast))
+    ink = max(both, key=lambda ink: float(np.sum(np.maximum(ink, 0) ** 3)))
+    if max(ink.shape) >= SMOOTHED_FROM_PX:
+        ink = cv2.GaussianBlur(ink, (0, 0), 1)
+    noise = _noise(ink)
+    threshold = max(_otsu(ink), NOISE_FACTOR * noise, FAINTEST / 2)
+    strong = ink[ink > threshold]
+    full = float(np.percentile(strong, 75)) if strong.size else 0.0
+    if full < FAINTEST:
+        raise BadInput(BLANK)
+    floor = min(2 * noise, full / 4)
+    amount = np.clip((ink - floor) / (full - floor), 0, 1)
+    return _without_specks(amount, ink > max(full / 2, NOISE_FACTOR * noise))
+
+
+def _shrink(image: NDArray[np.uint8]) -> FloatArray:
+    """(h, w, c) -> the same, by area averaging, with no side above WORK_PX."""
+    height, width = image.shape[:2]
+    values = image.astype(np.float32)
+    ratio = WORK_PX / max(height, width)
+    if ratio < 1:
+        size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
+        values = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return values.reshape(*values.shape[:2], image.shape[2])
+
+
+def _contrast(values: FloatArray) -> FloatArray:
+    """(h, w, c) -> difference from the background (h, w), grey levels of either sign.
+
+    Colours are projected on the axis along which they differ most from the background,
+    so that red on green of the same luma is seen too. Dark ink keeps back a part of the
+    light, so it differs less where there is less light; that is evened out.
+    """
+    background = _background(values)
+    difference = values - background
+    channels = difference.reshape(-1, values.shape[2])
+    axis = np.linalg.eigh(channels.T @ channels)[1][:, -1]
+    projected: FloatArray = difference @ (axis / np.abs(axis).sum())
+    light = background.mean(axis=2)
+    if np.sum(difference.mean(axis=2) ** 3) < 0:
+        projected = projected * (light.max() / np.maximum(light, light.max() / 4))
+    return projected.astype(np.float32)
+
+
+def _background(values: FloatArray) -> FloatArray:
+    """The quadratic surface of each channel that the background lies on, (h, w, c).
+
+    Begun with a plane through the border, which is background; what is far from the
+    plane, measured by how well the border itself follows it, is ink and hardly counts.
+    """
+    height, width, n_channels = values.shape
+    step = max(max(height, width) // 50, 1)  # a surface so smooth needs few pixels
+    v, u = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=2)
+    seen, target = terms[::step, ::step], values[::step, ::step]
+    rim = np.ones(seen.shape[:2], bool)
+    rim[1:-1, 1:-1] = False
+    start = np.broadcast_to(np.median(target[rim], axis=0), target[rim].shape)
+    plane = _robust_fit(seen[rim][:, :3], target[rim], start)
+    scale = _spread(target[rim] - seen[rim][:, :3] @ plane)
+    surface = _robust_fit(
+        seen.reshape(-1, 6),
+        target.reshape(-1, n_channels),
+        seen[..., :3].reshape(-1, 3) @ plane,
+        scale,
+    )
+    return (terms @ surface).astype(np.float32)
+
+
+def _robust_fit(
+    terms: FloatArray, target: FloatArray, guess: FloatArray, scale: float | None = None
+) -> FloatArray:
+    """Coefficients (t, c) of target (N, c) in terms (N, t), from a first guess of it.
+
+    Least squares with weights that fall with the residual (Geman & McClure).
+    """
+    for _ in range(10):
+        residual = np.abs(target - guess).max(axis=1)
+        far = residual / (scale or _spread(target - guess))
+        weight = 1 / (1 + far**2)
+        weighted = terms * weight[:, None] ** 2
+        coefficients = np.linalg.lstsq(  # an image of one row leaves some undetermined
+            (weighted.T @ terms).astype(np.float64), weighted.T @ target, rcond=1e-6
+        )[0]
+        guess = terms @ coefficients
+    return coefficients
+
+
+def _spread(residual: FloatArray) -> float:
+    """How far residuals (N, c) of background may lie, in grey levels."""
+    return max(3 * float(np.median(np.abs(residual).max(axis=1))), 4.0)
+
+
+def _subtract_shadows(contrast: FloatArray) -> FloatArray:
+    """Take away what is wider than any stroke, by a morphological opening.
+
+    Only where it reaches the border, as shadows do: a blot inside is ink.
+
+    A median before it takes noise out, whose lowest values the opening would follow,
+    and leaves the edges of shadows where they are.
+    """
+    longest = max(contrast.shape)
+    levels = np.clip(contrast, 0, 255).astype(np.uint8)
+    levels = cv2.medianBlur(levels, max(longest // 50, 1) | 1)
+    side = round(WIDEST_STROKE * longest) | 1
+    wide = cv2.morphologyEx(levels, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    _, labels = cv2.connectedComponents((wide > FAINTEST / 2).astype(np.uint8))
+    rim = np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()])
+    return contrast - np.where(np.isin(labels, rim[rim > 0]), wide, 0)
+
+
+def _noise(ink: FloatArray) -> float:
+    """Deviation of the background, in grey levels.
+
+    Seen below no ink, where only background lies. That holds rests of shadows too;
+    beyond a tenth of the strongest ink they no longer count, only what varies over few
+    pixels, which is noise.
+    """
+    below = -ink[ink < 0]
+    if not below.size:
+        return 0.0
+    rapid = np.abs(ink - cv2.GaussianBlur(ink, (0, 0), 4))
+    shaky, uneven = (1.4826 * float(np.median(part)) for part in (rapid, below))
+    return min(uneven, max(shaky, float(ink.max()) / 10))
+
+
+def _otsu(ink: FloatArray) -> float:
+    """The threshold that parts ink from background best (Otsu 1979)."""
+    largest = max(float(ink.max()), 1e-6)
+    levels = np.clip(ink * (255 / largest), 0, 255).astype(np.uint8)
+    return cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)[0] * largest / 255
+
+
+def _without_specks(amount: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
+    """The ink of the digit's parts and their soft edges, cropped."""
+    parts = _groups(mask)
+    near = cv2.dilate(parts, np.ones((5, 5), np.uint8)) > 0
+    kept = np.where(near, amount, 0).astype(np.float32)
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    box = kept[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.pad(box, 1)
+
+
+def _groups(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The parts (h, w) of the mask that belong to the digit, 1 there and 0 elsewhere.
+
+    What lies close together is one group; the largest that stays off the border leads,
+    else the largest of all (a digit cropped tightly).
+    """
+    stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2]
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    side = max(stats[largest, cv2.CC_STAT_WIDTH], stats[largest, cv2.CC_STAT_HEIGHT])
+    reach = max(round(GAP * side), 1) | 1
+    joined = cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8))
+    n_groups, groups = cv2.connectedComponents(joined)
+    groups = np.where(mask, groups, 0)
+    mass = np.bincount(groups.ravel(), minlength=n_groups)
+    mass[0] = 0
+    rim = np.concatenate([groups[[0, -1]].ravel(), groups[:, [0, -1]].ravel()])
+    inside = mass.copy()
+    inside[np.unique(rim)] = 0
+    if inside.max() >= SPECK * mass.max():
+        mass = inside
+    return np.isin(groups, np.flatnonzero(mass >= SPECK * mass.max())).astype(np.uint8)

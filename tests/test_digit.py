@@ -1,0 +1,223 @@
+"""What normalisation must keep, must take out and must refuse."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.data import Dataset
+from pipeline.digit import normalise_digit
+from pipeline.errors import BadInput
+
+Image = NDArray[np.uint8]
+
+
+def seven(size: int = 200, thickness: int = 12) -> Image:
+    """A drawn 7, black on white, (size, size); its box is 0.5 by 0.3 of the side."""
+    image = np.full((size, size), 255, np.uint8)
+    corners = np.array([[0.3, 0.25], [0.6, 0.25], [0.4, 0.75]]) * size
+    points = [np.rint(corners).astype(np.int32)]
+    width = max(round(thickness * size / 200), 1)
+    cv2.polylines(image, points, False, 0, width, cv2.LINE_AA)
+    return image
+
+
+def difference(one: Image, other: Image) -> float:
+    """Mean absolute difference in grey levels over the pixels that either inks."""
+    inked = (one > 0) | (other > 0)
+    return float(np.abs(one.astype(int) - other)[inked].mean())
+
+
+def centre_of_mass(image: Image) -> NDArray[np.float64]:
+    places = np.argwhere(image >= 0)
+    return np.average(places, axis=0, weights=image.ravel())
+
+
+def extent(image: Image) -> tuple[int, int]:
+    """Height and width of the box around all ink."""
+    rows, columns = np.nonzero(image)
+    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+
+
+def lit(image: Image, light: NDArray[np.float64]) -> Image:
+    """A drawing on white under light (h, w), in grey levels of white paper."""
+    return np.rint(image / 255 * light).astype(np.uint8)
+
+
+def test_drawing_gets_the_box_and_centre_of_mnist() -> None:
+    digit = normalise_digit(seven())
+    assert (digit.shape, digit.dtype, digit.max()) == ((28, 28), np.uint8, 255)
+    height, width = extent(digit)
+    assert height == 20
+    assert 11 <= width <= 15  # (0.3 * 200 + 12) / (0.5 * 200 + 12) of 20 is 12.9
+    assert np.abs(centre_of_mass(digit) - 14).max() <= 0.5
+    assert digit[0].max() == digit[:, 0].max() == 0
+
+
+def test_centre_of_mass_convention_is_that_of_mnist(mnist: Dataset) -> None:
+    images = np.asarray(mnist.train.images[:5000])
+    centres = np.array([centre_of_mass(image) for image in images])
+    assert centres.mean(axis=0) == pytest.approx([14, 14], abs=0.03)
+    assert np.abs(centres - 14).max() <= 0.5
+    rolled = np.pad(images[0], ((9, 0), (0, 9)))  # no longer recognised by its size
+    moved = centre_of_mass(normalise_digit(rolled))
+    assert np.abs(moved - 14).max() <= 0.5
+
+
+def test_digit_of_mnist_and_its_negative_keep_every_pixel(mnist: Dataset) -> None:
+    for image in mnist.test.images[:1000]:
+        assert np.array_equal(normalise_digit(image), image)
+    for image in mnist.test.images[:50]:
+        assert np.array_equal(normalise_digit(255 - image), image)
+        assert np.array_equal(normalise_digit(np.dstack([image] * 3)), image)
+
+
+def test_recognised_digit_is_a_copy(mnist: Dataset) -> None:
+    image = mnist.test.images[0]
+    assert not np.shares_memory(normalise_digit(image), image)
+
+
+@pytest.mark.parametrize("shift", [(40, 0), (-40, 20), (0, 70), (40, -50)])
+def test_place_of_the_drawing_does_not_matter(shift: tuple[int, int]) -> None:
+    moved = np.roll(seven(), shift, axis=(0, 1))
+    assert difference(normalise_digit(seven()), normalise_digit(moved)) < 4
+
+
+@pytest.mark.parametrize("size", [40, 60, 100, 400, 3000])
+def test_size_of_the_drawing_does_not_matter(size: int) -> None:
+    shrinking = size < 1000
+    image = cv2.resize(
+        seven(1000, thickness=12),
+        (size, size),
+        interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC,
+    )
+    assert difference(normalise_digit(seven(1000)), normalise_digit(image)) < 25
+
+
+def test_negative_of_a_drawing_gives_the_same_digit() -> None:
+    same = normalise_digit(255 - seven())
+    assert difference(normalise_digit(seven()), same) < 1
+
+
+@pytest.mark.parametrize(
+    ("ink", "ground"), [(0, 120), (100, 130), (220, 255), (90, 20), (255, 128)]
+)
+def test_levels_of_ink_and_ground_do_not_matter(ink: int, ground: int) -> None:
+    image = np.rint(ink + seven() / 255 * (ground - ink)).astype(np.uint8)
+    assert difference(normalise_digit(seven()), normalise_digit(image)) < 8
+
+
+def test_uneven_light_does_not_matter() -> None:
+    v, u = np.mgrid[-1:1:200j, -1:1:200j]
+    for light in (170 + 60 * u, 150 - 50 * v + 40 * u, 220 - 60 * (u**2 + v**2)):
+        image = lit(seven(), light)
+        assert difference(normalise_digit(seven()), normalise_digit(image)) < 12
+
+
+@pytest.mark.parametrize("across", [0.35, 0.7])
+def test_shadow_beside_the_digit_is_not_ink(across: float) -> None:
+    u = np.linspace(0, 1, 200)[None].repeat(200, axis=0)
+    light = 210 - 80 / (1 + np.exp(-(u - across) * 60))
+    digit = normalise_digit(lit(seven(), light))
+    assert difference(normalise_digit(seven()), digit) < 30
+
+
+def test_noise_and_specks_away_from_the_digit_do_not_widen_the_box() -> None:
+    rng = np.random.default_rng(0)
+    image = lit(seven(), np.full((200, 200), 200.0))
+    noisy = np.clip(image + rng.normal(0, 15, image.shape), 0, 255).astype(np.uint8)
+    for row, column in ((8, 8), (190, 20), (100, 190), (15, 150)):
+        noisy[row : row + 5, column : column + 5] = 0
+    assert difference(normalise_digit(seven()), normalise_digit(noisy)) < 20
+
+
+def test_detached_part_of_a_digit_stays() -> None:
+    image = seven()
+    image[68:82] = 255  # the stem is cut below the bar
+    digit = normalise_digit(image)
+    assert extent(digit)[0] == 20
+    assert digit[4:8].max() > 200  # the bar
+
+
+def test_dark_edge_of_the_photograph_is_not_the_digit() -> None:
+    image = seven()
+    image[:, :9] = 20
+    assert difference(normalise_digit(seven()), normalise_digit(image)) < 12
+
+
+def test_colours_of_one_luma_are_told_apart() -> None:
+    share = seven()[..., None] / 255
+    red, green = np.array([200, 40, 40]), np.array([60, 112, 36])
+    image = np.rint(red + share * (green - red)).astype(np.uint8)
+    assert np.abs((red - green) @ [0.299, 0.587, 0.114]) < 1
+    assert difference(normalise_digit(seven()), normalise_digit(image)) < 8
+
+
+def test_grey_as_colour_gives_the_same_digit() -> None:
+    colour = np.dstack([seven()] * 3)
+    assert difference(normalise_digit(seven()), normalise_digit(colour)) < 1
+
+
+def test_thin_pen_is_thickened_towards_mnist() -> None:
+    thin, usual = (normalise_digit(seven(400, thickness=t)) for t in (2, 14))
+    assert difference(thin, usual) < 60
+    assert thin.sum() > 0.75 * usual.sum()
+
+
+def test_thick_brush_is_left_as_it_is() -> None:
+    thick, usual = (normalise_digit(seven(thickness=t)) for t in (30, 12))
+    assert thick.sum() > 1.4 * usual.sum()
+
+
+def test_tiny_and_long_images_give_a_digit() -> None:
+    dot = np.zeros((5, 5), np.uint8)
+    dot[2, 2] = 255
+    assert extent(normalise_digit(dot)) == (20, 20)
+    bar = np.zeros((9, 300), np.uint8)
+    bar[3:6, 100:200] = 255
+    height, width = extent(normalise_digit(bar))
+    assert height <= 3  # as thick as strokes of MNIST
+    assert width == 20
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((1, 1), np.uint8),
+        np.full((28, 28), 255, np.uint8),
+        np.full((200, 300, 3), 90, np.uint8),
+        np.full((1, 50), 7, np.uint8),
+        np.tile(np.arange(100, 200, dtype=np.uint8), (80, 1)),
+        np.random.default_rng(0).normal(120, 20, (150, 150)).astype(np.uint8),
+        np.random.default_rng(1).normal(200, 6, (28, 28)).astype(np.uint8),
+    ],
+    ids=["1 x 1", "white", "colour", "one row", "gradient", "noise", "small noise"],
+)
+def test_image_without_ink_is_refused_in_one_sentence(image: Image) -> None:
+    with pytest.raises(BadInput, match="no digit found") as refusal:
+        normalise_digit(image)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((0, 5), np.uint8),
+        np.zeros((5, 5), np.float32),
+        np.zeros((5, 5, 4), np.uint8),
+        np.zeros(5, np.uint8),
+    ],
+    ids=["empty", "float", "four channels", "one axis"],
+)
+def test_array_that_is_no_image_is_refused(image: Image) -> None:
+    with pytest.raises(BadInput, match="expected"):
+        normalise_digit(image)
+
+
+def test_same_image_gives_the_same_digit_and_stays_untouched() -> None:
+    image = seven()
+    before = image.copy()
+    assert np.array_equal(normalise_digit(image), normalise_digit(image))
+    assert np.array_equal(image, before)
