@@ -55,6 +55,14 @@ PHOTOGRAPHS = {
     ),
 }
 
+SEARCH = (
+    {"mirrored": False},
+    {"n_gaussians": 128},
+    {"step_px": 4},
+    {"bins_px": (4.0, 8.0, 16.0)},
+    {"n_components": 80},
+)
+
 
 def build(config: Config, seed: int) -> BovwSVM:
     settings = Settings(

@@ -1,0 +1,112 @@
+"""Accuracy on a folder of photographs over random splits, as such papers report it.
+
+    python -m benchmarks.photographs FOLDER --train-per-class 100 --seeds 5
+
+Runs each method once a seed, as `visbase run` does, and adds a row a run to
+docs/photographs.csv; docs/photographs.md is written anew from all rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+import subprocess
+import sys
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from pipeline.atomic import atomic_write
+from pipeline.folder import dataset_name
+from pipeline.paths import ROOT, artifacts
+from pipeline.records import Record, read_record, record_path
+
+TABLE = ROOT / "docs" / "photographs.csv"
+COLUMNS = (
+    "dataset",
+    "method",
+    "seed",
+    "n_train",
+    "n_test",
+    "n_correct",
+    "fit_s",
+    "predict_s",
+    "peak_rss_mb",
+    "cpu",
+    "n_cores",
+    "commit",
+    "started",
+)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--train-per-class", type=click.IntRange(min=1), required=True)
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--method", "methods", multiple=True, default=["bovw_fisher"])
+def main(
+    folder: Path, train_per_class: int, seeds: int, methods: tuple[str, ...]
+) -> None:
+    """Run methods on random splits of a folder of photographs, record all of them."""
+    for method in methods:
+        for seed in range(seeds):
+            command = [sys.executable, "-m", "pipeline", "run", method]
+            command += ["--dataset", f"folder:{folder}", "--seed", str(seed)]
+            command += ["--train-per-class", str(train_per_class)]
+            subprocess.run(command, check=True)
+            records = artifacts() / "results" / "full"
+            path = record_path(records, dataset_name(folder), method, seed)
+            _add(read_record(path))
+
+
+def _add(record: Record) -> None:
+    """Put a run into the table, in the place of an older one of the same kind."""
+    row = {name: str(getattr(record, name)) for name in COLUMNS}
+    rows = [one for one in _rows() if any(one[k] != row[k] for k in COLUMNS[:4])]
+    rows = sorted([*rows, row], key=lambda one: [one[k] for k in COLUMNS[:4]])
+    with atomic_write(TABLE) as file:
+        lines = [",".join(COLUMNS)]
+        lines += [",".join(f'"{one[k]}"' for k in COLUMNS) for one in rows]
+        file.write(("\n".join(lines) + "\n").encode())
+    with atomic_write(TABLE.with_suffix(".md")) as file:
+        file.write(_page(rows).encode())
+
+
+def _rows() -> list[dict[str, str]]:
+    if not TABLE.exists():
+        return []
+    with open(TABLE, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _page(rows: list[dict[str, str]]) -> str:
+    lines = [
+        "# Photographs",
+        "",
+        "Written by `python -m benchmarks.photographs FOLDER --train-per-class N`, every",
+        "run in `photographs.csv`. Accuracy: mean and standard deviation over the random",
+        "splits of seeds 0, 1, ...; the settings are the default ones. Time: fit and",
+        "prediction of all test images, the longest run.",
+        "",
+        "| photographs | method | training images | accuracy % | splits | seconds | MiB |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for key, group in groupby(
+        rows, lambda row: (row["dataset"], row["method"], row["n_train"])
+    ):
+        runs = list(group)
+        accuracy = [100 * int(run["n_correct"]) / int(run["n_test"]) for run in runs]
+        spread = f" ± {statistics.stdev(accuracy):.2f}" if len(runs) > 1 else ""
+        seconds = max(float(run["fit_s"]) + float(run["predict_s"]) for run in runs)
+        peak = max(float(run["peak_rss_mb"]) for run in runs)
+        lines.append(
+            f"| {key[0]} | {key[1]} | {int(key[2]):,} | "
+            f"{statistics.mean(accuracy):.2f}{spread} | {len(runs)} | {seconds:.0f} | "
+            f"{peak:.0f} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()
