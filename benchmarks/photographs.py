@@ -9,6 +9,7 @@ docs/photographs.csv; docs/photographs.md is written anew from all rows.
 from __future__ import annotations
 
 import csv
+import io
 import statistics
 import subprocess
 import sys
@@ -66,9 +67,11 @@ def _add(record: Record) -> None:
     rows = [one for one in _rows() if any(one[k] != row[k] for k in COLUMNS[:4])]
     rows = sorted([*rows, row], key=lambda one: [one[k] for k in COLUMNS[:4]])
     with atomic_write(TABLE) as file:
-        lines = [",".join(COLUMNS)]
-        lines += [",".join(f'"{one[k]}"' for k in COLUMNS) for one in rows]
-        file.write(("\n".join(lines) + "\n").encode())
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        file.write(text.getvalue().encode())
     with atomic_write(TABLE.with_suffix(".md")) as file:
         file.write(_page(rows).encode())
 
@@ -84,12 +87,12 @@ def _page(rows: list[dict[str, str]]) -> str:
     lines = [
         "# Photographs",
         "",
-        "Written by `python -m benchmarks.photographs FOLDER --train-per-class N`, every",
-        "run in `photographs.csv`. Accuracy: mean and standard deviation over the random",
-        "splits of seeds 0, 1, ...; the settings are the default ones. Time: fit and",
+        "Written by `python -m benchmarks.photographs FOLDER --train-per-class N`;",
+        "`photographs.csv` has every run. Accuracy: mean and standard deviation over the",
+        "random splits of seeds 0, 1, ..., with the default settings. Time: fit and",
         "prediction of all test images, the longest run.",
         "",
-        "| photographs | method | training images | accuracy % | splits | seconds | MiB |",
+        "| photographs | method | training images | accuracy % | splits | s | MiB |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for key, group in groupby(
