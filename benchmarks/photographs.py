@@ -88,7 +88,7 @@ def _page(rows: list[dict[str, str]]) -> str:
         "# Photographs",
         "",
         "Written by `python -m benchmarks.photographs FOLDER --train-per-class N`;",
-        "`photographs.csv` has every run. Accuracy: mean and standard deviation over the",
+        "`photographs.csv` has every run. Accuracy: mean and standard deviation over",
         "random splits of seeds 0, 1, ..., with the default settings. Time: fit and",
         "prediction of all test images, the longest run.",
         "",
