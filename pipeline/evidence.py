@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float32]
 
 PATCH_BINS = 4  # bins a side of a keypoint's patch
 LEAST_SIDE_PX = 480  # smaller pictures are enlarged
-STRONGEST = 400  # keypoints that are drawn as dots
+STRONGEST = 200  # keypoints that are drawn as dots
 FOR, AGAINST = (40, 90, 230), (220, 130, 30)  # B, G, R
 
 
@@ -121,7 +121,7 @@ def _dots(picture: NDArray[np.uint8], evidence: Evidence) -> None:
     strongest = np.argsort(size, kind="stable")[-STRONGEST:]
     for i in strongest:
         place = int(evidence.xy[i, 0] * width), int(evidence.xy[i, 1] * height)
-        radius = 1 + round(3 * float(size[i] / max(size[strongest].max(), 1e-12)))
+        radius = 2 + round(3 * float(size[i] / max(size[strongest].max(), 1e-12)))
         colour = FOR if evidence.contribution[i] > 0 else AGAINST
+        cv2.circle(picture, place, radius + 1, (255, 255, 255), -1, cv2.LINE_AA)
         cv2.circle(picture, place, radius, colour, -1, cv2.LINE_AA)
-        cv2.circle(picture, place, radius, (255, 255, 255), 1, cv2.LINE_AA)
