@@ -5,7 +5,7 @@ pixel box while preserving their aspect ratio", grey by antialiasing, and "cente
 28x28 image by computing the center of mass of the pixels, and translating the image so
 as to position this point at the center of the 28x28 field". Measured on the 60,000
 training images: the longest side is 20 px in all but 13, which have 19; the centre of
-mass lies at 14.00 +- 0.29 in both directions, never more than 0.5 away, where the first
+mass lies at 14.00 +- 0.29 in both directions, at most 0.52 away, where the first
 pixel's centre is 0. So the translation was by whole pixels, to pixel (14, 14).
 """
 
@@ -22,7 +22,11 @@ from pipeline.ink import FloatArray, find_ink
 FIELD_PX = 28
 BOX_PX = 20
 CENTRE_PX = 14  # pixel that the centre of mass falls on
+OFF_CENTRE_PX = 0.52  # what shifts by whole pixels left in MNIST, at most
 FINE = 8  # a pixel of the box is averaged from FINE x FINE
+# Thinner strokes, by their mean in the box, are widened to this; MNIST's mean is 2.8 +-
+# 0.6. On 200 training images with strokes made 1.5 px thinner an SVM read 85.5 %
+# without and 95 % with it; of 300 untouched ones, enlarged, it read as many.
 THIN_PX = 2.5
 
 
@@ -50,7 +54,9 @@ def _is_normalised(grey: NDArray[np.uint8]) -> bool:
         return False
     longest = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
     off = np.abs(np.subtract(_centre_of_mass(grey), CENTRE_PX)).max()
-    return longest in (BOX_PX - 1, BOX_PX) and grey.max() >= 250 and off <= 0.5
+    return (
+        longest in (BOX_PX - 1, BOX_PX) and grey.max() >= 250 and off <= OFF_CENTRE_PX
+    )
 
 
 def _centre_of_mass(image: NDArray[np.uint8]) -> tuple[float, float]:
@@ -83,7 +89,7 @@ def _thicken(fine: FloatArray, by_px: float) -> FloatArray:
     """Strokes wider by so many pixels of the box, with a black rim as before."""
     size = round(by_px * FINE) | 1
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return cv2.dilate(np.pad(fine, size), brush)
+    return cv2.dilate(np.pad(fine, size), brush).astype(np.float32)
 
 
 def _average(ink: FloatArray, longest_px: int) -> FloatArray:
@@ -93,7 +99,8 @@ def _average(ink: FloatArray, longest_px: int) -> FloatArray:
     """
     factor = -(-2 * longest_px // max(ink.shape))
     if factor > 1:  # averaging alone would leave the pixels visible as squares
-        ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+        size = (ink.shape[1] * factor, ink.shape[0] * factor)
+        ink = cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
     top, bottom = _extent(ink.max(axis=1))
     left, right = _extent(ink.max(axis=0))
     cell = max(bottom - top, right - left) / longest_px

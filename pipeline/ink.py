@@ -39,7 +39,7 @@ def find_ink(image: NDArray[np.uint8]) -> FloatArray:
     both = (_subtract_shadows(contrast), _subtract_shadows(-contrast))
     ink = max(both, key=lambda ink: float(np.sum(np.maximum(ink, 0) ** 3)))
     if max(ink.shape) >= SMOOTHED_FROM_PX:
-        ink = cv2.GaussianBlur(ink, (0, 0), 1)
+        ink = cv2.GaussianBlur(ink, (0, 0), 1).astype(np.float32)
     noise = _noise(ink)
     threshold = max(_otsu(ink), NOISE_FACTOR * noise, FAINTEST / 2)
     strong = ink[ink > threshold]
@@ -58,7 +58,9 @@ def _shrink(image: NDArray[np.uint8]) -> FloatArray:
     ratio = WORK_PX / max(height, width)
     if ratio < 1:
         size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-        values = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        values = cv2.resize(values, size, interpolation=cv2.INTER_AREA).astype(
+            np.float32
+        )
     return values.reshape(*values.shape[:2], image.shape[2])
 
 
@@ -120,11 +122,11 @@ def _robust_fit(
         coefficients = np.linalg.lstsq(  # an image of one row leaves some undetermined
             (weighted.T @ terms).astype(np.float64), weighted.T @ target, rcond=1e-6
         )[0]
-        guess = terms @ coefficients
-    return coefficients
+        guess = terms @ coefficients.astype(np.float32)
+    return coefficients.astype(np.float32)
 
 
-def _spread(residual: FloatArray) -> float:
+def _spread(residual: NDArray[np.floating]) -> float:
     """How far residuals (N, c) of background may lie, in grey levels."""
     return max(3 * float(np.median(np.abs(residual).max(axis=1))), 4.0)
 
@@ -139,9 +141,9 @@ def _subtract_shadows(contrast: FloatArray) -> FloatArray:
     """
     longest = max(contrast.shape)
     levels = np.clip(contrast, 0, 255).astype(np.uint8)
-    levels = cv2.medianBlur(levels, max(longest // 50, 1) | 1)
+    calm = cv2.medianBlur(levels, max(longest // 50, 1) | 1)
     side = round(WIDEST_STROKE * longest) | 1
-    wide = cv2.morphologyEx(levels, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    wide = cv2.morphologyEx(calm, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
     _, labels = cv2.connectedComponents((wide > FAINTEST / 2).astype(np.uint8))
     rim = np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()])
     return contrast - np.where(np.isin(labels, rim[rim > 0]), wide, 0)
