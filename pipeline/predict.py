@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_write
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, printable
 from pipeline.images import to_grey
 from pipeline.model_file import Model
 from pipeline.photo_files import read_image
@@ -41,7 +41,11 @@ class Prediction:
 def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Prediction:
     """Label one image; file: its name for the answer; source: where it is read from."""
     started = time.perf_counter()
-    image = prepare(read_image(source), model.card)
+    pixels = read_image(source)
+    try:
+        image = prepare(pixels, model.card)
+    except BadInput as error:  # which does not know the file
+        raise BadInput(f"{printable(file)}: {error}") from None
     fixed = model.card["image_size"] is not None
     scores = model.classifier.scores(image[None] if fixed else [image])[0]
     ms = 1000 * (time.perf_counter() - started)
@@ -82,7 +86,7 @@ def to_table(predictions: Sequence[Prediction]) -> str:
         second = (others[0][0], f"{others[0][1]:.4g}") if others else ("", "")
         rows.append(
             (
-                prediction.file,
+                printable(prediction.file),
                 best[0],
                 f"{best[1]:.4g}",
                 *second,
