@@ -37,12 +37,14 @@ from reports.published import LECTURE, Published
 class Row:
     """One method over all its seeds; errors in percent, times in seconds.
 
-    p_next: McNemar's p-value against the next better row, first seed of each.
+    errors_pct: of each seed; error_pct: their mean. p_next: McNemar's p-value against
+    the next better row, first seed of each.
     """
 
     method: str
     summary: str
     seeds: tuple[int, ...]
+    errors_pct: tuple[float, ...]
     error_pct: float
     deviation_pct: float
     interval_pct: tuple[float, float]
@@ -146,6 +148,7 @@ def _row(
         method=method,
         summary=records[0].summary,
         seeds=tuple(record.seed for record, _ in good),
+        errors_pct=tuple(rates),
         error_pct=error,
         deviation_pct=deviation,
         interval_pct=interval,

@@ -50,7 +50,10 @@ COSTS: dict[str, tuple[str, Callable[[Row], float]]] = {
 
 
 def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> str:
-    """Error of every method with its interval, beside the published figures."""
+    """Error of every method with its interval, beside the published figures.
+
+    Small dots below are the single seeds.
+    """
     shown = [row for row in rows if row.seeds]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 0.33 * len(shown) + 1.1))
@@ -59,12 +62,15 @@ def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> s
             low, high = row.interval_pct
             axes.plot([low, high], [y, y], color=colour, linewidth=2)
             axes.plot(row.error_pct, y, "o", color=colour, markersize=6)
+            if len(row.seeds) > 1:
+                errors = row.errors_pct
+                axes.plot(errors, [y + 0.3] * len(errors), ".", color=colour, alpha=0.5)
             if row.lecture is not None:
                 axes.plot(row.lecture.error_pct, y, "|", color=PUBLISHED, markersize=12)
         axes.set_yticks(range(len(shown)), [row.method for row in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
         _log_axis(axes, "x")
-        axes.set_xlabel("test error, %, with 95 % interval")
+        axes.set_xlabel("test error, %, with 95 % interval; small: single seeds")
         _legend(axes, published=True)
         return _svg(figure, ground)
 
