@@ -42,6 +42,7 @@ depth: .venv/with-cnn
 
 bench: .venv/with-cnn
 	$(BIN)/python -m benchmarks.time_to_99
+	$(BIN)/python -m benchmarks
 
 search: .venv/with-cnn
 	for method in linear svm_poly4 bovw_sparse bovw_grid; do \

@@ -1,0 +1,134 @@
+"""What a user waits for: the whole path, one image, the command line, memory, growth.
+
+Every measurement of time or memory that others could disturb runs in a process of its
+own: `python -m benchmarks.whole MEASUREMENT ARGUMENT...` prints one number.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.provenance import peak_rss_mb
+
+# stands for a data set of any size: MNIST's training digits, repeated
+
+
+def digits(n: int) -> NDArray[np.uint8]:
+    """n of MNIST's digits, from the first again where there are no more."""
+    from pipeline.data import load_dataset
+
+    mnist = load_dataset("mnist")
+    both = np.concatenate([np.asarray(mnist.train.images), mnist.test.images])
+    return np.tile(both, (-(-n // len(both)), 1, 1))[:n]
+
+
+def histograms_s(n: str, n_words: str = "400") -> float:
+    """Seconds from n digits to histograms as `bovw_pyramid` makes them."""
+    from pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
+    from pipeline.dense_sift import DenseSift
+    from pipeline.parallel import map_blocks
+
+    images = digits(int(n))
+    grids = [DenseSift(bin_px, 2, 2) for bin_px in (2.0, 3.0)]
+    words = learn_vocabularies(images[:2000], grids, int(n_words), 20_000, seed=0)
+    bag = BagOfWords(grids, words, Encoding((1, 2, 4), 5, 0.1))
+    map_blocks(bag.histograms, images[:400], "warm up")
+    started = time.perf_counter()
+    # histograms are what they are, 67 kB an image: kept no longer than a block
+    map_blocks(lambda block: bag.histograms(block).sum(axis=1), images, "histograms")
+    return time.perf_counter() - started
+
+
+def features_mb(n: str) -> float:
+    """Peak memory of making `bovw_pyramid`'s features of n digits, in MiB."""
+    import dataclasses
+
+    from baselines import bovw_pyramid
+
+    config = dataclasses.replace(bovw_pyramid.Config(), copies=0, n_samples=20_000)
+    model = bovw_pyramid.build(config, 0)
+    images = digits(int(n))
+    upright = model._upright(images)
+    model.bag_ = model._learn_bag(upright)
+    model.projection_ = model._learn_projection(upright)
+    model._features(upright)
+    return peak_rss_mb()
+
+
+def one_image_ms() -> float:
+    """Median milliseconds from a file to a label by `bovw_pyramid`, warm."""
+    from PIL import Image
+
+    from baselines import bovw_pyramid
+    from pipeline.data import load_dataset
+    from pipeline.photo_files import read_image
+
+    train = load_dataset("mnist").train
+    model = bovw_pyramid.build(bovw_pyramid.PRESETS["quick"], 0)
+    model.fit(np.asarray(train.images)[:10_000], train.labels[:10_000])
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "digit.png"
+        for image in np.asarray(load_dataset("mnist").test.images)[:200]:
+            Image.fromarray(image).save(path)
+            started = time.perf_counter()
+            model.predict(read_image(path)[None])
+            times.append(time.perf_counter() - started)
+    return 1000 * float(np.median(times[20:]))
+
+
+def start_s() -> float:
+    """Median seconds of `visbase --help` over ten starts."""
+    times = []
+    for _ in range(10):
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "pipeline", "--help"],
+            capture_output=True,
+            check=True,
+        )
+        times.append(time.perf_counter() - started)
+    return float(np.median(times))
+
+
+MEASUREMENTS: dict[str, Callable[..., float]] = {
+    one.__name__: one for one in (histograms_s, features_mb, one_image_ms, start_s)
+}
+
+
+def alone(measurement: str, *arguments: int, jobs: int | None = None) -> float:
+    """Run a measurement in a process of its own, with nothing cached."""
+    command = [sys.executable, "-m", "benchmarks.whole", measurement]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"VISBASE_ARTIFACTS": folder}
+        if jobs is not None:
+            environment["VISBASE_JOBS"] = str(jobs)
+        done = subprocess.run(
+            [*command, *map(str, arguments)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+    return float(done.stdout)
+
+
+def exponent(sizes: list[int], seconds: list[float]) -> float:
+    """Slope of log seconds against log size: 1 where time grows with size."""
+    slope, _ = np.polyfit(np.log(sizes), np.log(seconds), 1)
+    return round(float(slope), 2)
+
+
+if __name__ == "__main__":
+    value = MEASUREMENTS[sys.argv[1]](*sys.argv[2:])
+    assert math.isfinite(value)
+    print(value)
