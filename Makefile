@@ -81,7 +81,7 @@ endef
 	@touch .venv/with-base
 
 .venv/with-dev: pyproject.toml requirements.lock
-	$(call install,.[cnn$(comma)onnx$(comma)dev])
+	$(call install,.[cnn$(comma)onnx$(comma)dask$(comma)dev])
 	@touch .venv/with-base .venv/with-cnn
 
 define install

@@ -19,6 +19,7 @@ from pipeline.options import (
     jobs_option,
     one_line_for_bad_input,
     preset_option,
+    scheduler_option,
     seed_option,
     set_option,
     skip_bad_option,
@@ -73,6 +74,7 @@ def datasets() -> None:
 @seed_option
 @set_option
 @jobs_option
+@scheduler_option
 @device_option
 @save_option
 @licence_option
@@ -87,6 +89,7 @@ def run(
     seed: int,
     settings: tuple[str, ...],
     jobs: int | None,
+    scheduler: str | None,
     device: str,
     save: Path | None,
     licence: str,
@@ -103,6 +106,8 @@ def run(
         configure(one.load(), preset, settings)
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
+    if scheduler:
+        os.environ["VISBASE_SCHEDULER"] = scheduler
     if save is not None and len(found) > 1:
         raise BadInput(f"--save {save}: keeps one model; name one method")
     if len(found) > 1:

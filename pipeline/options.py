@@ -59,6 +59,11 @@ jobs_option = click.option(
     type=click.IntRange(min=1),
     help="Threads for loops over images [default: one a core].",
 )
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="tcp://HOST:PORT",
+    help="Dask scheduler whose workers find and encode the descriptors.",
+)
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -34,16 +35,57 @@ def map_blocks(
     """Apply a function of images, a row an image, block by block in threads.
 
     Each block is computed by one thread with single-threaded matrix products, so the
-    result does not depend on the number of jobs.
+    result does not depend on the number of jobs. VISBASE_SCHEDULER, the address of a
+    Dask scheduler, has its workers compute them.
     """
     cut = _cut(images)
+    if len(cut) == 1:  # no threads and no bar for a single photograph
+        return _alone(function, images)
+    scheduler = os.environ.get("VISBASE_SCHEDULER")
+    if scheduler:
+        return np.concatenate(_on_cluster(scheduler, function, images, cut))
     with threadpool_limits(1, user_api="blas"):
-        if len(cut) == 1:  # no threads and no bar for a single photograph
-            return function(images)
         blocks = Parallel(n_jobs(), prefer="threads", return_as="generator")(
             delayed(function)(images[rows]) for rows in cut
         )
         return np.concatenate(list(track(blocks, label, len(cut))))
+
+
+def _on_cluster(
+    address: str,
+    function: Callable[[Images], NDArray[np.float32]],
+    images: Images,
+    cut: list[slice],
+) -> list[NDArray[np.float32]]:
+    """The blocks' results, computed by the workers of a Dask scheduler.
+
+    What a lost worker had is computed again by another. Files of photographs must be
+    where the workers are, too.
+    """
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise BadInput(
+            "--scheduler needs distributed, which is not installed: "
+            "pip install -c requirements.lock -e '.[dask]'"
+        ) from None
+    try:
+        client = Client(address, timeout=5)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise BadInput(f"--scheduler {address}: no Dask scheduler ({error})") from None
+    with client, parallel_config(backend="dask"):
+        # as part of the function a block travels with its task; as an argument joblib
+        # would put it on one worker alone, and lose it with that worker
+        tasks = (delayed(partial(_alone, function, images[rows]))() for rows in cut)
+        return list(Parallel()(tasks))
+
+
+def _alone(
+    function: Callable[[Images], NDArray[np.float32]], images: Images
+) -> NDArray[np.float32]:
+    """The same to the bit wherever it runs: matrix products in one thread."""
+    with threadpool_limits(1, user_api="blas"):
+        return function(images)
 
 
 def _cut(images: Images) -> list[slice]:
