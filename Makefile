@@ -1,6 +1,7 @@
 # `make baseline` runs the main job, `make test` the tests; each sets up what it needs.
 PYTHON ?= python3
 SEEDS ?= 1
+PROFILE ?= 0
 BIN := .venv/bin
 comma := ,
 RUN := $(BIN)/visbase run
@@ -20,7 +21,7 @@ help:
 	@echo 'make test       the tests'
 	@echo 'make report     the table from the committed records, into README.md as well'
 	@echo 'make depth      deep networks with and without shortcuts, into docs/depth.md'
-	@echo 'make bench      speed against what others use, into benchmarks/'
+	@echo 'make bench      speed against what others use, into benchmarks/; PROFILE=1 adds shares'
 	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
 	@echo 'make check      ruff, mypy and the tests'
 	@echo 'make setup      the virtual environment .venv, from requirements.lock'
@@ -42,7 +43,7 @@ depth: .venv/with-cnn
 
 bench: .venv/with-cnn
 	$(BIN)/python -m benchmarks.time_to_99
-	$(BIN)/python -m benchmarks
+	PROFILE=$(PROFILE) $(BIN)/python -m benchmarks
 
 search: .venv/with-cnn
 	for method in linear svm_poly4 bovw_sparse bovw_grid; do \

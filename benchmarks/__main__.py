@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from benchmarks import stages
 from benchmarks.side_by_side import HEAD, measure
+from benchmarks.stage_shares import stage_shares
 from benchmarks.whole import alone, exponent
 from pipeline.atomic import atomic_write
 from pipeline.provenance import commit, cpu, n_cores, versions
@@ -33,6 +35,9 @@ def main() -> None:
     ]
     lines += [measure(pair).row() for pair in stages.pairs()]
     lines += ["", *whole(), "", *memory(), "", *growth()]
+    if os.environ.get("PROFILE", "0") != "0":
+        title = "## Profile of `bovw_pyramid`, one thread, no copies"
+        lines += ["", title, "", *stage_shares()]
     with atomic_write(Path(__file__).parent / "results.md") as file:
         file.write(("\n".join(lines) + "\n").encode())
     print("\n".join(lines))
