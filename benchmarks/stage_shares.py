@@ -53,7 +53,8 @@ def stage_shares() -> list[str]:
             os.environ.update(before)
     stats = pstats.Stats(profile)
     seconds = {
-        stage: sum(
+        stage: 0.0
+        + sum(
             values[3]  # cumulative
             for (path, _, name), values in stats.stats.items()  # type: ignore[attr-defined]
             if path.endswith("/" + file) and name == function
