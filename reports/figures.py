@@ -135,21 +135,27 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> set[int]:
 def _label(
     axes: Axes, names: Sequence[str], points: Sequence[tuple[float, float]]
 ) -> None:
-    """Names beside the points, moved down where they would cover each other."""
+    """Names beside the points, moved down where they would cover a point or a name."""
     axes.margins(x=0.16)
-    taken: list[tuple[float, float]] = []
-    for name, point in sorted(
-        zip(names, points, strict=True), key=lambda pair: -pair[1][1]
+    pixel = axes.figure.dpi / 72
+    # boxes that are taken, in pixels: left, right, middle
+    places = [axes.transData.transform(point) for point in points]
+    taken = [(x - 5 * pixel, x + 5 * pixel, y) for x, y in places]
+    for (x, y), name, point in sorted(
+        zip(places, names, points, strict=True), key=lambda label: -label[0][1]
     ):
-        x, y = axes.transData.transform(point)
+        left, right = x + 6 * pixel, x + (6 + 4.6 * len(name)) * pixel
         offset = 0.0
-        while any(abs(x - a) < 75 and abs(y + offset - b) < 11 for a, b in taken):
-            offset -= 3
-        taken.append((x, y + offset))
+        while any(
+            left < b and a < right and abs(y + 6 * pixel + offset - middle) < 8 * pixel
+            for a, b, middle in taken
+        ):
+            offset -= 2
+        taken.append((left, right, y + 6 * pixel + offset))
         axes.annotate(
             name,
             point,
-            (6, 3 + offset * 72 / axes.figure.dpi),
+            (6, 3 + offset / pixel),
             textcoords="offset points",
             fontsize=8,
         )
