@@ -74,7 +74,10 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
     np.testing.assert_array_equal(there, here)
 
 
-def test_address_without_a_scheduler_is_one_clear_line(fresh_folders: Path) -> None:
+def test_address_without_a_scheduler_is_one_clear_line(
+    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISBASE_SCHEDULER", "")  # what the command sets is undone
     done = CliRunner().invoke(
         main,
         ["run", "bovw_grid", "--preset", "quick", "--scheduler", "tcp://127.0.0.1:1"],

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.data import Dataset, dataset_modules
-from pipeline.methods import Method, MethodFile, configure, find_methods
+from pipeline.methods import Method, MethodFile, configure, find_methods, presets
 
 METHODS = find_methods()
 DATASETS = dataset_modules()
@@ -116,7 +116,8 @@ def test_config_can_be_recorded_as_json(method: MethodFile) -> None:
 def test_search_changes_fields_that_there_are(method: MethodFile) -> None:
     module = method.load()
     for changes in getattr(module, "SEARCH", ()):
-        assert dataclasses.replace(module.Config(), **changes) != module.Config()
+        usual = [presets(module, photographs)["full"] for photographs in (False, True)]
+        assert any(dataclasses.replace(one, **changes) != one for one in usual)
 
 
 def test_prediction_is_a_training_label_and_the_highest_score(
