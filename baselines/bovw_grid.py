@@ -36,7 +36,7 @@ PRESETS = {
     "quick": Config(n_words=200, n_samples=20_000),
 }
 
-# chosen by cross-validation: docs/photographs.md
+# customary values, as those of bovw_pyramid
 PHOTOGRAPHS = {
     "full": Config(bin_px=6.0, step_px=6, margin_px=8, longest_px=480),
     "quick": Config(

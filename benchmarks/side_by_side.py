@@ -59,11 +59,12 @@ HEAD = (
 
 
 def measure(pair: Pair) -> Timing:
-    """Run both once to warm up, then in turn."""
+    """Run both once to warm up, unless once is all, then in turn."""
     ours_s, peer_s = [], []
     with threadpool_limits(pair.threads):
-        pair.ours()
-        pair.peer()
+        if pair.repeats > 1:
+            pair.ours()
+            pair.peer()
         for _ in range(pair.repeats):
             ours_s.append(_seconds(pair.ours))
             peer_s.append(_seconds(pair.peer))
