@@ -50,6 +50,7 @@ PRESETS = {"full": Config(), "quick": Config(epochs=6)}
 LOWER = {"learning_rate": 3e-3}  # around which the search began
 
 SEARCH = (
+    {"epochs": 15},
     LOWER,
     {"learning_rate": 2e-3},
     LOWER | {"epochs": 6},
