@@ -32,7 +32,7 @@ from pipeline.provenance import cpu, n_cores, versions
 AIM_PCT = 99.0
 REPEATS = 3
 MOST_EPOCHS = 6  # of the usual loop
-RECIPE = Recipe(epochs=2, learning_rate=4e-3)  # a short cycle
+RECIPE = Recipe(epochs=3, learning_rate=4e-3)  # a short cycle
 MEAN, DEVIATION = 33.3, 78.6  # of the training pixels
 
 
