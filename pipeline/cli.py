@@ -207,6 +207,7 @@ def search(
 
 @main.command()
 @dataset_option
+@data_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -218,7 +219,9 @@ def search(
     help="File whose table, between its markers, and pictures are renewed as well.",
 )
 @one_line_for_bad_input
-def report(dataset: str, out: Path | None, readme: Path | None) -> None:
+def report(
+    dataset: str, data: Path | None, out: Path | None, readme: Path | None
+) -> None:
     """Compare all recorded runs: print the table, write it and a page about it.
 
     The folder gets comparison.md, .csv, .json and .tex, and index.html, which holds
@@ -231,10 +234,13 @@ def report(dataset: str, out: Path | None, readme: Path | None) -> None:
     from reports.compare import compare, read_runs
     from reports.write import print_table, write_into_readme, write_report
 
+    if dataset.startswith("folder:"):
+        raise BadInput("reports are of named data sets; a folder's records stay apart")
+    loaded = load_dataset(dataset, data)
     runs = read_runs(results(), dataset)
     rows = compare(runs, dataset)
     folder = out or artifacts() / "report" / dataset
-    write_report(folder, rows, runs, load_dataset(dataset))
+    write_report(folder, rows, runs, loaded)
     if readme is not None:
         write_into_readme(readme, rows, runs, dataset)
     print_table(rows, runs, dataset)

@@ -24,6 +24,22 @@ from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_write
 from pipeline.errors import BadInput
+from pipeline.methods import FAMILIES
+
+# least value of each number of a record; the largest of all of them
+LEAST = {
+    "seed": 0,
+    "n_train": 1,
+    "n_test": 1,
+    "n_correct": 0,
+    "fit_s": 0,
+    "predict_s": 0,
+    "peak_rss_mb": 0,
+    "n_parameters": 0,
+    "n_cores": 1,
+}
+LARGEST = 1e15
+UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, TokenError)
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,8 @@ def read_record(path: Path) -> Record:
         record = Record(**content)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such record") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    # besides broken JSON: bytes that are no text, numbers and nesting without end
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: not a record ({error}); run it again") from None
     except TypeError as error:
         reason = str(error).removeprefix("Record.__init__() ")
@@ -123,7 +140,42 @@ def read_record(path: Path) -> Record:
                 f"{path}: not a record ({name} is {json.dumps(value)[:40]}); run it "
                 "again"
             )
+    fault = _fault(record)
+    if fault is not None:
+        raise BadInput(f"{path}: not a record ({fault}); run it again")
     return record
+
+
+def _fault(record: Record) -> str | None:
+    """What no run can have left, None where there is nothing."""
+    for name, least in LEAST.items():
+        value = getattr(record, name)
+        if value is None:
+            if record.error is None:
+                return f"{name} is null in a run that did not fail"
+        elif not least <= value <= LARGEST:
+            return f"{name} is {str(value)[:40]}"
+    if record.n_correct is not None and record.n_correct > record.n_test:
+        return f"{record.n_correct} of {record.n_test} are correct"
+    if record.family not in FAMILIES.values():
+        return f"family is {record.family[:40]!r}"
+    if any(len(text.splitlines()) > 1 for text in (record.summary, record.error or "")):
+        return "its summary or error has more than one line"
+    for curve in record.curves:
+        if not isinstance(curve, list) or not all(map(_is_epoch, curve)):
+            return "a learning curve is no list of epochs"
+    return None
+
+
+def _is_epoch(epoch: object) -> bool:
+    return (
+        isinstance(epoch, dict)
+        and "error_pct" in epoch
+        and all(
+            value is None or (isinstance(value, int | float) and abs(value) <= LARGEST)
+            for value in epoch.values()
+        )
+    )
 
 
 def _is_a(value: object, expected: Any) -> bool:
@@ -153,7 +205,12 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
             if name == "scores"
             else values.ndim == 3
         )
-        if not right or values.dtype.kind not in "fu" or not np.isfinite(values).all():
+        if (
+            not right
+            or not values.size
+            or values.dtype.kind not in "fu"
+            or not np.isfinite(values).all()
+        ):
             raise BadInput(
                 f"{beside}: expected finite numbers of shape {expected}, found "
                 f"{values.dtype} of shape {values.shape}; run it again"
@@ -165,8 +222,11 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
 def _read_array(path: Path) -> NDArray[Any]:
     try:
         with open(path, "rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
+            values = np.lib.format.read_array(file, allow_pickle=False)
+            if file.read(1):
+                raise ValueError("more bytes than its shape needs")
+            return values
+    except (*UNREADABLE, MemoryError) as error:  # a header may claim any shape
         raise BadInput(f"{path}: cannot be read ({error}); run it again") from None
 
 

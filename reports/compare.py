@@ -91,21 +91,34 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
             f"{results / dataset}: no records; run a method first, for example "
             f"`visbase run majority --dataset {dataset}`"
         )
-    runs = []
+    for beside in (results / dataset).glob("*/seed*.npy"):
+        if not beside.with_name(beside.name.partition(".")[0] + ".json").exists():
+            raise BadInput(f"{beside}: has no record; run it again, or remove it")
+    runs: list[tuple[Record, NDArray[np.integer], dict[str, NDArray[Any]]]] = []
+    truth: tuple[Path, NDArray[np.integer]] | None = None
     for path in paths:
         record = read_record(path)
         _refuse_what_is_no_evidence(path, record)
-        if path != record_path(results, dataset, record.method, record.seed):
-            raise BadInput(f"{path}: is of {record.method}, seed {record.seed}; moved?")
-        known = record.error is None
-        predictions = read_predictions(path, record) if known else np.empty((2, 0), int)
-        runs.append((record, predictions, read_extras(path, record)))
-    truths = {both[0].tobytes() for _, both, _ in runs if both.size}
-    if len(truths) > 1:
-        raise BadInput(f"{results / dataset}: runs on different test images")
+        where = record_path(results, record.dataset, record.method, record.seed)
+        if path != where:
+            raise BadInput(
+                f"{path}: is of {record.method} on {record.dataset}, seed "
+                f"{record.seed}; moved?"
+            )
+        predictions, extras = np.empty((2, 0), int), read_extras(path, record)
+        if record.error is None:
+            predictions = read_predictions(path, record)
+            truth = truth or (path, predictions[0])
+            if not np.array_equal(truth[1], predictions[0]):
+                raise BadInput(f"{path}: other test images than {truth[0]}; run again")
+            _require_scores_of(predictions[1], extras, path)
+        runs.append((record, predictions, extras))
     runs.sort(key=lambda run: (run[0].method, run[0].seed))
     groups = groupby(runs, lambda run: run[0].method)
-    return [Runs(*zip(*group, strict=True)) for _, group in groups]
+    found = [Runs(*zip(*group, strict=True)) for _, group in groups]
+    for one in found:
+        _require_one_method(one.records)
+    return found
 
 
 def compare(runs: Sequence[Runs], dataset: str) -> list[Row]:
@@ -177,3 +190,42 @@ def _refuse_what_is_no_evidence(path: Path, record: Record) -> None:
         raise BadInput(
             f"{path}: a run of uncommitted code; commit, run it again, or move it away"
         )
+
+
+def _require_scores_of(
+    prediction: NDArray[np.integer], extras: dict[str, NDArray[Any]], path: Path
+) -> None:
+    """BadInput where stored scores are not those that led to the prediction."""
+    scores = extras.get("scores")
+    if scores is None:
+        return
+    n_classes = scores.shape[1]
+    fits = n_classes > prediction.max()
+    if fits:  # the predicted class may share the highest score, once rounded
+        own = np.take_along_axis(scores, prediction[:, None].astype(int), axis=1)
+        fits = bool((own[:, 0] >= scores.max(axis=1)).all())
+    if not fits:
+        raise BadInput(
+            f"{path.with_suffix('.scores.npy')}: are not the scores behind "
+            f"{path.stem}.npy; run it again"
+        )
+
+
+def _require_one_method(records: Sequence[Record]) -> None:
+    """BadInput where seeds of a method differ in what only seeds may differ in."""
+    first = records[0]
+    for other in records[1:]:
+        shared = first.config.keys() & other.config.keys()
+        differing = [
+            f"config {key}" for key in shared if first.config[key] != other.config[key]
+        ]
+        differing += [
+            name
+            for name in ("family", "n_train", "n_test")
+            if getattr(first, name) != getattr(other, name)
+        ]
+        if differing:
+            raise BadInput(
+                f"{other.dataset}/{other.method}: seeds {first.seed} and {other.seed} "
+                f"differ in {differing[0]}; run all seeds with the same settings"
+            )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import BadInput
 from pipeline.records import Record
 from reports.compare import Runs
 from reports.evaluation import (
@@ -53,6 +54,12 @@ def detail(runs: Runs, n_classes: int) -> Detail | None:
     confusion = np.zeros((n_classes, n_classes), np.int64)
     for i in runs.good:
         prediction = runs.predictions[i][1]
+        if not 0 <= prediction.min() <= prediction.max() < n_classes:
+            record = runs.records[i]
+            raise BadInput(
+                f"{record.dataset}/{record.method}/seed{record.seed}.npy: a prediction "
+                f"outside 0 to {n_classes - 1}; run it again"
+            )
         confusion += confusion_matrix(truth, prediction, n_classes)
         halves.append(half_error_rates(truth, prediction))
         found = _probabilities(runs.extras[i])

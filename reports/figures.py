@@ -114,7 +114,9 @@ def curve_chart(details: Sequence[Detail], ground: str) -> str:
             curve = one.record.curves[0]
             epochs = range(1, len(curve) + 1)
             errors = [max(epoch["error_pct"] or 0.0, 0.005) for epoch in curve]
-            axes.plot(epochs, errors, label=one.method, color=colours(i % 10))
+            # dashed lines leave room for a curve below: committees share nets
+            line = ("-", "--", ":")[i % 3]
+            axes.plot(epochs, errors, line, label=one.method, color=colours(i % 10))
         _log_axis(axes, "y")
         axes.grid(visible=True)
         axes.set_xlabel("epoch")

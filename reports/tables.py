@@ -25,19 +25,25 @@ COLUMNS = (
     "p_next",
     "fit_s",
     "predict_s",
+    "n_parameters",
+    "peak_rss_mb",
     "failure",
 )
 
 
 def machine_lines(runs: Sequence[Runs]) -> list[str]:
     """Each machine and set of versions that records come from."""
-    lines: dict[str, int] = {}
+    lines: dict[str, list[str]] = {}
     for run in runs:
         for record in run.records:
             versions = ", ".join(f"{k} {v}" for k, v in sorted(record.versions.items()))
             line = f"{record.cpu}, {record.n_cores} cores, {record.device}; {versions}"
-            lines[line] = lines.get(line, 0) + 1
-    return [f"{count} runs on {line}" for line, count in lines.items()]
+            lines.setdefault(line, []).append(record.method)
+    return [
+        f"{len(methods)} run{'s' * (len(methods) > 1)} "
+        f"({', '.join(sorted(set(methods)))}) on {line}"
+        for line, methods in lines.items()
+    ]
 
 
 def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
@@ -49,7 +55,7 @@ def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        name = f"`{row.method}` {row.summary}"
+        name = f"`{row.method}` {_cell(row.summary)}"
         if row.failure is not None and not row.seeds:
             lines.append(f"| {name} | failed: {_cell(row.failure)} | | | | | | |")
             continue
@@ -94,17 +100,17 @@ def to_csv(rows: Sequence[Row]) -> str:
     writer.writerow(COLUMNS)
     for row in rows:
         figures = (row.error_pct, row.deviation_pct, *row.interval_pct)
+        costs = (row.fit_s, row.predict_s, row.n_parameters, row.peak_rss_mb)
         lecture = None if row.lecture is None else row.lecture.error_pct
         writer.writerow(
             [
                 row.method,
                 row.summary,
-                *(f"{figure:.4f}" for figure in figures),
+                *("" if math.isnan(f) else f"{f:.4f}" for f in figures),
                 len(row.seeds),
                 lecture,
                 row.p_next,
-                f"{row.fit_s:.2f}",
-                f"{row.predict_s:.2f}",
+                *("" if math.isnan(c) else f"{c:.2f}" for c in costs),
                 row.failure,
             ]
         )
@@ -122,7 +128,7 @@ def _others(dataset: str) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def to_json(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:

@@ -24,11 +24,15 @@ def write_report(
 
     name = dataset.name
     title = f"# Comparison on {name}\n\n"
-    _replace(folder / "comparison.md", title + to_markdown(rows, runs, name))
-    _replace(folder / "comparison.csv", to_csv(rows))
-    _replace(folder / "comparison.json", to_json(rows, runs, name))
-    _replace(folder / "comparison.tex", to_latex(rows, name))
-    _replace(folder / "index.html", render_page(rows, runs, dataset))
+    files = {  # all made before the first is written
+        "comparison.md": title + to_markdown(rows, runs, name),
+        "comparison.csv": to_csv(rows),
+        "comparison.json": to_json(rows, runs, name),
+        "comparison.tex": to_latex(rows, name),
+        "index.html": render_page(rows, runs, dataset),
+    }
+    for file, text in files.items():
+        _replace(folder / file, text)
 
 
 def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]:
@@ -46,12 +50,15 @@ def write_into_readme(
     path: Path, rows: Sequence[Row], runs: Sequence[Runs], dataset: str
 ) -> None:
     """Renew what stands between the markers of a Markdown file, and its pictures."""
-    for name, svg in readme_pictures(rows, runs).items():
-        _replace(path.parent / PICTURES / name, svg)
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    try:
+        before, begin, rest = path.read_bytes().decode().partition(BEGIN)
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: expected UTF-8 text ({error.reason})") from None
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise BadInput(f"{path}: expected the lines {BEGIN!r} and {END!r}")
+    for name, svg in readme_pictures(rows, runs).items():
+        _replace(path.parent / PICTURES / name, svg)
     table = to_markdown(rows, runs, dataset)
     _replace(path, f"{before}{BEGIN}\n{table}{END}{after}")
 

@@ -182,6 +182,7 @@ def test_record_under_another_seeds_or_methods_name_is_refused(tmp_path: Path) -
         with pytest.raises(BadInput, match=re.escape(str(copy))):
             read_runs(tmp_path, "mnist")
         copy.unlink()
+        copy.with_suffix(".npy").unlink()
 
 
 @pytest.mark.parametrize("truth", [TRUTH[:8], TRUTH[::-1].copy()])
@@ -201,3 +202,55 @@ def test_runs_on_other_test_images_are_not_compared(
 def test_no_records_tell_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"mnist: no records; .*visbase run majority"):
         read_runs(tmp_path, "mnist")
+
+
+def test_scores_that_did_not_lead_to_the_predictions_stop_the_report(
+    tmp_path: Path,
+) -> None:
+    path = add_run(tmp_path, "first", range(2))
+    scores = np.eye(6, dtype=np.float16)[np.load(path.with_suffix(".npy"))[1]]
+    beside = path.with_suffix(".scores.npy")
+    np.save(beside, scores)
+    assert len(rows_of(tmp_path)) == 1
+    for wrong in (scores[::-1], scores[:, :3]):
+        np.save(beside, wrong)
+        with pytest.raises(BadInput, match=r"scores.npy: are not the scores behind"):
+            rows_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"config": {"c": 2}}, {"n_train": 40}, {"family": "network"}]
+)
+def test_seeds_of_different_settings_are_not_averaged(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    add_run(tmp_path, "first", config={"c": 1})
+    add_run(tmp_path, "first", seed=1, **{"config": {"c": 1}, **changes})
+    with pytest.raises(BadInput, match=r"mnist/first: seeds 0 and 1 differ in"):
+        rows_of(tmp_path)
+
+
+def test_setting_that_came_later_does_not_part_the_seeds(tmp_path: Path) -> None:
+    add_run(tmp_path, "first", config={"c": 1})
+    add_run(tmp_path, "first", seed=1, config={"c": 1, "flip": False})
+    assert rows_of(tmp_path)[0].seeds == (0, 1)
+
+
+def test_record_of_another_data_set_and_predictions_alone_are_refused(
+    tmp_path: Path,
+) -> None:
+    path = add_run(tmp_path, "first")
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "dataset": "other"}))
+    with pytest.raises(BadInput, match="is of first on other"):
+        rows_of(tmp_path)
+    add_run(tmp_path, "second")
+    path.unlink()
+    with pytest.raises(BadInput, match=r"seed0.npy: has no record"):
+        rows_of(tmp_path)
+
+
+def test_table_survives_any_text_of_a_summary(tmp_path: Path) -> None:
+    add_run(tmp_path, "first", summary="a | b <!-- table ends -->")
+    markdown = markdown_of(tmp_path)
+    assert r"a \| b &lt;!-- table ends -->" in markdown

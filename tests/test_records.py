@@ -261,3 +261,54 @@ def test_truncated_scores_are_refused_by_name(tmp_path: Path) -> None:
     beside.write_bytes(beside.read_bytes()[:-3])
     with pytest.raises(BadInput, match=r"seed0\.scores\.npy: cannot be read"):
         read_extras(path, a_record())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("family", "quantum"),
+        ("seed", -1),
+        ("n_test", 0),
+        ("fit_s", -5.0),
+        ("fit_s", float("nan")),
+        ("fit_s", float("inf")),
+        ("fit_s", 10**400),
+        ("n_correct", 6),
+        ("n_correct", None),
+        ("summary", "two\nlines"),
+        ("curves", [5]),
+        ("curves", [[{"loss": 1.0}]]),
+        ("curves", [[{"error_pct": "x"}]]),
+    ],
+)
+def test_value_that_no_run_can_leave_is_one_line(
+    written: Path, name: str, value: Any
+) -> None:
+    content = json.loads(written.read_text())
+    written.write_text(json.dumps({**content, name: value}))
+    with pytest.raises(BadInput) as raised:
+        read_record(written)
+    assert str(raised.value).startswith(f"{written}: not a record (")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"seed": ' + "9" * 5000 + "}"])
+def test_json_without_end_is_one_line(written: Path, text: str) -> None:
+    written.write_text(text)
+    with pytest.raises(BadInput, match="not a record"):
+        read_record(written)
+
+
+def test_array_that_claims_terabytes_or_has_a_tail_is_one_line(written: Path) -> None:
+    beside = written.with_suffix(".npy")
+    whole = beside.read_bytes()
+    beside.write_bytes(whole + b"more")
+    assert "more bytes than its shape needs" in fault_of(written, beside)
+    beside.write_bytes(whole.replace(b"(2, 5)", b"(2, 49999999999999)"))
+    assert "cannot be read" in fault_of(written, beside)
+
+
+def test_empty_exhibit_is_one_line(written: Path) -> None:
+    np.save(written.with_suffix(".kernels.npy"), np.zeros((0, 5, 5), np.float16))
+    with pytest.raises(BadInput, match=r"kernels.npy: expected finite numbers"):
+        read_extras(written, read_record(written))
