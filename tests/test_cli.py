@@ -240,7 +240,10 @@ def test_interrupted_run_says_so_and_leaves_no_half_written_file(
     assert not list(fresh_folders.rglob("*.part"))
 
 
-def test_report_that_cannot_be_written_is_one_line(fresh_folders: Path) -> None:
+def test_report_that_cannot_be_written_is_one_line(
+    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.data.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "majority")
     blocked = fresh_folders / "file"
     blocked.write_text("not a folder")

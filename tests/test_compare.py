@@ -63,7 +63,7 @@ def add_failure(
     return add_run(results, method, seed=seed, **facts)
 
 
-def tiny_dataset(name: str) -> Dataset:
+def tiny_dataset(name: str, _folder: Path | None = None) -> Dataset:
     """The data set of those runs: ten images of five classes."""
     images = np.full((10, 4, 4), 9, np.uint8)
     split = Split(images, TRUTH, [str(i) for i in range(10)])
