@@ -27,11 +27,18 @@ class Config:
     n_samples: int = 200_000  # descriptors that k-means sees
     c: float = 10.0  # weight of margin violations
     gamma: float = 1.0  # of the Gaussian kernel, histograms have unit length
+    longest_px: int = 0  # larger images are shrunk to it; 0: never
 
 
 PRESETS = {
     "full": Config(),
     "quick": Config(n_words=200, n_samples=20_000),
+}
+
+# customary values, not searched
+PHOTOGRAPHS = {
+    "full": Config(upscale=1.0, longest_px=480),
+    "quick": Config(upscale=1.0, n_words=200, n_samples=20_000, longest_px=240),
 }
 
 SEARCH = (
@@ -54,5 +61,6 @@ def build(config: Config, seed: int) -> BovwSVM:
         encoding=Encoding(),
         kernel=Kernel("rbf", config.gamma),
         c=config.c,
+        longest_px=config.longest_px,
     )
     return BovwSVM(settings, seed)

@@ -26,6 +26,7 @@ class Majority:
     """Scores are the class frequencies of the training set."""
 
     n_parameters = 1
+    any_size = True  # images may differ in size
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         self.classes_, counts = np.unique(labels, return_counts=True)

@@ -25,7 +25,7 @@ from cnn.views import shifted_views
 from pipeline import cache
 from pipeline.array_layout import check_layout
 from pipeline.evidence import Evidence, two_best
-from pipeline.images import Images, sizes, squares, stack_grey
+from pipeline.images import Images, resized, sizes, stack_grey
 
 SHOWN_KERNELS = 64
 LARGEST_PX = 40  # larger images and those of differing sizes become squares
@@ -38,6 +38,8 @@ class NetworkClassifier:
     make_network: (height, width, n_classes) -> an untrained network. average_views:
     answer with the mean probabilities of an image's shifted views, see `views`.
     """
+
+    any_size = True  # images may differ in size
 
     def __init__(
         self,
@@ -195,7 +197,11 @@ class NetworkClassifier:
         """Grey images of the network's size, (n, h, w)."""
         if (sizes(images) == self._size).all():
             return stack_grey(images)
-        return squares(images, PHOTOGRAPH_PX)
+        return resized(images, *self._size)
+
+    def seen(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the network gets of an image (h, w) or (h, w, 3): (height, width)."""
+        return self._grey([image])[0]
 
     def _tensor(self, grey: NDArray[np.uint8]) -> Tensor:
         """(n, h, w) uint8 -> (n, 1, h, w) float32, standardised by the training set."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from cnn.kernels import first_kernels
 from pipeline.atomic import atomic_write
+from pipeline.errors import BadInput
 
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood
 GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d)  # layers that look at everything
@@ -95,8 +96,13 @@ def save_pictures(network: nn.Module, image: Tensor, folder: Path) -> list[Path]
     paths = []
     for name, figure in pictures.items():
         paths.append(folder / name)
-        with atomic_write(paths[-1]) as file:
-            figure.savefig(file, format="png", dpi=120)
+        try:
+            with atomic_write(paths[-1]) as file:
+                figure.savefig(file, format="png", dpi=120)
+        except OSError as error:
+            raise BadInput(
+                f"{paths[-1]}: cannot be written ({error.strerror})"
+            ) from None
         plt.close(figure)
     return paths
 

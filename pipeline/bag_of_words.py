@@ -53,6 +53,18 @@ class Encoding:
     softness: float = 0.1
     power: float = 0.5
 
+    def __post_init__(self) -> None:
+        if self.n_nearest < 1 or min(self.levels, default=0) < 1:
+            raise BadInput(
+                "an encoding needs n_nearest and each of its levels from 1 on, found "
+                f"{self.n_nearest} and {self.levels}"
+            )
+        if self.softness <= 0 or self.power <= 0:
+            raise BadInput(
+                f"an encoding needs softness and power above 0, found {self.softness} "
+                f"and {self.power}"
+            )
+
     def learn(
         self,
         images: Images,

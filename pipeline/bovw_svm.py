@@ -69,6 +69,10 @@ class Settings:
     copies: int = 0
     distortion: Distortion = field(default_factory=Distortion)
 
+    def __post_init__(self) -> None:
+        if not self.extractors:
+            raise BadInput("a bag of visual words needs a patch size, found none")
+
 
 class BovwSVM:
     """fit, predict and scores as every method offers them."""
@@ -76,6 +80,11 @@ class BovwSVM:
     def __init__(self, settings: Settings, seed: int) -> None:
         self.settings = settings
         self.seed = seed
+
+    @property
+    def any_size(self) -> bool:
+        """Whether images may differ in size."""
+        return not self.settings.deskewed and not self.settings.copies
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Learn vocabularies, projection and SVM from n images and labels (n,)."""

@@ -126,7 +126,8 @@ def run(
 
     def keep(model: Method, record: Record, train: Split) -> None:
         if save is not None:
-            card = make_card(record, train, loaded, licence)
+            any_size = getattr(model, "any_size", False)
+            card = make_card(record, train, loaded, any_size, licence)
             save_model(save, model, card)
 
     if save is not None:
@@ -135,7 +136,7 @@ def run(
         dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
     )
     config = configure(found[0].load(), preset, settings, loaded.photographs)
-    if loaded.photographs:
+    if loaded.photographs and hasattr(found[0].load(), "PHOTOGRAPHS"):
         click.echo(f"  {loaded.kind}: settings for photographs", err=True)
     record, folder = run_method(found[0], config, preset, seed, loaded, keep)
     if not leads():

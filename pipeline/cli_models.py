@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, printable
 from pipeline.options import one_line_for_bad_input
 
 save_option = click.option(
@@ -117,7 +117,8 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     seen, evidence = classifier.evidence(prepared)
     classes = model.card["classes"]
     draw_evidence(seen, evidence, classes, out)
-    click.echo(f"{classes[evidence.winner]}, not {classes[evidence.runner_up]}: {out}")
+    winner, other = (classes[i] for i in (evidence.winner, evidence.runner_up))
+    click.echo(f"{printable(winner)}, not {printable(other)}: {out}")
     if layers is not None:
         for picture in classifier.draw_layers(prepared, layers):
             click.echo(picture)

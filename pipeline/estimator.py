@@ -67,6 +67,7 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         images = _checked(X)
         seed = int(check_random_state(self.random_state).randint(2**31))
         try:
+            self._encoding()  # what it refuses is told here, not by transform
             self.vocabularies_ = learn_vocabularies(
                 images, self._extractors(), self.n_words, self.n_samples, seed
             )
@@ -77,11 +78,15 @@ class BagOfVisualWords(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Images) -> NDArray[np.float32]:
         """n images -> (n, cells * words); an image without keypoints is zeros."""
         check_is_fitted(self)
-        encoding = Encoding(
-            tuple(self.levels), self.n_nearest, self.softness, self.power
-        )
-        bag = BagOfWords(self._extractors(), self.vocabularies_, encoding)
-        return map_blocks(bag.histograms, _checked(X), "histograms")
+        try:
+            bag = BagOfWords(self._extractors(), self.vocabularies_, self._encoding())
+            return map_blocks(bag.histograms, _checked(X), "histograms")
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+
+    def _encoding(self) -> Encoding:
+        levels = tuple(self.levels)
+        return Encoding(levels, self.n_nearest, self.softness, self.power)
 
     def _extractors(self) -> list[DenseSift]:
         return [

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_write
+from pipeline.errors import BadInput
 from pipeline.images import to_grey
 
 FloatArray = NDArray[np.float32]
@@ -84,8 +85,12 @@ def draw_evidence(
     cv2.putText(
         strip, text, (6, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA
     )
-    with atomic_write(path) as file:
-        file.write(cv2.imencode(".png", np.vstack([picture, strip]))[1].tobytes())
+    png = cv2.imencode(".png", np.vstack([picture, strip]))[1].tobytes()
+    try:
+        with atomic_write(path) as file:
+            file.write(png)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def _heat(evidence: Evidence, height: int, width: int, factor: float) -> FloatArray:

@@ -117,6 +117,13 @@ class FisherEncoding:
     n_components: int = 64
     mirrored: bool = True
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_components <= LENGTH:
+            raise BadInput(
+                f"a descriptor has 1 to {LENGTH} components to keep, found "
+                f"{self.n_components}"
+            )
+
     def learn(
         self,
         images: Images,
@@ -126,6 +133,11 @@ class FisherEncoding:
         seed: int,
     ) -> Arrays:
         """The mixture's arrays, from about n_samples descriptors of n images."""
+        if n_words < 1 or n_samples < 1:
+            raise BadInput(
+                f"a mixture needs Gaussians and samples from 1 on, found {n_words} and "
+                f"{n_samples}"
+            )
         rng = np.random.default_rng(seed)
         n = min(len(images), SAMPLE_IMAGES)
         some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))

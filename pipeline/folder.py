@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.class_folders import ByClass, find_classes, first_few, require_images
+from pipeline.class_folders import ByClass, find_classes, require_images
 from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput, printable
 from pipeline.photo_check import check_photos
@@ -71,7 +71,7 @@ def _refuse_or_tell(
     """Name the files that cannot be read, each with its reason."""
     lines = [f"{_name(root, path)}: {reason}" for path, reason in reasons.items()]
     many = f"{len(reasons):,} of {n_files:,} files cannot be read"
-    listed = "\n  " + first_few(lines, "\n  ")
+    listed = "\n  " + "\n  ".join(lines)
     if not skip_bad:
         raise BadInput(
             f"{printable(root)}: {many}; repair or remove them, or leave them out with "

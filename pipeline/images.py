@@ -78,15 +78,15 @@ def shrunk_size(height: int, width: int, longest_px: int) -> tuple[int, int]:
     return max(round(height * factor), 1), max(round(width * factor), 1)
 
 
-def squares(images: Images, side_px: int) -> NDArray[np.uint8]:
-    """n images of any sizes -> grey (n, side_px, side_px), the aspect given up."""
+def resized(images: Images, height: int, width: int) -> NDArray[np.uint8]:
+    """n images of any sizes -> grey (n, height, width), the aspect given up."""
     import cv2  # commands that compute nothing do without
 
-    resized = np.empty((len(images), side_px, side_px), np.uint8)
-    for row, image in zip(resized, images, strict=True):
+    result = np.empty((len(images), height, width), np.uint8)
+    for row, image in zip(result, images, strict=True):
         grey = to_grey(image[None])[0]
-        cv2.resize(grey, (side_px, side_px), dst=row, interpolation=cv2.INTER_AREA)
-    return resized
+        cv2.resize(grey, (width, height), dst=row, interpolation=cv2.INTER_AREA)
+    return result
 
 
 def choose(images: Images, rows: NDArray[np.int64]) -> Images:

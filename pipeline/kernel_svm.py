@@ -46,6 +46,10 @@ class Kernel:
     gamma: float = 1.0
     degree: int = 3
 
+    def __post_init__(self) -> None:
+        if self.name not in ("linear", "poly", "rbf"):
+            raise BadInput(f"kernel={self.name}: expected linear, poly or rbf")
+
     def matrix(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Kernel values (len(x), len(y)) of rows x (n, d) and y (m, d)."""
         products = x @ y.T

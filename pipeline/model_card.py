@@ -40,15 +40,19 @@ LARGEST_SIDE = 4096  # pixels of a training image that a model may ask for
 
 
 def make_card(
-    record: Record, train: Split, dataset: Dataset, licence: str
+    record: Record, train: Split, dataset: Dataset, any_size: bool, licence: str
 ) -> dict[str, Any]:
-    """The card of the model that a run has fitted on `train`, part of the data set."""
+    """The card of the model that a run has fitted on `train`, part of the data set.
+
+    any_size: whether the method takes photographs as they are.
+    """
+    as_they_are = any_size and dataset.photographs
     facts = {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
     return {
         "format": FORMAT,
         **facts,
         "classes": [dataset.classes[label] for label in np.unique(train.labels)],
-        "image_size": None if dataset.photographs else _common_size(train.images),
+        "image_size": None if as_they_are else _common_size(train.images),
         "training_data_sha256": data_fingerprint(train),
         "licence": licence,
     }
@@ -85,14 +89,21 @@ def read_card(text: str) -> dict[str, Any]:
         if name not in card or type(card[name]) not in kinds:
             found = json.dumps(card.get(name))[:40]
             raise BadInput(f"its card has no sound field {name!r}, found {found}")
-    if not card["classes"] or not all(type(name) is str for name in card["classes"]):
+    if not card["classes"] or not all(map(_is_name, card["classes"])):
         raise BadInput("its card's field 'classes' is not a list of names")
+    if card["dataset"] == "mnist" and card["image_size"] != [28, 28]:
+        raise BadInput("its card says mnist, but not images of 28 x 28 pixels")
     if card["image_size"] is not None and not _is_size(card["image_size"]):
         raise BadInput(
             "its card's field 'image_size' is neither null nor [height, width] up to "
             f"{LARGEST_SIDE}"
         )
     return card
+
+
+def _is_name(value: object) -> bool:
+    """Text that can be printed: no half of a surrogate pair."""
+    return isinstance(value, str) and value == value.encode("utf-8", "replace").decode()
 
 
 def _is_size(value: list[Any]) -> bool:

@@ -41,12 +41,17 @@ class Model:
     card: dict[str, Any]
 
 
+LONGEST_NAME = 200  # bytes; file systems take 255, a temporary ending included
+
+
 def check_place(path: Path) -> None:
     """BadInput where no model can be written: better before a training than after."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise BadInput(f"{path}: the name is too long for a file")
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise BadInput(f"{path}: cannot be written; name a file in a folder of yours")
 

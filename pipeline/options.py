@@ -52,7 +52,7 @@ preset_option = click.option(
     help="quick takes seconds and never enters the table.",
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True
 )
 jobs_option = click.option(
     "--jobs",

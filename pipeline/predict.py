@@ -50,7 +50,9 @@ def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Predictio
     scores = model.classifier.scores(image[None] if fixed else [image])[0]
     ms = 1000 * (time.perf_counter() - started)
     by_class = dict(zip(model.card["classes"], map(float, scores), strict=True))
-    return Prediction(file, by_class, round(ms, 2), image)
+    see = getattr(model.classifier, "seen", None)  # networks shrink photographs
+    seen = image if see is None else see(image)
+    return Prediction(file, by_class, round(ms, 2), seen)
 
 
 def prepare(image: NDArray[np.uint8], card: dict[str, Any]) -> NDArray[np.uint8]:
@@ -83,11 +85,13 @@ def to_table(predictions: Sequence[Prediction]) -> str:
     rows = [("image", "label", "score", "runner-up", "score", "ms")]
     for prediction in predictions:
         best, *others = prediction.ranked()
-        second = (others[0][0], f"{others[0][1]:.4g}") if others else ("", "")
+        second = (
+            (printable(others[0][0]), f"{others[0][1]:.4g}") if others else ("", "")
+        )
         rows.append(
             (
                 printable(prediction.file),
-                best[0],
+                printable(best[0]),
                 f"{best[1]:.4g}",
                 *second,
                 f"{prediction.ms:.1f}",

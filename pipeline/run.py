@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline import cache, provenance
 from pipeline.data import Dataset, Split, part
 from pipeline.errors import BadInput
+from pipeline.images import sizes
 from pipeline.methods import Method, MethodFile, presets
 from pipeline.paths import artifacts, results
 from pipeline.records import Record, read_record, record_path, write_record
@@ -66,6 +67,7 @@ def run_method(
     }
     try:
         model: Method = method.load().build(config, seed)
+        _require_sizes(model, dataset)
         facts["device"] = getattr(model, "device", "cpu")
         fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
         scores, predict_s = _timed(lambda: model.scores(dataset.test.images))
@@ -99,6 +101,20 @@ def run_method(
         if keep is not None:
             keep(model, record, train)
     return record, folder
+
+
+def _require_sizes(model: Method, dataset: Dataset) -> None:
+    """BadInput before any work where a method of one size meets several."""
+    if getattr(model, "any_size", False):
+        return
+    both = [sizes(split.images) for split in (dataset.train, dataset.test)]
+    found = np.unique(np.concatenate(both), axis=0).tolist()
+    if len(found) > 1:
+        (h, w), (other_h, other_w) = found[0], found[-1]
+        raise BadInput(
+            f"this method needs images of one size, found {len(found)}, from {w} x {h} "
+            f"to {other_w} x {other_h} pixels; resize them, or use bovw_fisher"
+        )
 
 
 def leads() -> bool:

@@ -76,6 +76,7 @@ def search_method(
             continue
         row = _try(module.build(config, seed), train, validation)
         rows.append(row | {"config": text, "seed": str(seed)})
+        done.add((text, str(seed), str(len(train))))
         _write(table, rows, preset)
         yield f"{row['error_pct']} %  {row['fit_s']} s  {changes or 'as it is'}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pipeline.bovw_svm import KEPT_MARGIN, BovwSVM, Settings
 from pipeline.data import Dataset
 from pipeline.dense_sift import DenseSift
 from pipeline.detected_sift import DetectedSift
+from pipeline.errors import BadInput
 from pipeline.kernel_svm import Kernel, KernelSVM
 
 SMALL = Settings(
@@ -110,3 +112,11 @@ def test_images_without_keypoints_are_counted_in_training_and_test(
     assert "7 of 60 images have no keypoint" in capsys.readouterr().err
     model.predict(images[:9])
     assert "7 of 9 images have no keypoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_nearest": 0}, {"levels": (0,)}, {"levels": ()}, {"softness": 0.0}]
+)
+def test_encoding_that_would_count_nothing_is_bad_input(change: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="an encoding needs"):
+        Encoding(**change)

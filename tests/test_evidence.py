@@ -16,6 +16,7 @@ from pipeline.bovw_svm import BovwSVM, Settings
 from pipeline.cli import main
 from pipeline.data import Dataset, part
 from pipeline.dense_sift import DenseSift
+from pipeline.errors import BadInput
 from pipeline.evidence import Evidence, draw_evidence
 from pipeline.fisher import FisherEncoding
 from pipeline.kernel_svm import Kernel, KernelSVM
@@ -134,3 +135,13 @@ def test_methods_without_evidence_are_refused(
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 2
     assert "majority has no such pictures" in done.output
+
+
+def test_picture_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    evidence = Evidence(
+        0, 1, np.zeros((1, 2), np.float32), *2 * [np.ones(1, np.float32)]
+    )
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(BadInput, match="cannot be written"):
+        draw_evidence(np.zeros((9, 9), np.uint8), evidence, "ab", blocked / "x.png")

@@ -63,7 +63,7 @@ def fit_and_save(name: str, train: Split, path: Path) -> Method:
     classifier, config = build_small(method), small_config(method)
     classifier.fit(train.images, train.labels)
     toy = Dataset("toy", train, train, tuple("abcdefghij"))
-    card = make_card(record_of(name, config), train, toy, "CC0")
+    card = make_card(record_of(name, config), train, toy, False, "CC0")
     save_model(path, classifier, card)
     return classifier
 
