@@ -31,12 +31,14 @@ GATES = {
 
 
 ANY = (0.1, 20.0)  # of a method without a gate of its own
+WITHOUT_ROW = {"bovw_fisher"}  # is for photographs; make baseline leaves it out
 
 
 def main() -> int:
     results: Path = artifacts() / "results" / "quick"
     n_failed = 0
-    for name in find_methods():
+    names = [name for name in find_methods() if name not in WITHOUT_ROW]
+    for name in names:
         path = record_path(results, "mnist", name, 0)
         record = read_record(path)
         read_predictions(path, record)
@@ -46,7 +48,7 @@ def main() -> int:
         n_failed += not good
         verdict = "ok" if good else "OUTSIDE THE GATE"
         print(f"{name}: {error_pct:.2f} %, gate {low} to {high}: {verdict}")
-    print(f"{len(find_methods()) - n_failed} passed, {n_failed} failed")
+    print(f"{len(names) - n_failed} passed, {n_failed} failed")
     return n_failed
 
 

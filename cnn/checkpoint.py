@@ -54,10 +54,11 @@ def write_checkpoint(
                 if value is not None:
                     tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    epochs = json.dumps([dataclasses.asdict(epoch) for epoch in curve])
     header = {
-        "curve": json.dumps([dataclasses.asdict(epoch) for epoch in curve]),
+        "curve": epochs,
         "peak_mb": str(cache.peak_rss_mb()),
-        "sha256": _digest(tensors),
+        "sha256": _digest(tensors, epochs),
     }
     with atomic_write(path) as file:
         file.write(save(tensors, header))
@@ -75,16 +76,25 @@ def read_checkpoint(
         with safetensors.safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             header = file.metadata()
-        if header["sha256"] != _digest(tensors):
+        if header["sha256"] != _digest(tensors, header["curve"]):
             raise ValueError("wrong checksum")
         curve = [Epoch(**epoch) for epoch in json.loads(header["curve"])]
         peak_mb = float(header["peak_mb"])
+        weights = _part(tensors, "network.")
+        if not curve or _shapes(weights) != _shapes(network.state_dict()):
+            raise ValueError("of another network")
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        safetensors.SafetensorError,
+    ) as error:
         print(f"{path.name} is damaged ({error}); training anew", file=sys.stderr)
         return []
-    network.load_state_dict(_part(tensors, "network."))
+    network.load_state_dict(weights)
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimiser.").items():
         index, _, key = name.partition(".")
@@ -101,8 +111,12 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
+def _digest(tensors: Mapping[str, Tensor], curve: str) -> str:
+    digest = hashlib.sha256(curve.encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         flat = tensors[name].contiguous().reshape(-1)

@@ -24,6 +24,7 @@ from cnn.trainer import Augment, Recipe, log_probabilities, train
 from cnn.views import shifted_views
 from pipeline import cache
 from pipeline.array_layout import check_layout
+from pipeline.errors import BadInput
 from pipeline.evidence import Evidence, two_best
 from pipeline.images import Images, resized, sizes, stack_grey
 
@@ -78,7 +79,12 @@ class NetworkClassifier:
         # put back afterwards
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            network = self.make_network(height, width, len(self.classes_))
+            try:
+                network = self.make_network(height, width, len(self.classes_))
+            except (ValueError, RuntimeError, ZeroDivisionError) as error:
+                raise BadInput(f"no network has these settings ({error})") from None
+            if not all(p.numel() for p in network.parameters()):
+                raise BadInput("no network has these settings (a layer is empty)")
             # channels last: an epoch of convnet takes 0.74 of the time with channels
             # first, of lenet5 0.81, of resnet 0.9 (2 cores, batches of 128)
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

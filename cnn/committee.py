@@ -51,6 +51,8 @@ class Committee:
     """
 
     def __init__(self, members: list[tuple[NetworkClassifier, float | None]]) -> None:
+        if not members:
+            raise BadInput("a committee needs a member: n_plain or a spread")
         self.members = members
 
     @property

@@ -148,9 +148,9 @@ def _feature_maps(layers: list[tuple[Layer, Tensor]], image: Tensor) -> Figure:
             va="center",
         )
         values = output.cpu().numpy()
-        if values.ndim == 1:  # a fully connected layer: one strip
+        if values.size == len(values):  # one number a map or unit: a strip of them
             strip = figure.add_subplot(axes[i, 0].get_gridspec()[i, :])
-            strip.imshow(values[None], cmap="gray", aspect="auto")
+            strip.imshow(values.reshape(1, -1), cmap="gray", aspect="auto")
             strip.axis("off")
             continue
         for axis, feature_map in zip(axes[i], values, strict=False):

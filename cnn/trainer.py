@@ -68,6 +68,11 @@ class Recipe:
         ):
             if found not in known:
                 raise BadInput(f"{name}={found}: expected {' or '.join(known)}")
+        if not 0 <= self.label_smoothing < 1 or self.learning_rate <= 0:
+            raise BadInput(
+                "a network needs label_smoothing from 0 to below 1 and learning_rate "
+                f"above 0, found {self.label_smoothing} and {self.learning_rate}"
+            )
         if self.epochs < 1 or self.batch_size < 1:
             raise BadInput(
                 "a network needs at least one epoch and one image a batch, found "
@@ -93,6 +98,11 @@ def train(
     Raises BadInput where the loss is no longer finite.
     """
     rank, n_shares = join_processes(images.device), n_processes()
+    if recipe.batch_size < n_shares:
+        raise BadInput(
+            f"a batch of {recipe.batch_size} images cannot be shared by {n_shares} "
+            "processes; set a larger batch_size"
+        )
     share = slice(rank, None, n_shares)
     n_held_out = len(images) // 6 if recipe.schedule == "plateau" else 0
     n = len(images) - n_held_out

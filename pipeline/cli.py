@@ -110,6 +110,8 @@ def run(
         os.environ["VISBASE_SCHEDULER"] = scheduler
     if save is not None and len(found) > 1:
         raise BadInput(f"--save {save}: keeps one model; name one method")
+    if len(found) > 1 and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise BadInput("torchrun trains one method at a time; name one")
     if len(found) > 1:
         options = ["--dataset", dataset, "--preset", preset, "--seed", str(seed)]
         options += [] if data is None else ["--data", str(data)]

@@ -31,9 +31,17 @@ def commit() -> str | None:
 
 
 def dirty() -> bool | None:
-    """Whether code differs from the commit; None outside a git checkout."""
-    changes = _git("status", "--porcelain", "--", ".", *NOT_CODE)
-    return None if changes is None else bool(changes)
+    """Whether code differs from the commit; None outside a git checkout.
+
+    A new file counts where Python could import it, not a model or picture saved here.
+    """
+    changes = _git("status", "--porcelain", "-uall", "--", ".", *NOT_CODE)
+    if changes is None:
+        return None
+    return any(
+        not line.startswith("??") or line.strip('"').endswith((".py", ".so"))
+        for line in changes.splitlines()
+    )
 
 
 def versions() -> dict[str, str]:

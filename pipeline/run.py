@@ -65,10 +65,11 @@ def run_method(
         "dirty": dirty,
         "started": started,
     }
+    # what is asked for in vain leaves no record; what fails while it runs does
+    model: Method = method.load().build(config, seed)
+    _require_sizes(model, dataset)
+    facts["device"] = getattr(model, "device", "cpu")
     try:
-        model: Method = method.load().build(config, seed)
-        _require_sizes(model, dataset)
-        facts["device"] = getattr(model, "device", "cpu")
         fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
         scores, predict_s = _timed(lambda: model.scores(dataset.test.images))
         prediction = np.unique(train.labels)[scores.argmax(axis=1)]

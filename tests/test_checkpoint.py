@@ -161,7 +161,10 @@ def test_finished_checkpoint_holds_weights_only(
     assert set(stored) == {f"network.{key}" for key in model.network_.state_dict()}
 
 
-@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "pickle"])
+@pytest.mark.parametrize(
+    "damage",
+    ["flipped", "truncated", "empty", "pickle", "other network", "edited curve"],
+)
 def test_damaged_checkpoint_is_told_and_trained_anew(
     damage: str,
     mnist: Dataset,
@@ -183,6 +186,11 @@ def test_damaged_checkpoint_is_told_and_trained_anew(
     path.write_bytes(content)
     if damage == "pickle":
         torch.save({"network": model.network_.state_dict()}, path)
+    elif damage == "other network":
+        checkpoint.write_checkpoint(path, nn.Linear(3, 2), None, model.curves[0])
+    elif damage == "edited curve":
+        assert content.count(b"seconds") > 0
+        path.write_bytes(content.replace(b"seconds", b"sec0nds", 1))
     again = classifier()
     again.fit(images, labels)
     assert "is damaged" in capsys.readouterr().err

@@ -250,3 +250,35 @@ def test_report_that_cannot_be_written_is_one_line(
     result = CliRunner().invoke(main, ["report", "--out", str(blocked / "x")])
     assert result.exit_code == 2
     assert "cannot be written" in result.stderr
+
+
+def test_torchrun_takes_one_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = visbase("run", "mlp2", "mlp3")
+    assert result.exit_code == 2
+    assert "torchrun trains one method at a time" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("lenet5", "dropout=1.5"),
+        ("lenet5", "label_smoothing=3"),
+        ("convnet", "width=0"),
+        ("bovw_pyramid", "kernel=foo"),
+        ("bovw_fisher", "n_gaussians=0"),
+        ("bovw_fisher", "bins_px=()"),
+    ],
+)
+def test_setting_that_makes_no_method_is_one_line(
+    arguments: tuple[str, str],
+    mnist: Dataset,
+    fresh_folders: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few = Dataset("mnist", part(mnist.train, slice(0, 60)), mnist.test, mnist.classes)
+    monkeypatch.setattr("pipeline.data.load_dataset", lambda *_, **__: few)
+    method, setting = arguments
+    result = visbase("run", method, "--preset", "quick", "--set", setting)
+    assert result.exit_code == 2
+    assert result.stderr.strip().splitlines()[-1].startswith("visbase: ")
