@@ -36,7 +36,7 @@ class Config:
 
 PRESETS = {"full": Config(), "quick": Config(n_gaussians=16, n_samples=20_000)}
 
-# chosen on validation images: docs/search/scene15/bovw_fisher.csv
+# chosen by cross-validation: docs/tried.md
 PHOTOGRAPHS = {
     "full": Config(
         bins_px=(4.0, 6.0, 8.0, 10.0),

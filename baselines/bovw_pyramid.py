@@ -54,7 +54,7 @@ PRESETS = {
     "quick": Config(n_words=200, n_samples=20_000, n_components=200, copies=0),
 }
 
-# customary values; a Gaussian kernel and other C were worse on validation images
+# customary values; what was tried on validation images: docs/tried.md
 PHOTOGRAPHS = {
     "full": Config(
         bins_px=(4.0, 8.0),
