@@ -70,7 +70,7 @@ def _on_cluster(
             "pip install -c requirements.lock -e '.[dask]'"
         ) from None
     try:
-        client = Client(address, timeout=5)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=2)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise BadInput(f"--scheduler {address}: no Dask scheduler ({error})") from None
     with client, parallel_config(backend="dask"):
