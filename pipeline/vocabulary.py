@@ -14,7 +14,6 @@ from pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
 
-MANY = 250_000  # descriptors: from here on k-means begins on a quarter of as many
 SEEDING_SAMPLE = 50  # descriptors a word that k-means++ looks at
 
 
@@ -33,17 +32,6 @@ def learn_vocabulary(
     descriptor that is farthest from its word.
     """
     centres = seed_plus_plus(values, n_words, rng)
-    if len(values) > MANY:
-        # words that have settled on a part need few rounds over all
-        some = values[rng.choice(len(values), MANY // 4, replace=False)]
-        centres = _lloyd(some, centres, n_iterations, tolerance)
-    return _lloyd(values, centres, n_iterations, tolerance)
-
-
-def _lloyd(
-    values: FloatArray, centres: FloatArray, n_iterations: int, tolerance: float
-) -> FloatArray:
-    """Lloyd's iteration from the given centres (k, d)."""
     inertia = np.inf
     for _ in track(range(n_iterations), "vocabulary", n_iterations):
         index, distance = nearest(values, centres, 1)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from pipeline import vocabulary
 from pipeline.assign import BLOCK, assign_hard, assign_soft, nearest
 from pipeline.data import Dataset
 from pipeline.dense_sift import DenseSift
@@ -174,16 +173,3 @@ def test_same_seed_gives_the_same_vocabulary(digit_values: FloatArray) -> None:
     )
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
-
-
-def test_many_descriptors_end_with_the_inertia_of_plain_iteration(
-    digit_values: FloatArray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def inertia() -> float:
-        words = learn_vocabulary(digit_values, 30, np.random.default_rng(0))
-        return float(nearest(digit_values, words, 1)[1].sum())
-
-    plain = inertia()
-    monkeypatch.setattr(vocabulary, "MANY", len(digit_values) // 2)
-    assert inertia() == pytest.approx(plain, rel=0.01)
-    assert inertia() != plain  # another way was gone
