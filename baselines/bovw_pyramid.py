@@ -9,7 +9,7 @@ et al. 2006); and virtual examples, randomly distorted copies of the deskewed di
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.bag_of_words import Encoding
 from pipeline.bovw_svm import BovwSVM, Settings
@@ -55,28 +55,25 @@ PRESETS = {
 }
 
 # customary values; what was tried on validation images: docs/tried.md
+_PHOTOGRAPHS = Config(
+    bins_px=(4.0, 8.0),
+    step_px=6,
+    margin_px=8,
+    n_components=0,
+    kernel="linear",
+    longest_px=480,
+    deskewed=False,
+    copies=0,
+)
 PHOTOGRAPHS = {
-    "full": Config(
-        bins_px=(4.0, 8.0),
-        step_px=6,
-        margin_px=8,
-        n_components=0,
-        kernel="linear",
-        longest_px=480,
-        deskewed=False,
-        copies=0,
-    ),
-    "quick": Config(
+    "full": _PHOTOGRAPHS,
+    "quick": replace(
+        _PHOTOGRAPHS,
         bins_px=(8.0,),
         step_px=8,
-        margin_px=8,
         n_words=200,
         n_samples=20_000,
-        n_components=0,
-        kernel="linear",
         longest_px=240,
-        deskewed=False,
-        copies=0,
     ),
 }
 

@@ -161,6 +161,22 @@ class BagOfWords:
         return pool(words, n_words, found.xy, found.offsets, self.encoding.levels)
 
 
+def sample_images(
+    images: Images, n_words: int, n_samples: int, rng: np.random.Generator
+) -> Images:
+    """SAMPLE_IMAGES random ones of n images, or all: where descriptors come from.
+
+    Raises BadInput where no words or no descriptors are asked for.
+    """
+    if n_words < 1 or n_samples < 1:
+        raise BadInput(
+            f"a vocabulary needs words and samples from 1 on, found {n_words} and "
+            f"{n_samples}"
+        )
+    n = min(len(images), SAMPLE_IMAGES)
+    return choose(images, np.sort(rng.choice(len(images), n, replace=False)))
+
+
 def learn_vocabularies(
     images: Images,
     extractors: Sequence[Extractor],
@@ -173,14 +189,9 @@ def learn_vocabularies(
     n images -> list of (k, 128), k = n_words unless there are fewer distinct
     descriptors. Raises BadInput where no image has a keypoint.
     """
-    if n_words < 1 or n_samples < 1:
-        raise BadInput(
-            f"a vocabulary needs n_words and n_samples from 1 on, found {n_words} and "
-            f"{n_samples}"
-        )
     rng = np.random.default_rng(seed)
-    n = min(len(images), SAMPLE_IMAGES)
-    some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))
+    some = sample_images(images, n_words, n_samples, rng)
+    n = len(some)
 
     def sample(extractor: Extractor, block: Images) -> FloatArray:
         values = extractor.extract(block).values

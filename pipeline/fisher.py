@@ -19,11 +19,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bag_of_words import SAMPLE_IMAGES, Arrays, Extractor
+from pipeline.bag_of_words import Arrays, Extractor, sample_images
 from pipeline.descriptors import LENGTH, Descriptors
 from pipeline.errors import BadInput
 from pipeline.evidence import share_out
-from pipeline.images import Images, choose
+from pipeline.images import Images
 from pipeline.mixture import Mixture, fit_mixture
 from pipeline.parallel import map_blocks
 from pipeline.pool import normalise
@@ -133,14 +133,9 @@ class FisherEncoding:
         seed: int,
     ) -> Arrays:
         """The mixture's arrays, from about n_samples descriptors of n images."""
-        if n_words < 1 or n_samples < 1:
-            raise BadInput(
-                f"a mixture needs Gaussians and samples from 1 on, found {n_words} and "
-                f"{n_samples}"
-            )
         rng = np.random.default_rng(seed)
-        n = min(len(images), SAMPLE_IMAGES)
-        some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))
+        some = sample_images(images, n_words, n_samples, rng)
+        n = len(some)
         quota = n_samples / (n * len(extractors))  # of an image and patch size
         sample = partial(_sample, extractors, quota, seed)
         found = map_blocks(sample, some, "descriptors")

@@ -137,7 +137,7 @@ def _softmax(logs):  # type: ignore[no-untyped-def]
         largest = row.max()
         total = np.float32(0)
         for k in range(row.size):
-            # e^-14 is lost in float32 beside the largest; skipping it halves the time
+            # e^-14 is lost in float32 beside the largest
             row[k] = np.exp(row[k] - largest) if row[k] > largest - 14 else 0
             total += row[k]
         inverse = np.float32(1) / total
