@@ -41,7 +41,7 @@ report: .venv/with-base
 depth: .venv/with-cnn
 	$(BIN)/python -m cnn.depth
 
-bench: .venv/with-cnn
+bench: .venv/with-bench
 	$(BIN)/python -m benchmarks.time_to_99
 	PROFILE=$(PROFILE) $(BIN)/python -m benchmarks
 
@@ -83,6 +83,10 @@ endef
 
 .venv/with-dev: pyproject.toml requirements.lock
 	$(call install,.[cnn$(comma)onnx$(comma)dask$(comma)dev])
+	@touch .venv/with-base .venv/with-cnn
+
+.venv/with-bench: pyproject.toml requirements.lock
+	$(call install,.[cnn$(comma)bench])
 	@touch .venv/with-base .venv/with-cnn
 
 define install

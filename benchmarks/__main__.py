@@ -8,13 +8,18 @@ from pathlib import Path
 from benchmarks import stages
 from benchmarks.side_by_side import HEAD, measure
 from benchmarks.stage_shares import stage_shares
+from benchmarks.vocabularies import N_DESCRIPTORS, N_WORDS, vocabularies
 from benchmarks.whole import alone, exponent
 from pipeline.atomic import atomic_write
+from pipeline.paths import results
 from pipeline.provenance import commit, cpu, n_cores, versions
+from reports.compare import read_runs
 
 IMAGES = [10_000, 20_000, 40_000, 80_000]
 WORDS = [100, 200, 400, 800, 1600]
+CORES = [1, 2]
 MANY = 280_000
+NOTES = Path(__file__).parent / "notes.md"  # what is said about the figures
 
 
 def main() -> None:
@@ -34,10 +39,17 @@ def main() -> None:
         HEAD,
     ]
     lines += [measure(pair).row() for pair in stages.pairs()]
+    lines += [
+        "",
+        f"## {N_WORDS} words from {N_DESCRIPTORS:,} descriptors",
+        "",
+        *vocabularies(),
+    ]
     lines += ["", *whole(), "", *memory(), "", *growth()]
     if os.environ.get("PROFILE", "0") != "0":
         title = "## Profile of `bovw_pyramid`, one thread, no copies"
         lines += ["", title, "", *stage_shares()]
+    lines += ["", NOTES.read_text(encoding="utf-8").rstrip()]
     with atomic_write(Path(__file__).parent / "results.md") as file:
         file.write(("\n".join(lines) + "\n").encode())
     print("\n".join(lines))
@@ -60,29 +72,51 @@ def whole() -> list[str]:
 def memory() -> list[str]:
     few, many = (alone("features_mb", n) for n in (70_000, MANY))
     own = (MANY - 70_000) * (28 * 28 * 2 + 400 * 4) / 2**20
+    largest = max(
+        (record.peak_rss_mb, record.method)
+        for runs in read_runs(results(), "mnist")
+        for record in runs.records
+        if record.family == "classical"
+    )
     return [
         "## Memory",
         "",
         f"Peak while the features of `bovw_pyramid` are made: {few:.0f} MiB for 70,000 "
         f"digits, {many:.0f} MiB for {MANY:,}. The images that are more, deskewed as "
         f"well, and their features are {own:.0f} MiB of it.",
+        "",
+        f"The largest peak of the classical methods' records: {largest[0]:.0f} MiB, "
+        f"`{largest[1]}`.",
     ]
 
 
 def growth() -> list[str]:
-    by_images = [alone("histograms_s", n) for n in IMAGES]
+    sizes = {
+        "digits to histograms": ("histograms_s", IMAGES),
+        "support vectors of `svm_rbf`, by images": ("svm_s", IMAGES),
+        "vocabulary from 100,000 descriptors, by words": ("vocabulary_s", WORDS),
+    }
+    rows = [
+        _growth(what, measured, [alone(name, size) for size in measured])
+        for what, (name, measured) in sizes.items()
+    ]
     by_words = [alone("histograms_s", 10_000, k) for k in WORDS]
-    by_cores = [alone("histograms_s", 10_000, 400, jobs=jobs) for jobs in (1, 2)]
+    rows.insert(1, _growth("10,000 digits to histograms, by words", WORDS, by_words))
+    for what, name, size in (
+        ("10,000 digits to histograms", "histograms_s", 10_000),
+        ("support vectors of 20,000 digits", "svm_s", 20_000),
+        ("400 words from 100,000 descriptors", "vocabulary_s", 400),
+    ):
+        seconds = [alone(name, size, cores=cores) for cores in CORES]
+        rows.append(_growth(f"{what}, by cores", CORES, seconds))
     return [
         "## Growth",
         "",
-        "Seconds from digits to histograms, and the slope of their logarithms.",
+        "Seconds, and the slope of their logarithms against that of the size.",
         "",
-        "| of | sizes | seconds | exponent |",
+        "| stage | sizes | seconds | exponent |",
         "| --- | --- | --- | ---: |",
-        _growth("images", IMAGES, by_images),
-        _growth("words (10,000 images)", WORDS, by_words),
-        _growth("threads (10,000 images)", [1, 2], by_cores),
+        *rows,
     ]
 
 

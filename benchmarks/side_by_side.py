@@ -7,25 +7,27 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What is done, by whom, and how many times faster ours should be.
+    """What is done, by whom, and how many times faster ours should be, if it is said.
 
     threads: of the numerical libraries; ours and peer take no arguments and do all the
-    work of one repetition.
+    work of one repetition. agreement: what the two results have in common, in words.
     """
 
     what: str
     peer_name: str
-    ours: Callable[[], object]
-    peer: Callable[[], object]
-    at_least: float
+    ours: Callable[[], Any]
+    peer: Callable[[], Any]
+    at_least: float | None = None
     threads: int = 1
     repeats: int = 5
+    agreement: Callable[[Any, Any], str] = lambda ours, peer: ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Timing:
     pair: Pair
     ours_s: list[float]
     peer_s: list[float]
+    agreement: str
 
     @property
     def ratios(self) -> list[float]:
@@ -44,17 +47,19 @@ class Timing:
     def row(self) -> str:
         """Of the table in results.md."""
         ratio = statistics.median(self.ratios)
+        asked = self.pair.at_least
         return (
             f"| {self.pair.what} | {self.pair.peer_name} | {self.pair.threads} | "
             f"{_spread(self.ours_s, 's')} | {_spread(self.peer_s, 's')} | "
             f"**{ratio:.2f}** ({min(self.ratios):.2f} to {max(self.ratios):.2f}) | "
-            f"{self.pair.at_least:g} | {len(self.ours_s)} |"
+            f"{'' if asked is None else f'{asked:.3g}'} | {len(self.ours_s)} | "
+            f"{self.agreement} |"
         )
 
 
 HEAD = (
-    "| what | peer | threads | ours | peer | ratio | asked | repeats |\n"
-    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    "| what | peer | threads | ours | peer | ratio | asked | repeats | results |\n"
+    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
 )
 
 
@@ -66,17 +71,19 @@ def measure(pair: Pair) -> Timing:
             pair.ours()
             pair.peer()
         for _ in range(pair.repeats):
-            ours_s.append(_seconds(pair.ours))
-            peer_s.append(_seconds(pair.peer))
-    timing = Timing(pair, ours_s, peer_s)
+            seconds, ours = _timed(pair.ours)
+            ours_s.append(seconds)
+            seconds, peer = _timed(pair.peer)
+            peer_s.append(seconds)
+    timing = Timing(pair, ours_s, peer_s, pair.agreement(ours, peer))
     print(timing.row(), file=sys.stderr)
     return timing
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    result = work()
+    return time.perf_counter() - started, result
 
 
 def _spread(values: list[float], unit: str) -> str:

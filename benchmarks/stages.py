@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines import svm_rbf
 from benchmarks.side_by_side import Pair
-from pipeline.assign import assign_soft
+from pipeline.assign import BLOCK, nearest
+from pipeline.bag_of_words import BagOfWords, Encoding
 from pipeline.data import load_dataset
 from pipeline.dense_sift import DenseSift, grid_centres
 from pipeline.images import pixel_rows
-from pipeline.kernel_svm import Kernel, fit_svm
+from pipeline.kernel_svm import CACHE_MB, Kernel, fit_svm
 from pipeline.vocabulary import learn_vocabulary
 
 N_DIGITS = 10_000
@@ -27,8 +31,8 @@ def pairs() -> Iterator[Pair]:
     for bin_px in (2.0, 3.0):
         yield dense_sift(digits[:N_DIGITS], bin_px, 2, f"{N_DIGITS:,} digits", 4)
     yield dense_sift(photographs(), 8.0, 4, "photographs of 400 x 300", 10)
-    yield nearest_words(digits[:2000])
-    yield vocabulary(digits)
+    yield from nearest_words(digits[:2000])
+    yield from opencv_words(digits)
     yield svm()
 
 
@@ -38,30 +42,43 @@ def dense_sift(
     """Descriptors at every grid point, with OpenCV's smoothing, against its own."""
     margin = 2 if step_px == 2 else 8
     grid = DenseSift(bin_px, step_px, margin, OPENCV_BLUR_PX)
-    rows, columns = (grid_centres(side, step_px, margin) for side in images.shape[1:])
-    keypoints = [
-        cv2.KeyPoint(float(x), float(y), bin_px / 1.5, 0.0)
-        for y, x in product(rows, columns)
-    ]
+    points = keypoints(images.shape[1], images.shape[2], bin_px, step_px, margin)
     sift = cv2.SIFT.create()
 
-    def opencv() -> None:
+    def opencv() -> Any:
         cv2.setNumThreads(1)
-        for image in images:
-            sift.compute(image, keypoints)
+        return [sift.compute(image, points)[1] for image in images][-1]
 
-    def ours() -> None:
+    def ours() -> Any:
         for start in range(0, len(images), 200):
-            grid.extract(images[start : start + 200])
+            last = grid.extract(images[start : start + 200]).values
+        return last[-len(points) :]
+
+    def cosine(ours: Any, peer: Any) -> str:
+        root = np.sqrt(peer / np.maximum(peer.sum(axis=1, keepdims=True), 1))
+        kept = peer.any(axis=1)  # patches without gradient
+        return f"least cosine {(ours * root).sum(axis=1)[kept].min():.4f}"
 
     return Pair(
-        f"dense SIFT, {what}, {len(keypoints)} points, {bin_px:g} px bins",
+        f"dense SIFT, {what}, {len(points)} points, {bin_px:g} px bins",
         "OpenCV `SIFT.compute`",
         ours,
         opencv,
         at_least,
         repeats=3,
+        agreement=cosine,
     )
+
+
+def keypoints(
+    height: int, width: int, bin_px: float, step_px: int, margin_px: int
+) -> list[cv2.KeyPoint]:
+    """The grid as OpenCV's upright keypoints."""
+    rows, columns = (grid_centres(side, step_px, margin_px) for side in (height, width))
+    return [
+        cv2.KeyPoint(float(x), float(y), bin_px / 1.5, 0.0)
+        for y, x in product(rows, columns)
+    ]
 
 
 def photographs() -> NDArray[np.uint8]:
@@ -74,74 +91,111 @@ def photographs() -> NDArray[np.uint8]:
     )
 
 
-def nearest_words(digits: NDArray[np.uint8]) -> Pair:
-    """Five nearest of 400 words against the matrix product that the search needs."""
+def nearest_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
+    """Five nearest of 400 words against the product that it takes, and faiss."""
+    import faiss
+
     values = DenseSift(3.0, 2, 2).extract(digits).values
     words = learn_vocabulary(values[::20], 400, np.random.default_rng(0), 3)
+    faiss.omp_set_num_threads(1)
+    index = faiss.IndexFlatL2(values.shape[1])
+    index.add(words)
 
     def product_alone() -> None:
-        for start in range(0, len(values), 4096):
-            values[start : start + 4096] @ words.T
+        for start in range(0, len(values), BLOCK):
+            values[start : start + BLOCK] @ words.T
 
-    return Pair(
-        f"5 nearest of 400 words, {len(values):,} descriptors",
-        "the matrix product alone",
-        lambda: assign_soft(values, words, 5, 0.1),
-        product_alone,
-        1 / 1.6,
+    what = f"5 nearest of 400 words, {len(values):,} descriptors"
+    search = partial(nearest, values, words, 5)
+    yield Pair(what, "the matrix product alone", search, product_alone, 1 / 1.6)
+    yield Pair(
+        what,
+        "faiss `IndexFlatL2`",
+        search,
+        lambda: index.search(values, 5),
+        agreement=lambda ours, peer: (
+            f"{np.mean(ours[0] == peer[1]):.5f} of words alike"
+        ),
     )
 
 
-def vocabulary(digits: NDArray[np.uint8]) -> Pair:
-    """400 words from 500,000 descriptors against scikit-learn's k-means."""
-    from sklearn.cluster import KMeans
+def opencv_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
+    """OpenCV's own bag of visual words: k-means, then histograms of single images."""
+    grid = DenseSift(3.0, 2, 2, OPENCV_BLUR_PX)
+    values = grid.extract(digits[:350]).values
+    n_words, n_iterations = 400, 10
 
-    found = DenseSift(3.0, 2, 2).extract(digits[:3500]).values
-    values = found[np.random.default_rng(0).choice(len(found), 500_000, replace=False)]
-    inertias = []
+    def train() -> Any:
+        cv2.setNumThreads(1)
+        stop = (cv2.TERM_CRITERIA_MAX_ITER, n_iterations, 0.0)
+        trainer = cv2.xfeatures2d.BOWKMeansTrainer(n_words, stop, 1)
+        return trainer.cluster(values)
 
-    def ours() -> None:
-        words = learn_vocabulary(values, 400, np.random.default_rng(0))
-        inertias.append(_inertia(values, words))
+    def inertia_ratio(ours: Any, peer: Any) -> str:
+        sums = [float(nearest(values, w, 1)[1].sum()) for w in (peer, ours)]
+        return f"inertia {sums[0] / sums[1]:.3f} of ours"
 
-    def theirs() -> None:
-        fitted = KMeans(400, n_init=1, random_state=0, copy_x=False).fit(values)
-        print(f"inertia {inertias[-1]:.0f}, scikit-learn {fitted.inertia_:.0f}")
-
-    return Pair(
-        "400 words from 500,000 descriptors",
-        "scikit-learn `KMeans`",
-        ours,
-        theirs,
-        3,
-        threads=2,
-        repeats=1,
+    yield Pair(
+        f"{n_words} words from {len(values):,} descriptors, {n_iterations} iterations",
+        "OpenCV `BOWKMeansTrainer`",
+        partial(
+            learn_vocabulary,
+            values,
+            n_words,
+            np.random.default_rng(0),
+            n_iterations,
+            tolerance=0.0,
+        ),
+        train,
+        repeats=3,
+        agreement=inertia_ratio,
     )
+    words = learn_vocabulary(values, n_words, np.random.default_rng(0), 3)
+    bag = BagOfWords([grid], [words], Encoding((1,), n_nearest=1, power=1.0))
+    sift, matcher = cv2.SIFT.create(), cv2.BFMatcher(cv2.NORM_L2)
+    describe = cv2.xfeatures2d.BOWImgDescriptorExtractor(sift, matcher)
+    # its words are in OpenCV's units; which they are does not change its time
+    describe.setVocabulary(np.square(words) * 512)
+    points = keypoints(digits.shape[1], digits.shape[2], 3.0, 2, 2)
+    some = digits[:500]
 
+    def histograms() -> None:
+        cv2.setNumThreads(1)
+        for image in some:
+            describe.compute(image, points)
 
-def _inertia(values: NDArray[np.float32], words: NDArray[np.float32]) -> float:
-    from pipeline.assign import nearest
-
-    return float(nearest(values, words, 1)[1].sum(dtype=np.float64))
+    yield Pair(
+        f"{len(some)} digits to histograms, {len(points)} points, {n_words} words",
+        "OpenCV `BOWImgDescriptorExtractor`",
+        partial(bag.histograms, some),
+        histograms,
+        repeats=3,
+    )
 
 
 def svm() -> Pair:
-    """The row `svm_rbf`, fitted on all 60,000 digits' pixels."""
+    """Machines of `svm_rbf`, a pair of classes each, on all 60,000 digits."""
     from sklearn.svm import SVC
 
     train = load_dataset("mnist").train
     pixels = pixel_rows(np.asarray(train.images))
-    kernel = Kernel("rbf", 0.02)
+    how = svm_rbf.Config()
 
-    def theirs() -> None:
-        SVC(C=10, gamma=kernel.gamma, cache_size=2000).fit(pixels, train.labels)
+    def theirs() -> int:
+        machine = SVC(C=how.c, gamma=how.gamma, cache_size=CACHE_MB)
+        return len(machine.fit(pixels, train.labels).support_)
+
+    def ours() -> int:
+        kernel = Kernel("rbf", how.gamma)
+        return len(fit_svm(pixels, train.labels, kernel, how.c).rows)
 
     return Pair(
         "`svm_rbf` on 60,000 digits, one against one",
         "scikit-learn `SVC`",
-        lambda: fit_svm(pixels, train.labels, kernel, 10.0),
+        ours,
         theirs,
         5,
         threads=2,
         repeats=1,
+        agreement=lambda n, m: f"{n:,} and {m:,} support vectors",
     )

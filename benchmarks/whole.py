@@ -20,16 +20,21 @@ from numpy.typing import NDArray
 
 from pipeline.provenance import peak_rss_mb
 
-# stands for a data set of any size: MNIST's training digits, repeated
-
 
 def digits(n: int) -> NDArray[np.uint8]:
     """n of MNIST's digits, from the first again where there are no more."""
+    return labelled(n)[0]
+
+
+def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Stands for a data set of any size: images (n, 28, 28) and labels (n,)."""
     from pipeline.data import load_dataset
 
     mnist = load_dataset("mnist")
-    both = np.concatenate([np.asarray(mnist.train.images), mnist.test.images])
-    return np.tile(both, (-(-n // len(both)), 1, 1))[:n]
+    images = np.concatenate([np.asarray(mnist.train.images), mnist.test.images])
+    labels = np.concatenate([mnist.train.labels, mnist.test.labels])
+    rows = np.arange(n) % len(images)
+    return images[rows], labels[rows]
 
 
 def histograms_s(n: str, n_words: str = "400") -> float:
@@ -46,6 +51,36 @@ def histograms_s(n: str, n_words: str = "400") -> float:
     started = time.perf_counter()
     # histograms are what they are, 67 kB an image: kept no longer than a block
     map_blocks(lambda block: bag.histograms(block).sum(axis=1), images, "histograms")
+    return time.perf_counter() - started
+
+
+def vocabulary_s(n_words: str) -> float:
+    """Seconds for that many words from 100,000 descriptors."""
+    from benchmarks.vocabularies import descriptors
+    from pipeline.vocabulary import learn_vocabulary
+
+    values = descriptors(100_000)
+    learn_vocabulary(values[:1000], 10, np.random.default_rng(0))  # compiles
+    started = time.perf_counter()
+    learn_vocabulary(values, int(n_words), np.random.default_rng(0))
+    return time.perf_counter() - started
+
+
+def svm_s(n: str) -> float:
+    """Seconds to fit the machines of `svm_rbf` on n digits.
+
+    Distorted beyond the first 70,000, since twins are no new support vectors.
+    """
+    from baselines.svm_rbf import Config
+    from pipeline.distort import Distortion, distort
+    from pipeline.images import pixel_rows
+    from pipeline.kernel_svm import Kernel, fit_svm
+
+    images, labels = labelled(int(n))
+    images[70_000:] = distort(images[70_000:], Distortion(), np.random.default_rng(0))
+    pixels, config = pixel_rows(images), Config()
+    started = time.perf_counter()
+    fit_svm(pixels, labels, Kernel("rbf", config.gamma), config.c)
     return time.perf_counter() - started
 
 
@@ -102,20 +137,23 @@ def start_s() -> float:
 
 
 MEASUREMENTS: dict[str, Callable[..., float]] = {
-    one.__name__: one for one in (histograms_s, features_mb, one_image_ms, start_s)
+    one.__name__: one
+    for one in (histograms_s, vocabulary_s, svm_s, features_mb, one_image_ms, start_s)
 }
 
 
-def alone(measurement: str, *arguments: int, jobs: int | None = None) -> float:
-    """Run a measurement in a process of its own, with nothing cached."""
+def alone(measurement: str, *arguments: int, cores: int | None = None) -> float:
+    """Run a measurement in a process of its own, with nothing cached.
+
+    cores: how many it may use, by default all.
+    """
     command = [sys.executable, "-m", "benchmarks.whole", measurement]
+    if cores is not None:
+        command = ["taskset", "--cpu-list", f"0-{cores - 1}", *command]
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"VISBASE_ARTIFACTS": folder}
-        if jobs is not None:
-            environment["VISBASE_JOBS"] = str(jobs)
         done = subprocess.run(
             [*command, *map(str, arguments)],
-            env=environment,
+            env=os.environ | {"VISBASE_ARTIFACTS": folder},
             stdout=subprocess.PIPE,
             check=True,
         )

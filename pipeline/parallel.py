@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
@@ -16,6 +17,8 @@ from pipeline.errors import BadInput
 from pipeline.images import Images, sizes
 from pipeline.progress import track
 from pipeline.provenance import n_cores
+
+T = TypeVar("T")
 
 BLOCK = 200  # images: 144 dense descriptors of each are 15 MB
 BLOCK_PIXELS = BLOCK * 28 * 28  # larger images: as many pixels, but at least one image
@@ -49,6 +52,12 @@ def map_blocks(
             delayed(function)(images[rows]) for rows in cut
         )
         return np.concatenate(list(track(blocks, label, len(cut))))
+
+
+def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
+    """work of each start, in order; matrix products in one thread each."""
+    with threadpool_limits(1, user_api="blas"):
+        return Parallel(n_jobs(), prefer="threads")(map(delayed(work), starts))
 
 
 def _on_cluster(

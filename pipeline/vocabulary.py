@@ -6,15 +6,18 @@ the nearest-word search that the encoding uses too.
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.assign import nearest
+from pipeline.parallel import in_threads
 from pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
 
 SEEDING_SAMPLE = 50  # descriptors a word that k-means++ looks at
+SHARE = 32_768  # descriptors that a thread assigns at once
 
 
 def learn_vocabulary(
@@ -34,11 +37,11 @@ def learn_vocabulary(
     centres = seed_plus_plus(values, n_words, rng)
     inertia = np.inf
     for _ in track(range(n_iterations), "vocabulary", n_iterations):
-        index, distance = nearest(values, centres, 1)
+        sums, counts, distance = _assign_and_sum(values, centres)
         previous, inertia = inertia, float(distance.sum(dtype=np.float64))
         if previous - inertia <= tolerance * inertia:
             break
-        centres = _move(values, index[:, 0], distance[:, 0], len(centres))
+        centres = _means(values, sums, counts, distance)
     return centres
 
 
@@ -55,9 +58,7 @@ def seed_plus_plus(
     seeds = [sample[rng.integers(size)]]
     distance = np.full(size, np.inf, np.float64)
     for _ in track(range(n_words - 1), "k-means++ seeds", n_words - 1):
-        difference = sample - seeds[-1]
-        squares = np.einsum("nd,nd->n", difference, difference)
-        np.minimum(distance, squares, out=distance)
+        _lower(sample, seeds[-1], distance)
         total = distance.sum()
         if total <= 0:
             break
@@ -65,21 +66,57 @@ def seed_plus_plus(
     return np.array(seeds, np.float32)
 
 
-def _move(
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _lower(sample, seed, distance):  # type: ignore[no-untyped-def]
+    """distance (n,) <- the least of itself and |x - seed|^2, for each x of sample."""
+    for i in range(len(sample)):
+        square = np.float32(0)
+        for k in range(seed.size):
+            difference = sample[i, k] - seed[k]
+            square += difference * difference
+        distance[i] = min(distance[i], square)
+
+
+def _assign_and_sum(
+    values: FloatArray, centres: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.int64], FloatArray]:
+    """Descriptors to their nearest words, shares of them in threads.
+
+    values (N, d), centres (k, d) -> sums (k, d) and counts (k,) of each word's
+    descriptors, squared distance (N,) to the nearest word. Shares are of one size and
+    added in order: the same to the bit with any number of threads.
+    """
+
+    def work(start: int) -> tuple[NDArray[np.float64], NDArray[np.int64], FloatArray]:
+        share = values[start : start + SHARE]
+        index, distance = nearest(share, centres, 1)
+        sums = np.zeros(centres.shape)
+        _add(share, index[:, 0], sums)
+        counts = np.bincount(index[:, 0], minlength=len(centres))
+        return sums, counts, distance[:, 0]
+
+    sums, counts, distances = zip(
+        *in_threads(work, range(0, len(values), SHARE)), strict=True
+    )
+    return np.sum(sums, axis=0), np.sum(counts, axis=0), np.concatenate(distances)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(values, index, sums):  # type: ignore[no-untyped-def]
+    for i in range(len(values)):
+        for k in range(values.shape[1]):
+            sums[index[i], k] += values[i, k]
+
+
+def _means(
     values: FloatArray,
-    index: NDArray[np.int32],
+    sums: NDArray[np.float64],
+    counts: NDArray[np.int64],
     distance: FloatArray,
-    n_words: int,
 ) -> FloatArray:
     """Mean of each word's descriptors; empty words go to the worst-served ones."""
-    order = np.argsort(index, kind="stable")
-    counts = np.bincount(index, minlength=n_words)
-    filled = np.flatnonzero(counts)
-    starts = (np.cumsum(counts) - counts)[filled]
-    centres = np.empty((n_words, values.shape[1]), np.float32)
-    centres[filled] = (
-        np.add.reduceat(values[order], starts, axis=0) / counts[filled, None]
-    )
+    centres = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
     empty = np.flatnonzero(counts == 0)
-    centres[empty] = values[np.argsort(distance)[::-1][: len(empty)]]
+    if len(empty):
+        centres[empty] = values[np.argsort(distance)[::-1][: len(empty)]]
     return centres

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from pipeline.assign import BLOCK, assign_hard, assign_soft, nearest
 from pipeline.data import Dataset
 from pipeline.dense_sift import DenseSift
-from pipeline.vocabulary import _move, learn_vocabulary, seed_plus_plus
+from pipeline.vocabulary import _means, learn_vocabulary, seed_plus_plus
 
 FloatArray = NDArray[np.float32]
 
@@ -28,10 +28,10 @@ def digit_values(mnist: Dataset) -> FloatArray:
     return DenseSift(3, 6, 4).extract(mnist.train.images[:150]).values
 
 
-@pytest.mark.parametrize("m", [1, 5, 30])
-def test_nearest_words_are_those_of_brute_force(m: int) -> None:
+@pytest.mark.parametrize(("m", "n_words"), [(1, 30), (5, 30), (30, 30), (5, 64)])
+def test_nearest_words_are_those_of_brute_force(m: int, n_words: int) -> None:
     values = random_rows(BLOCK + 500, 16, seed=0)  # more than one block
-    vocabulary = random_rows(30, 16, seed=1)
+    vocabulary = random_rows(n_words, 16, seed=1)  # of whole groups or not
     index, distance = nearest(values, vocabulary, m)
     every = cdist(values, vocabulary, "sqeuclidean")
     golden = np.sort(every, axis=1)[:, :m]
@@ -154,9 +154,22 @@ def test_single_descriptor_is_the_only_word() -> None:
 
 def test_word_without_descriptors_moves_to_the_worst_served_one() -> None:
     values = np.array([[0.0], [1.0], [50.0], [1.0]], np.float32)
-    to_first = np.zeros(4, np.int32)
-    distance = np.array([1, 0, 2401, 0], np.float32)  # of a first word at 1
-    assert _move(values, to_first, distance, 2).tolist() == [[13], [50]]
+    # all to the first of two words, which is at 1
+    sums, counts = np.array([[52.0], [0.0]]), np.array([4, 0])
+    distance = np.array([1, 0, 2401, 0], np.float32)
+    assert _means(values, sums, counts, distance).tolist() == [[13], [50]]
+
+
+def test_vocabulary_does_not_depend_on_the_number_of_threads(
+    digit_values: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.vocabulary.SHARE", 100)  # many shares
+    found = []
+    for jobs in ("1", "2", "5"):
+        monkeypatch.setenv("VISBASE_JOBS", jobs)
+        found.append(learn_vocabulary(digit_values, 12, np.random.default_rng(0)))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
 
 
 def test_seeds_are_distinct_descriptors() -> None:
