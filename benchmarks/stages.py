@@ -19,6 +19,7 @@ from pipeline.data import load_dataset
 from pipeline.dense_sift import DenseSift, grid_centres
 from pipeline.images import pixel_rows
 from pipeline.kernel_svm import CACHE_MB, Kernel, fit_svm
+from pipeline.parallel import BLOCK_PIXELS
 from pipeline.vocabulary import learn_vocabulary
 
 N_DIGITS = 10_000
@@ -30,7 +31,8 @@ def pairs() -> Iterator[Pair]:
     digits = np.asarray(load_dataset("mnist").train.images)
     for bin_px in (2.0, 3.0):
         yield dense_sift(digits[:N_DIGITS], bin_px, 2, f"{N_DIGITS:,} digits", 4)
-    yield dense_sift(photographs(), 8.0, 4, "photographs of 400 x 300", 10)
+    many = np.tile(photographs(), (5, 1, 1))
+    yield dense_sift(many, 8.0, 4, f"{len(many)} photographs of 400 x 300", 10)
     yield from nearest_words(digits[:2000])
     yield from opencv_words(digits)
     yield svm()
@@ -50,8 +52,9 @@ def dense_sift(
         return [sift.compute(image, points)[1] for image in images][-1]
 
     def ours() -> Any:
-        for start in range(0, len(images), 200):
-            last = grid.extract(images[start : start + 200]).values
+        n = max(1, BLOCK_PIXELS // images[0].size)  # as the pipeline cuts them
+        for start in range(0, len(images), n):
+            last = grid.extract(images[start : start + n]).values
         return last[-len(points) :]
 
     def cosine(ours: Any, peer: Any) -> str:
@@ -65,7 +68,6 @@ def dense_sift(
         ours,
         opencv,
         at_least,
-        repeats=3,
         agreement=cosine,
     )
 

@@ -17,6 +17,7 @@ on the bin width.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -31,6 +32,7 @@ from pipeline.images import Images, to_grey
 N_BINS = 4  # spatial bins a side
 N_ORIENTATIONS = 8
 CLIP = 0.2  # Lowe 2004, section 6.1: no component above 0.2 of the norm
+BAND = 12  # grid points that share a matrix product
 WINDOW_BINS = 2.0  # Gaussian window: half the descriptor's width
 
 FloatArray = NDArray[np.float32]
@@ -78,8 +80,14 @@ class DenseSift:
             maps = orientation_maps(smooth(images, self.blur_px))  # (n, 8, h, w)
             across = sampling_matrix(width, columns, self.bin_px)  # (4 gx, w)
             down = sampling_matrix(height, rows, self.bin_px)  # (4 gy, h)
-            sums = maps.reshape(-1, width) @ across.T  # (n 8 h, 4 gx)
-            sums = down @ sums.reshape(-1, height, len(across))  # (n 8, 4 gy, 4 gx)
+            pixels = maps.reshape(-1, width)
+            half = np.empty((len(pixels), len(across)), np.float32)  # (n 8 h, 4 gx)
+            for some, seen in _bands(across):
+                np.matmul(pixels[:, seen], across[some, seen].T, out=half[:, some])
+            half = half.reshape(-1, height, len(across))
+            sums = np.empty((len(half), len(down), len(across)), np.float32)
+            for some, seen in _bands(down):  # (n 8, 4 gy, 4 gx)
+                np.matmul(down[some, seen], half[:, seen], out=sums[:, some])
             _gather_and_normalise(
                 sums.reshape(n, N_ORIENTATIONS, len(down), len(across)), values
             )
@@ -147,6 +155,17 @@ def sampling_matrix(size: int, centres: NDArray[np.int64], bin_px: float) -> Flo
     window = np.exp(-(from_centre**2) / (2 * WINDOW_BINS**2))
     weights = np.maximum(triangle, 0) * window[:, None, :]
     return weights.reshape(-1, size).astype(np.float32)
+
+
+def _bands(weights: FloatArray) -> Iterator[tuple[slice, slice]]:
+    """Rows of a sampling matrix, BAND centres at a time, and the pixels they weigh.
+
+    Of a photograph each band sees a small part: the products take a third of the time.
+    """
+    for first in range(0, len(weights), N_BINS * BAND):
+        some = slice(first, first + N_BINS * BAND)
+        used = np.flatnonzero(weights[some].any(axis=0))
+        yield some, slice(used[0], used[-1] + 1)
 
 
 @numba.njit(cache=True, nogil=True)
