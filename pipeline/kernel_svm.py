@@ -32,7 +32,7 @@ LAYOUT = {  # of KernelSVM.arrays
     "intercepts": "float32 P",
 }
 BLOCK = 2000  # rows scored at once
-CACHE_MB = 2000  # of kernel values, during the fit
+CACHE_MB = 1000  # of kernel values, during the fit; 2000 save 4 % of its time
 
 
 @dataclass(frozen=True)
