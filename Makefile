@@ -8,11 +8,12 @@ RUN := $(BIN)/visbase run
 PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
 BASELINES := majority linear svm_rbf svm_poly4 svm_virtual \
              bovw_sparse bovw_grid bovw_pyramid
+COMPARED := linear svm_rbf bovw_pyramid lenet5 convnet
 NETWORKS := mlp2 mlp3 lenet5 lenet5_distorted plain resnet convnet committee
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time
-.PHONY: help setup baseline cnn report depth bench test check search clean
+.PHONY: help setup baseline cnn report worth depth bench test check soak search clean
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
@@ -22,6 +23,8 @@ help:
 	@echo 'make report     the table from the committed records, into README.md as well'
 	@echo 'make depth      deep networks with and without shortcuts, into docs/depth.md'
 	@echo 'make bench      speed against what others use, into benchmarks/; PROFILE=1 adds shares'
+	@echo 'make worth      learning curves, damage, cost: when is a network worth it? (2 hours)'
+	@echo 'make soak       kill, fill up, damage and fuzz everything, into docs/reliability.md'
 	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
 	@echo 'make check      ruff, mypy and the tests'
 	@echo 'make setup      the virtual environment .venv, from requirements.lock'
@@ -45,6 +48,20 @@ bench: .venv/with-bench
 	$(BIN)/python -m benchmarks.time_to_99
 	PROFILE=$(PROFILE) $(BIN)/python -m benchmarks
 
+worth: .venv/with-cnn
+	$(BIN)/visbase curve $(COMPARED)
+	mkdir -p artifacts/models
+	for method in $(COMPARED); do \
+	    VISBASE_RESULTS=artifacts/models/results \
+	        $(BIN)/visbase run $$method --save artifacts/models/$$method || exit; \
+	done
+	$(BIN)/visbase damage $(addprefix artifacts/models/,$(COMPARED))
+	$(BIN)/visbase cost $(COMPARED)
+	$(BIN)/visbase combine bovw_pyramid convnet
+
+soak: .venv/with-fuzz
+	$(BIN)/python -m tests.soak $(if $(filter-out 0,$(QUICK)),--short)
+
 search: .venv/with-cnn
 	for method in linear svm_poly4 bovw_sparse bovw_grid; do \
 	    $(BIN)/visbase search $$method --train 10000 || exit; done
@@ -66,7 +83,9 @@ clean:
 
 # Every method for every seed, then the table; a failed method does not stop the others.
 define run_all
-	@status=0; \
+	@case "$(SEEDS)" in '' | 0 | *[!0-9]*) \
+	    echo 'SEEDS=$(SEEDS): expected a number from 1 on' >&2; exit 2;; esac; \
+	status=0; \
 	for seed in $$(seq 0 $$(($(SEEDS) - 1))); do \
 	    $(RUN) $(1) --preset $(PRESET) --seed $$seed || status=$$?; \
 	done; \
@@ -88,6 +107,10 @@ endef
 .venv/with-bench: pyproject.toml requirements.lock
 	$(call install,.[cnn$(comma)bench])
 	@touch .venv/with-base .venv/with-cnn
+
+.venv/with-fuzz: pyproject.toml requirements.lock
+	$(call install,.[cnn$(comma)onnx$(comma)dask$(comma)dev$(comma)fuzz])
+	@touch .venv/with-base .venv/with-cnn .venv/with-dev
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -94,6 +94,12 @@ SEARCH = (
 )
 
 
+def candidates(n_train: int) -> tuple[dict[str, int], ...]:
+    """What a learning curve chooses among: words, and copies in place of images."""
+    more_copies = {"copies": 32} if n_train <= 1000 else {"copies": 0}
+    return ({}, {"n_words": 100}, more_copies)
+
+
 def build(config: Config, seed: int) -> BovwSVM:
     settings = Settings(
         extractors=tuple(

@@ -76,6 +76,12 @@ SEARCH = (
 )
 
 
+def candidates(n_train: int) -> tuple[dict[str, float], ...]:
+    """What a learning curve chooses among; fewer images are seen more often."""
+    epochs = round(Config.epochs * (60_000 / n_train) ** 0.4)
+    return ({"epochs": epochs}, {"epochs": epochs, "learning_rate": 1e-3})
+
+
 def network(height: int, width: int, n_classes: int, dropout: float) -> nn.Module:
     """LeNet-5 for images of any size from 12 x 12 pixels on.
 

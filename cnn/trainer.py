@@ -118,7 +118,8 @@ def train(
     steps = -(-n // recipe.batch_size)
     half = recipe.bfloat16 and multiplies_bfloat16(images.device)
     todo = range(len(curve), recipe.epochs)
-    for epoch in track(todo, "epochs", len(todo), lambda: _status(curve)):
+    bar = track(todo, "epochs", len(todo), lambda: _status(curve))
+    for epoch in todo if rank else bar:
         torch.manual_seed(_seed(seed, epoch, rank + 1))  # dropout
         generator = torch.Generator().manual_seed(_seed(seed, epoch, 0))
         order = torch.randperm(n, generator=generator)

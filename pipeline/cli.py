@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli_measure import combine, cost, curve, damage
 from pipeline.cli_models import explain, export, licence_option, predict, save_option
 from pipeline.errors import BadInput
 from pipeline.options import (
@@ -235,7 +236,12 @@ def report(
     from pipeline.data import load_dataset
     from pipeline.paths import artifacts, results
     from reports.compare import compare, read_runs
-    from reports.write import print_table, write_into_readme, write_report
+    from reports.write import (
+        find_findings,
+        print_table,
+        write_into_readme,
+        write_report,
+    )
 
     if dataset.startswith("folder:"):
         raise BadInput("reports are of named data sets; a folder's records stay apart")
@@ -243,13 +249,13 @@ def report(
     runs = read_runs(results(), dataset)
     rows = compare(runs, dataset)
     folder = out or artifacts() / "report" / dataset
-    write_report(folder, rows, runs, loaded)
+    findings = find_findings(results().parent, dataset)
+    write_report(folder, rows, runs, loaded, findings)
     if readme is not None:
         write_into_readme(readme, rows, runs, dataset)
     print_table(rows, runs, dataset)
     click.echo(f"written to {folder}", err=True)
 
 
-main.add_command(predict)
-main.add_command(explain)
-main.add_command(export)
+for command in (predict, explain, export, curve, damage, cost, combine):
+    main.add_command(command)

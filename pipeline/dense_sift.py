@@ -84,10 +84,10 @@ class DenseSift:
             half = np.empty((len(pixels), len(across)), np.float32)  # (n 8 h, 4 gx)
             for some, seen in _bands(across):
                 np.matmul(pixels[:, seen], across[some, seen].T, out=half[:, some])
-            half = half.reshape(-1, height, len(across))
-            sums = np.empty((len(half), len(down), len(across)), np.float32)
+            columns_done = half.reshape(-1, height, len(across))
+            sums = np.empty((len(columns_done), len(down), len(across)), np.float32)
             for some, seen in _bands(down):  # (n 8, 4 gy, 4 gx)
-                np.matmul(down[some, seen], half[:, seen], out=sums[:, some])
+                np.matmul(down[some, seen], columns_done[:, seen], out=sums[:, some])
             _gather_and_normalise(
                 sums.reshape(n, N_ORIENTATIONS, len(down), len(across)), values
             )

@@ -2,7 +2,8 @@
 
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
-define SEARCH, what `visbase search` tries, and PHOTOGRAPHS, which takes the place of
+define SEARCH, what `visbase search` tries; candidates(n_train), changes among which
+`visbase curve` chooses for so many images; and PHOTOGRAPHS, which takes the place of
 PRESETS where images are larger than digits. What build returns may tell its `device`
 and, once fitted, its learning `curves`, a list of dataclasses for each network, and
 what it learned as small pictures: `exhibits(images)`, name -> (n, h, w).
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cache import Arrays
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, printable
 from pipeline.images import Images
 from pipeline.paths import ROOT
 
@@ -122,7 +123,8 @@ def configure(
         key, equals, text = setting.partition("=")
         if not equals or key not in types:
             raise BadInput(
-                f"--set {setting}: expected key=value with a key of {module.__name__}: "
+                f"--set {printable(setting)}: expected key=value with a key of "
+                f"{module.__name__}: "
                 f"{', '.join(types) or 'it has none'}"
             )
         changes[key] = _parse(setting, text, types[key])
@@ -148,7 +150,7 @@ def _parse(setting: str, text: str, kind: Any) -> Any:
         value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = text
-    return _typed(f"--set {setting}", value, kind)
+    return _typed(f"--set {printable(setting)}", value, kind)
 
 
 def _typed(setting: str, value: Any, kind: Any) -> Any:

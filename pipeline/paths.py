@@ -16,3 +16,8 @@ def artifacts() -> Path:
 def results() -> Path:
     """Records of full runs, one folder a dataset."""
     return Path(os.environ.get("VISBASE_RESULTS") or ROOT / "reports" / "results")
+
+
+def measured(what: str) -> Path:
+    """Tables of a measurement beside the records: "curves", "damage", "cost"."""
+    return results().parent / what

@@ -21,8 +21,12 @@ DISTRIBUTIONS = (
     "numba",
     "torch",
 )
+MEASURED = ("results", "curves", "damage", "cost", "combination")
 # Records, pages made from them and tests do not change what the next run computes.
-NOT_CODE = (":!reports/results", ":!README.md", ":!CHANGELOG.md", ":!docs", ":!tests")
+NOT_CODE = (
+    *(f":!reports/{data}" for data in MEASURED),
+    *(":!README.md", ":!CHANGELOG.md", ":!docs", ":!tests"),
+)
 
 
 def commit() -> str | None:

@@ -8,9 +8,7 @@ the full preset, as the method's SEARCH lists them.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import time
 from collections.abc import Iterator
@@ -20,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import cache, provenance
-from pipeline.atomic import atomic_write
+from pipeline.csv_table import read_rows, write_rows
 from pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
 from pipeline.errors import BadInput
 from pipeline.methods import MethodFile, presets
@@ -55,7 +53,7 @@ def search_method(
     if trials is None:
         raise BadInput(f"{method.name} has no SEARCH: nothing to choose")
     table = _table(method.name, dataset)
-    rows = _read(table)
+    rows = read_rows(table, COLUMNS)
     if dataset.published:
         n_validation = min(10_000, max(1, len(dataset.train) // 6))
         train, validation = hold_out(dataset.train, n_validation)
@@ -103,13 +101,6 @@ def _try(model: Any, train: Split, validation: Split) -> dict[str, str]:
     }
 
 
-def _read(table: Path) -> list[dict[str, str]]:
-    if not table.exists():
-        return []
-    with open(table, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _write(table: Path, rows: list[dict[str, str]], preset: dict[str, Any]) -> None:
     """Write all rows, each with its differences from the preset as it is now.
 
@@ -122,11 +113,5 @@ def _write(table: Path, rows: list[dict[str, str]], preset: dict[str, Any]) -> N
         found = {name: config.get(name) for name in names}
         changes = {k: v for k, v in found.items() if v != preset.get(k)}
         row["changes"] = json.dumps(changes)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        sorted(rows, key=lambda row: (-int(row["n_train"]), int(row["n_errors"])))
-    )
-    with atomic_write(table) as file:
-        file.write(text.getvalue().encode())
+    ranked = sorted(rows, key=lambda row: (-int(row["n_train"]), int(row["n_errors"])))
+    write_rows(table, COLUMNS, ranked)

@@ -45,6 +45,20 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     return float(np.mean(values)), deviation
 
 
+def t_interval(values: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the mean of percentages (Student 1908), cut to 0 to 100.
+
+    NaN twice for a single value.
+    """
+    from scipy.stats import t
+
+    mean, deviation = mean_and_deviation(values)
+    if len(values) < 2:
+        return math.nan, math.nan
+    half = float(t.ppf(0.975, len(values) - 1)) * deviation / math.sqrt(len(values))
+    return max(0.0, mean - half), min(100.0, mean + half)
+
+
 def mcnemar_exact(truth: IntArray, first: IntArray, second: IntArray) -> float:
     """Two-sided p-value that two classifiers err equally often (McNemar 1947).
 

@@ -69,10 +69,10 @@ def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> s
                 axes.plot(row.lecture.error_pct, y, "|", color=PUBLISHED, markersize=12)
         axes.set_yticks(range(len(shown)), [row.method for row in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
-        _log_axis(axes, "x")
+        log_axis(axes, "x")
         axes.set_xlabel("test error, %, with 95 % interval; small: single seeds")
-        _legend(axes, published=True)
-        return _svg(figure, ground)
+        family_legend(axes, published=True)
+        return svg_of(figure, ground)
 
 
 def cost_chart(
@@ -94,14 +94,14 @@ def cost_chart(
             colour = COLOURS[families[row.method]]
             fill = colour if i in front else "none"
             axes.plot(*points[i], "o", markeredgecolor=colour, markerfacecolor=fill)
-        _log_axis(axes, "y")
+        log_axis(axes, "y")
         axes.set_xscale("log")
         axes.grid(visible=True, which="major")
         axes.set_xlabel(label)
         axes.set_ylabel("test error, %")
-        _label(axes, [row.method for row in shown], points)
-        _legend(axes, front=True)
-        return _svg(figure, ground)
+        label_points(axes, [row.method for row in shown], points)
+        family_legend(axes, front=True)
+        return svg_of(figure, ground)
 
 
 def curve_chart(details: Sequence[Detail], ground: str) -> str:
@@ -117,12 +117,12 @@ def curve_chart(details: Sequence[Detail], ground: str) -> str:
             # dashed lines leave room for a curve below: committees share nets
             line = ("-", "--", ":")[i % 3]
             axes.plot(epochs, errors, line, label=one.method, color=colours(i % 10))
-        _log_axis(axes, "y")
+        log_axis(axes, "y")
         axes.grid(visible=True)
         axes.set_xlabel("epoch")
         axes.set_ylabel("error on the training images as seen, %")
         axes.legend(ncols=2, fontsize=8)
-        return _svg(figure, ground)
+        return svg_of(figure, ground)
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> set[int]:
@@ -134,7 +134,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> set[int]:
     }
 
 
-def _label(
+def label_points(
     axes: Axes, names: Sequence[str], points: Sequence[tuple[float, float]]
 ) -> None:
     """Names beside the points, moved down where they would cover a point or a name."""
@@ -163,7 +163,7 @@ def _label(
         )
 
 
-def _legend(axes: Axes, published: bool = False, front: bool = False) -> None:
+def family_legend(axes: Axes, published: bool = False, front: bool = False) -> None:
     for name, colour in COLOURS.items():
         axes.plot([], [], "o", color=colour, label=name)
     if published:
@@ -173,7 +173,7 @@ def _legend(axes: Axes, published: bool = False, front: bool = False) -> None:
     axes.legend(loc="best", fontsize=8)
 
 
-def _log_axis(axes: Axes, which: str) -> None:
+def log_axis(axes: Axes, which: str) -> None:
     """A logarithmic axis with plain numbers at 1, 2 and 5 of every decade."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axes.set(**{f"{which}scale": "log"})
@@ -189,7 +189,7 @@ def _log_axis(axes: Axes, which: str) -> None:
     axes.grid(visible=True, axis=which)  # type: ignore[arg-type]
 
 
-def _svg(figure: Figure, ground: str) -> str:
+def svg_of(figure: Figure, ground: str) -> str:
     """The figure as an SVG element; ground: a colour, or "none" for the page."""
     figure.set_facecolor(ground)
     for axes in figure.axes:

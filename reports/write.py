@@ -9,7 +9,12 @@ from pathlib import Path
 from pipeline.atomic import atomic_write
 from pipeline.data import Dataset
 from pipeline.errors import BadInput
+from reports.combination import combination_finding
 from reports.compare import Row, Runs
+from reports.cost import cost_finding
+from reports.curves import curves_finding
+from reports.damage import damage_finding
+from reports.finding import Finding
 from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 
 PICTURES = Path("docs") / "pictures"  # beside the README
@@ -17,9 +22,16 @@ BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
 
 
 def write_report(
-    folder: Path, rows: Sequence[Row], runs: Sequence[Runs], dataset: Dataset
+    folder: Path,
+    rows: Sequence[Row],
+    runs: Sequence[Runs],
+    dataset: Dataset,
+    findings: Sequence[Finding] = (),
 ) -> None:
-    """comparison.md, .csv, .json and .tex, and the page index.html in `folder`."""
+    """comparison.md, .csv, .json and .tex, and the page index.html in `folder`.
+
+    Also the data of each finding, NAME.csv.
+    """
     from reports.page import render_page  # matplotlib is slow to import
 
     name = dataset.name
@@ -29,10 +41,25 @@ def write_report(
         "comparison.csv": to_csv(rows),
         "comparison.json": to_json(rows, runs, name),
         "comparison.tex": to_latex(rows, name),
-        "index.html": render_page(rows, runs, dataset),
+        "index.html": render_page(rows, runs, dataset, findings),
+        **{f"{one.name}.csv": one.csv for one in findings},
     }
     for file, text in files.items():
         _replace(folder / file, text)
+
+
+def find_findings(root: Path, dataset: str) -> list[Finding]:
+    """What was measured beyond the table, in the order of the page.
+
+    root: the folder of curves, damage, cost and combination.
+    """
+    found = (
+        curves_finding(root / "curves", dataset),
+        damage_finding(root / "damage", dataset),
+        cost_finding(root / "cost", dataset),
+        combination_finding(root / "combination", dataset),
+    )
+    return [one for one in found if one is not None]
 
 
 def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]:

@@ -29,6 +29,8 @@ MAY_IMPORT = {
         "pipeline.datasets",
         "pipeline.errors",
         "pipeline.atomic",
+        "pipeline.measured",
+        "pipeline.csv_table",
     ),
 }
 MAY_NOT_LOAD = {

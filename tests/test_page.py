@@ -19,6 +19,7 @@ from pipeline.errors import BadInput
 from pipeline.paths import ROOT
 from reports.compare import compare, read_runs
 from reports.page import render_page
+from reports.write import find_findings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -41,7 +42,9 @@ def written(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the committed records."""
     runs = read_runs(MNIST.parent, "mnist")
     path = tmp_path_factory.mktemp("page") / "index.html"
-    path.write_text(render_page(compare(runs, "mnist"), runs, mnist), "utf-8")
+    findings = find_findings(MNIST.parents[1], "mnist")
+    page = render_page(compare(runs, "mnist"), runs, mnist, findings)
+    path.write_text(page, "utf-8")
     return path
 
 

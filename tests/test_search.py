@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline import search
+from pipeline.csv_table import read_rows
 from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
 from pipeline.methods import MethodFile
@@ -113,4 +114,4 @@ def test_setting_that_a_row_did_not_have_is_null_in_its_changes(
     rows = [dict.fromkeys(search.COLUMNS, "0") | {"config": '{"a": 1}'}]
     table.parent.mkdir(parents=True, exist_ok=True)
     search._write(table, rows, {"a": 1, "b": True})
-    assert search._read(table)[0]["changes"] == '{"b": null}'
+    assert read_rows(table, search.COLUMNS)[0]["changes"] == '{"b": null}'

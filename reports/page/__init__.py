@@ -19,6 +19,7 @@ from reports.compare import Row, Runs
 from reports.details import Detail, details_of
 from reports.evaluation import agreement
 from reports.figures import COSTS, cost_chart, curve_chart, error_chart, montage
+from reports.finding import Finding
 from reports.lecture import walk_through
 from reports.page.table import COLUMNS, published_lines, table_line
 from reports.tables import machine_lines, notes
@@ -28,6 +29,7 @@ KERNEL_PX, WORD_PX = 8, 3  # screen pixels for one pixel of a kernel, of a word
 SECTIONS = (
     ("table", "Comparison"),
     ("charts", "Error and its price"),
+    ("worth", "When is a network worth it?"),
     ("classes", "Classes"),
     ("agreement", "Agreement"),
     ("mistakes", "Atlas of mistakes"),
@@ -47,7 +49,12 @@ class Exhibit:
     height: int
 
 
-def render_page(rows: Sequence[Row], runs: Sequence[Runs], dataset: Dataset) -> str:
+def render_page(
+    rows: Sequence[Row],
+    runs: Sequence[Runs],
+    dataset: Dataset,
+    findings: Sequence[Finding] = (),
+) -> str:
     """The HTML text; rows as `compare` orders them, images of the test split.
 
     Raises BadInput where the records are of other test images than the data set has.
@@ -70,6 +77,8 @@ def render_page(rows: Sequence[Row], runs: Sequence[Runs], dataset: Dataset) -> 
         for one in details
     }
     exhibits = [picture for one in details for picture in _exhibits(one)]
+    absent = {"learned"} if not exhibits else set()
+    absent |= {"worth"} if not findings else set()
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined
     )
@@ -79,7 +88,8 @@ def render_page(rows: Sequence[Row], runs: Sequence[Runs], dataset: Dataset) -> 
         js=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
         dataset=dataset.name,
         answer=answer(rows, details),
-        sections=[s for s in SECTIONS if exhibits or s[0] != "learned"],
+        sections=[s for s in SECTIONS if s[0] not in absent],
+        findings=[(one, Markup(one.svg)) for one in findings],
         columns=COLUMNS,
         rows=[table_line(row, details) for row in rows] + published_lines(dataset.name),
         notes=notes(rows, dataset.name, len(test)),

@@ -1,0 +1,156 @@
+"""Commands that measure methods beyond the table: where each of them wins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from pipeline.errors import BadInput
+from pipeline.options import (
+    data_option,
+    dataset_option,
+    device_option,
+    jobs_option,
+    one_line_for_bad_input,
+)
+
+
+@click.command()
+@click.argument("names", metavar="METHOD...", nargs=-1, required=True)
+@dataset_option
+@data_option
+@click.option(
+    "--sizes",
+    default="10,30,100,300,1000,3000,10000,60000",
+    show_default=True,
+    metavar="N,N,...",
+    help="Numbers of training images.",
+)
+@click.option(
+    "--seeds",
+    "n_seeds",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Subsets of each size.",
+)
+@jobs_option
+@device_option
+@one_line_for_bad_input
+def curve(
+    names: tuple[str, ...],
+    dataset: str,
+    data: Path | None,
+    sizes: str,
+    n_seeds: int,
+    jobs: int | None,
+    device: str,
+) -> None:
+    """Measure the test error against the number of training images.
+
+    All methods get the same balanced subsets, and choose their settings anew on a part
+    of each. Points that were measured before are kept; the report shows them.
+
+    Example: visbase curve linear lenet5 --sizes 100,1000 --seeds 3
+    """
+    from pipeline.curve import measure_curve
+    from pipeline.data import load_dataset
+    from pipeline.methods import find_method
+
+    os.environ["VISBASE_DEVICE"] = device
+    if jobs:
+        os.environ["VISBASE_JOBS"] = str(jobs)
+    found = [find_method(name) for name in names]
+    counts = [size.strip() for size in sizes.split(",")]
+    if not all(count.isascii() and count.isdigit() for count in counts):
+        raise BadInput(f"--sizes {sizes}: expected numbers with commas between them")
+    loaded = load_dataset(dataset, data)
+    for method in found:
+        for line in measure_curve(method, list(map(int, counts)), n_seeds, loaded):
+            click.echo(line)
+
+
+@click.command()
+@click.argument(
+    "models",
+    metavar="MODEL...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+)
+@dataset_option
+@data_option
+@one_line_for_bad_input
+def damage(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
+    """Count the errors of saved models on damaged test images.
+
+    Twelve kinds of damage, five strengths each, the same in every run, and digits of
+    another origin. The report shows them.
+
+    Example: visbase damage lenet5.visbase bovw.visbase
+    """
+    from pipeline.data import load_dataset
+    from pipeline.robustness import measure_damage
+
+    loaded = load_dataset(dataset, data)
+    for path in models:
+        for line in measure_damage(path, loaded):
+            click.echo(line)
+
+
+@click.command()
+@click.argument("names", metavar="METHOD...", nargs=-1, required=True)
+@dataset_option
+@one_line_for_bad_input
+def cost(names: tuple[str, ...], dataset: str) -> None:
+    """Measure what methods cost: time, processor time, memory, size of the model.
+
+    Each is fitted anew, alone; leave the machine idle meanwhile. The report shows it.
+
+    Example: visbase cost linear bovw_pyramid lenet5
+    """
+    from pipeline.cost import measure_cost
+
+    if dataset.startswith("folder:"):
+        raise BadInput("costs are measured on named data sets")
+    for line in measure_cost(names, dataset):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@dataset_option
+@data_option
+@jobs_option
+@device_option
+@one_line_for_bad_input
+def combine(
+    first: str,
+    second: str,
+    dataset: str,
+    data: Path | None,
+    jobs: int | None,
+    device: str,
+) -> None:
+    """Put two methods together on held-out images: what do they gain?
+
+    Example: visbase combine bovw_pyramid convnet
+    """
+    from pipeline.combine import combine as put_together
+    from pipeline.combine import write_combination
+    from pipeline.data import load_dataset
+    from pipeline.methods import find_method
+
+    os.environ["VISBASE_DEVICE"] = device
+    if jobs:
+        os.environ["VISBASE_JOBS"] = str(jobs)
+    methods = (find_method(first), find_method(second))
+    loaded = load_dataset(dataset, data)
+    found = put_together(methods, loaded)
+    for name, answers in found.answers.items():
+        error = 100 * float((answers != found.truth).mean())
+        click.echo(f"{name}: {error:.2f} % of {len(answers):,} test images")
+    click.echo(f"written to {write_combination(found, loaded)}", err=True)

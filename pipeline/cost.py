@@ -1,0 +1,127 @@
+"""What methods cost: each fitted and timed alone, all in one go.
+
+A method's run is a process of its own with nothing cached; the system tells its
+processor seconds (a proxy of its energy) and its peak memory. The model that it saved
+is opened by another process, which predicts images one by one and in a batch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import provenance
+from pipeline.csv_table import write_rows
+from pipeline.data import load_dataset
+from pipeline.errors import BadInput
+from pipeline.measured import BATCH, COST
+from pipeline.methods import find_method
+from pipeline.paths import artifacts, measured
+from pipeline.records import read_record
+
+ONES, BATCHES = 200, 5  # how many are timed
+
+
+def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
+    """Fit and time each method; yields a line a method.
+
+    The table is cost/<dataset>.csv beside the records, replaced whole when the last
+    method is done; under artifacts where the code is not committed.
+    """
+    committed = provenance.dirty() is False
+    root = measured("cost") if committed else artifacts() / "cost"
+    for name in names:  # told before any work
+        find_method(name)
+    load_dataset(dataset)
+    rows = []
+    for name in names:
+        row = _measure(name, dataset)
+        rows.append(row)
+        yield (
+            f"{name}: fit {row['fit_s']} s, {row['cpu_s']} processor seconds, "
+            f"{row['one_us']} us an image alone, {row['batch_us']} in batches"
+        )
+    write_rows(root / f"{dataset}.csv", COST, rows)
+
+
+def _measure(name: str, dataset: str) -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "VISBASE_ARTIFACTS": folder,
+            "VISBASE_RESULTS": str(Path(folder) / "results"),
+        }
+        if (artifacts() / "data" / dataset).is_dir():  # what was downloaded before
+            environment["VISBASE_DATA"] = str(artifacts() / "data")
+        model = Path(folder) / "model"
+        run = ("run", name, "--dataset", dataset, "--save", str(model))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *run],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise BadInput(f"{name}: its run failed, see above")
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cost", str(model), dataset],
+            env=environment,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+        if done.returncode:
+            raise BadInput(f"{name}: its model could not be timed, see above")
+        latency = json.loads(done.stdout)
+        record = read_record(next(Path(folder).rglob("seed0.json")))
+        size = model.stat().st_size
+    assert record.n_correct is not None
+    return {
+        "method": name,
+        "family": record.family,
+        "n_errors": str(record.n_test - record.n_correct),
+        "n_test": str(record.n_test),
+        "fit_s": f"{record.fit_s:.1f}",
+        "cpu_s": f"{usage.ru_utime + usage.ru_stime:.1f}",
+        "one_us": f"{latency['one_us']:.1f}",
+        "batch_us": f"{latency['batch_us']:.3f}",
+        "model_bytes": str(size),
+        "peak_rss_mb": f"{record.peak_rss_mb:.0f}",
+        "n_parameters": str(record.n_parameters),
+        "cpu": record.cpu,
+        "n_cores": str(record.n_cores),
+        "commit": (record.commit or "")[:10] + "+" * bool(record.dirty),
+    }
+
+
+def latency(model: Path, dataset: str) -> dict[str, float]:
+    """Microseconds an image, alone and in a batch of BATCH, of a saved model."""
+    from pipeline.model_file import open_model
+
+    classifier = open_model(model).classifier
+    images = np.asarray(load_dataset(dataset).test.images)
+    ones, batches = [], []
+    for image in images[: ONES + 20]:
+        started = time.perf_counter()
+        classifier.predict(image[None])
+        ones.append(time.perf_counter() - started)
+    for first in range(0, (BATCHES + 1) * BATCH, BATCH):
+        batch = images[first : first + BATCH]  # never the same: features are kept
+        started = time.perf_counter()
+        classifier.predict(batch)
+        batches.append((time.perf_counter() - started) / len(batch))
+    return {  # the first are warming up
+        "one_us": 1e6 * float(np.median(ones[20:])),
+        "batch_us": 1e6 * float(np.median(batches[1:])),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(latency(Path(sys.argv[1]), sys.argv[2])))

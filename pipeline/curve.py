@@ -1,0 +1,198 @@
+"""Test error against the number of training images.
+
+Every method gets the same balanced subsets: for each seed a random order of each
+class's training images, of which a subset takes the first; a larger one holds a smaller
+one. On each, the method's settings are chosen anew among its `candidates` on a held-out
+sixth, then it is fitted on the whole subset and all test images are looked at once.
+With all training images the points are the records of the comparison table, where there
+are some: their settings were chosen on held-out images as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import cache, provenance
+from pipeline.csv_table import read_rows, write_rows
+from pipeline.data import Dataset, Split, hold_out_sixth, take
+from pipeline.errors import BadInput
+from pipeline.measured import CURVE
+from pipeline.methods import MethodFile, presets
+from pipeline.paths import artifacts, measured, results
+from pipeline.records import read_record, record_path
+
+
+def measure_curve(
+    method: MethodFile, n_images: Sequence[int], n_seeds: int, dataset: Dataset
+) -> Iterator[str]:
+    """Measure every point that the table does not hold yet; yields a line a point.
+
+    The table is curves/<dataset>/<method>.csv beside the records, or under artifacts
+    where the code is not committed or the data set is not published.
+    """
+    module = method.load()
+    for n in n_images:  # told before any work
+        subset(dataset.train.labels, n, 0)
+    table = _table(method.name, dataset)
+    rows = read_rows(table, CURVE)
+    for n in n_images:
+        # seeds without a record add nothing where others have one: the images are the
+        # same, and methods without randomness are recorded once
+        recorded = _from_record(method, n, 0, dataset) is not None
+        for seed in range(n_seeds):
+            row = _from_record(method, n, seed, dataset)
+            if row is None and (recorded or _held(rows, n, seed, module, dataset)):
+                continue
+            if row is None:
+                row = _measure(module, n, seed, dataset)
+            elif any(_same(row, other, n, seed) for other in rows):
+                continue
+            row |= {"method": method.name, "family": method.family}
+            row |= {"n_train": str(n), "seed": str(seed)}
+            rows = [r for r in rows if (r["n_train"], r["seed"]) != (str(n), str(seed))]
+            rows.append(row)
+            rows.sort(key=lambda r: (int(r["n_train"]), int(r["seed"])))
+            write_rows(table, CURVE, rows)
+            error = 100 * int(row["n_errors"]) / int(row["n_test"])
+            yield (
+                f"{method.name}, {n:,} images, seed {seed}: {error:.2f} % in "
+                f"{row['seconds']} s, {row['changes']}"
+            )
+
+
+def subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
+    """Positions (n,) of a balanced subset, those of a smaller one among them.
+
+    labels (N,) of all training images; n = N takes all. Raises BadInput where n cannot
+    be shared equally among the classes.
+    """
+    if n == len(labels):
+        return np.arange(n)
+    classes, counts = np.unique(labels, return_counts=True)
+    each, rest = divmod(n, len(classes))
+    if rest or not 1 <= each <= counts.min():
+        raise BadInput(
+            f"{n} training images: expected a multiple of {len(classes)} classes up to "
+            f"{len(classes) * counts.min()}, or all {len(labels)}"
+        )
+    rng = np.random.default_rng(seed)
+    chosen = [rng.permutation(np.flatnonzero(labels == c))[:each] for c in classes]
+    return np.sort(np.concatenate(chosen))
+
+
+def _table(method: str, dataset: Dataset) -> Path:
+    counts = dataset.published and provenance.dirty() is False
+    root = measured("curves") if counts else artifacts() / "curves"
+    return root / dataset.name / f"{method}.csv"
+
+
+def _held(
+    rows: Sequence[dict[str, str]],
+    n: int,
+    seed: int,
+    module: ModuleType,
+    dataset: Dataset,
+) -> bool:
+    """Whether a row is there whose settings are still among the candidates."""
+    texts = [_text(config) for config in _configs(module, n, dataset)]
+    return any(
+        (row["n_train"], row["seed"]) == (str(n), str(seed)) and row["config"] in texts
+        for row in rows
+    )
+
+
+def _same(row: dict[str, str], other: dict[str, str], n: int, seed: int) -> bool:
+    """Whether the other row is this one, of so many images and this seed."""
+    place = {"n_train": str(n), "seed": str(seed)}
+    return all(other[key] == value for key, value in (row | place).items())
+
+
+def _configs(module: ModuleType, n: int, dataset: Dataset) -> list[Any]:
+    """The preset as it is, and for parts of the training images what may be better."""
+    usual = presets(module, dataset.photographs)["full"]
+    if n == len(dataset.train) or not hasattr(module, "candidates"):
+        return [usual]
+    return [dataclasses.replace(usual, **change) for change in module.candidates(n)]
+
+
+def _from_record(
+    method: MethodFile, n: int, seed: int, dataset: Dataset
+) -> dict[str, str] | None:
+    path = record_path(results(), dataset.name, method.name, seed)
+    if n < len(dataset.train) or not dataset.published or not path.exists():
+        return None
+    record = read_record(path)
+    if record.error is not None or record.n_correct is None or record.fit_s is None:
+        return None
+    return {
+        "n_errors": str(record.n_test - record.n_correct),
+        "n_test": str(record.n_test),
+        "validation": "",
+        "changes": "{}",
+        "fit_s": f"{record.fit_s:.1f}",
+        "seconds": f"{record.fit_s + (record.predict_s or 0):.1f}",
+        "source": "record",
+        "commit": (record.commit or "")[:10],
+        "config": json.dumps(record.config, sort_keys=True),
+    }
+
+
+def _measure(module: ModuleType, n: int, seed: int, dataset: Dataset) -> dict[str, str]:
+    before, started = cache.recalled_s(), time.perf_counter()
+    train = take(dataset.train, subset(dataset.train.labels, n, seed))
+    configs = _configs(module, n, dataset)
+    config, validation = _choose(module, configs, train, seed)
+    model = module.build(config, seed)
+    fit_s, fit_started = -cache.recalled_s(), time.perf_counter()
+    model.fit(train.images, train.labels)
+    fit_s += time.perf_counter() - fit_started + cache.recalled_s()
+    wrong = np.count_nonzero(model.predict(dataset.test.images) != dataset.test.labels)
+    seconds = time.perf_counter() - started + cache.recalled_s() - before
+    usual = dataclasses.asdict(presets(module, dataset.photographs)["full"])
+    chosen = dataclasses.asdict(config)
+    changes = {key: value for key, value in chosen.items() if value != usual[key]}
+    return {
+        "n_errors": str(int(wrong)),
+        "n_test": str(len(dataset.test)),
+        "validation": validation,
+        "changes": json.dumps(changes),
+        "fit_s": f"{fit_s:.1f}",
+        "seconds": f"{seconds:.1f}",
+        "source": "curve",
+        "commit": (provenance.commit() or "")[:10] + "+" * bool(provenance.dirty()),
+        "config": _text(config),
+    }
+
+
+def _choose(
+    module: ModuleType, configs: Sequence[Any], train: Split, seed: int
+) -> tuple[Any, str]:
+    """The candidate with fewest errors on a held-out sixth, the first of equals.
+
+    Where no class has two images there is nothing to hold out: the first candidate.
+    """
+    each_once = len(np.unique(train.labels)) == len(train)
+    if len(configs) == 1 or each_once:
+        return configs[0], ""
+    kept, held_out = hold_out_sixth(train, seed)
+    errors = []
+    for config in configs:
+        model = module.build(config, seed)
+        model.fit(kept.images, kept.labels)
+        answers = model.predict(held_out.images)
+        errors.append(int(np.count_nonzero(answers != held_out.labels)))
+    counts = ", ".join(map(str, errors))
+    return configs[int(np.argmin(errors))], f"{counts} of {len(held_out)}"
+
+
+def _text(config: Any) -> str:
+    return json.dumps(dataclasses.asdict(config), sort_keys=True)

@@ -1,0 +1,109 @@
+"""What the measurements beyond the table leave on disk, for those who read it.
+
+curves/<dataset>/<method>.csv           `curve` writes it
+damage/<dataset>/<method>.csv           `robustness`
+cost/<dataset>.csv                      `cost`
+combination/<dataset>/<a>+<b>.json, .npy    `combine`
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BadInput
+
+CURVE = (
+    "method",
+    "family",
+    "n_train",
+    "seed",
+    "n_errors",
+    "n_test",
+    "validation",  # errors of each candidate on the held-out images, and their number
+    "changes",  # of the chosen candidate
+    "fit_s",  # of the last fit
+    "seconds",  # choosing, fitting and scoring
+    "source",  # "curve", or "record" for a point of the comparison table
+    "commit",
+    "config",
+)
+DAMAGE = (
+    "method",
+    "family",
+    "damage",
+    "level",
+    "strength",
+    "n_errors",
+    "n_test",
+    "model",  # begin of the model file's SHA-256
+    "commit",
+)
+CLEAN, OTHER_HAND = "none", "other hand"  # beside the kinds of damage, level 0
+COST = (
+    "method",
+    "family",
+    "n_errors",
+    "n_test",
+    "fit_s",
+    "cpu_s",  # processor seconds of the whole run, all cores together
+    "one_us",  # an image alone, median
+    "batch_us",  # an image of a batch of BATCH, median
+    "model_bytes",
+    "peak_rss_mb",
+    "n_parameters",
+    "cpu",
+    "n_cores",
+    "commit",
+)
+BATCH = 1000  # images
+UNSOUND = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Answers of two methods and of both together to the test images.
+
+    weight: of the first one's scores in the sum; validation: errors on n_validation
+    held-out images by name; answers: labels (n_test,) by name.
+    """
+
+    methods: tuple[str, str]
+    weight: float
+    n_validation: int
+    validation: dict[str, int]
+    truth: NDArray[np.int64]
+    answers: dict[str, NDArray[np.int64]]
+
+
+def read_combination(path: Path) -> Combination:
+    """A combination from its JSON and the array beside it; BadInput where unsound.
+
+    The array has truth and answers, (1 + answers, n_test), in the JSON's order.
+    """
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        truth, *answers = np.load(path.with_suffix(".npy"), allow_pickle=False)
+        first, second = facts["methods"]
+        return Combination(
+            (str(first), str(second)),
+            float(facts["weight"]),
+            int(facts["n_validation"]),
+            {str(k): int(v) for k, v in facts["validation_errors"].items()},
+            truth.astype(np.int64),
+            dict(zip(facts["answers"], answers, strict=True)),
+        )
+    except UNSOUND as error:
+        raise BadInput(f"{path}: not a sound combination ({error})") from None

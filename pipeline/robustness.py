@@ -1,0 +1,113 @@
+"""Saved models on damaged test images, and on digits of another origin."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import provenance
+from pipeline.csv_table import read_rows, write_rows
+from pipeline.damage import DAMAGES, other_hand
+from pipeline.data import Dataset
+from pipeline.errors import BadInput
+from pipeline.images import stack_grey
+from pipeline.measured import CLEAN, DAMAGE, OTHER_HAND
+from pipeline.methods import Method, find_method, presets
+from pipeline.model_card import data_fingerprint
+from pipeline.model_file import Model, open_model
+from pipeline.paths import artifacts, measured
+
+PART = 500  # images that are predicted at once
+
+
+def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
+    """Count a saved model's errors under every damage; yields a line a test set.
+
+    The table grows in artifacts/damage/<dataset>/<method>.csv; complete and of
+    committed code it is written to damage/<dataset> beside the records as well. Raises
+    BadInput for a model of another data set, of other training images, or whose
+    settings are not the method's.
+    """
+    model = open_model(path)
+    _require_full(path, model, dataset)
+    table = artifacts() / "damage" / dataset.name / f"{model.method}.csv"
+    facts = {
+        "method": model.method,
+        "family": find_method(model.method).family,
+        "model": hashlib.sha256(path.read_bytes()).hexdigest()[:12],
+        "commit": (provenance.commit() or "")[:10] + "+" * bool(provenance.dirty()),
+    }
+    rows = [row for row in read_rows(table, DAMAGE) if row["model"] == facts["model"]]
+    images, labels = stack_grey(dataset.test.images), dataset.test.labels
+    done = {(row["damage"], row["strength"]) for row in rows}
+    for name, level, strength in _all(dataset):
+        if (name, strength) in done:
+            continue
+        seen, truth = _images(name, level, images, labels)
+        row = facts | {
+            "damage": name,
+            "level": str(level),
+            "strength": strength,
+            "n_errors": str(_n_errors(model.classifier, seen, truth)),
+            "n_test": str(len(truth)),
+        }
+        rows.append(row)
+        write_rows(table, DAMAGE, rows)
+        error = 100 * int(row["n_errors"]) / len(truth)
+        yield f"{model.method}, {name} {strength}: {error:.2f} %"
+    if dataset.published and provenance.dirty() is False and not model.card["dirty"]:
+        target = measured("damage") / dataset.name / f"{model.method}.csv"
+        write_rows(target, DAMAGE, rows)
+
+
+def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
+    card = model.card
+    if card["dataset"] != dataset.name:
+        raise BadInput(f"{path}: a model of {card['dataset']}, not of {dataset.name}")
+    usual = presets(find_method(model.method).load(), dataset.photographs)["full"]
+    as_json = json.loads(json.dumps(dataclasses.asdict(usual)))
+    all_images = card["training_data_sha256"] == data_fingerprint(dataset.train)
+    if not all_images or card["config"] != as_json:
+        raise BadInput(
+            f"{path}: was not trained on all training images of {dataset.name} with "
+            f"the settings of {model.method}; save one by `visbase run {model.method} "
+            f"--save {path}`"
+        )
+
+
+def _all(dataset: Dataset) -> Iterator[tuple[str, int, str]]:
+    """Name, level and strength of every test set."""
+    yield CLEAN, 0, ""
+    for damage in DAMAGES:
+        for level, strength in enumerate(damage.strengths, 1):
+            yield damage.name, level, f"{strength:g} {damage.unit}"
+    if dataset.name == "mnist":
+        yield OTHER_HAND, 0, ""
+
+
+def _images(
+    name: str, level: int, images: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    if name == CLEAN:
+        return images, labels
+    if name == OTHER_HAND:
+        return other_hand()
+    damage = next(one for one in DAMAGES if one.name == name)
+    return damage.apply(images, level), labels
+
+
+def _n_errors(
+    classifier: Method, images: NDArray[np.uint8], truth: NDArray[np.int64]
+) -> int:
+    """A part at a time: features of as few images are not kept on disk."""
+    answers = [
+        classifier.predict(images[first : first + PART])
+        for first in range(0, len(images), PART)
+    ]
+    return int(np.count_nonzero(np.concatenate(answers) != truth))

@@ -1,0 +1,115 @@
+"""Two methods together: what do they gain over the better one?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.measured import Combination, read_combination
+from reports.evaluation import mcnemar_exact, n_errors
+from reports.finding import Finding
+
+COLUMNS = (
+    "first",
+    "second",
+    "answer",
+    "n_errors",
+    "n_test",
+    "validation_errors",
+    "n_validation",
+    "weight_of_first",
+    "better",  # of the two, by its errors on validation images
+    "p_against_better",
+)
+SURE = 0.05
+
+Rows = Sequence[dict[str, str]]
+
+
+def combination_finding(folder: Path, dataset: str) -> Finding | None:
+    """From combination/<dataset>/<a>+<b>.json; None where nothing was measured."""
+    from reports.finding_charts import bar_chart  # matplotlib is slow to import
+
+    found = [read_combination(p) for p in sorted((folder / dataset).glob("*.json"))]
+    rows = [row for one in found for row in combination_rows(one)]
+    if not rows:
+        return None
+    bars = {
+        row["answer"]
+        if row["answer"] in (row["first"], row["second"])
+        else f"{row['first']} + {row['second']}: {row['answer']}": _error(row)
+        for row in rows
+    }
+    return Finding(
+        name="combination",
+        title="Two methods together, fitted on the images that do not validate",
+        sentences=sentences(rows),
+        svg=bar_chart(bars, "test error, %", "none"),
+        columns=COLUMNS,
+        rows=rows,
+        head=("methods", "answer", "test error %", "p against the better"),
+        table=[
+            (
+                f"{row['first']} + {row['second']}",
+                row["answer"],
+                f"{_error(row):.2f}",
+                row["p_against_better"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def sentences(rows: Rows) -> list[str]:
+    """One for each pair of methods, from the rows of the CSV file alone."""
+    found = []
+    for first, second in sorted({(row["first"], row["second"]) for row in rows}):
+        own = {
+            row["answer"]: row
+            for row in rows
+            if (row["first"], row["second"]) == (first, second)
+        }
+        better = own[own["stacked"]["better"]]
+        parts = []
+        for name in ("weighted sum", "stacked"):
+            row = own[name]
+            gain = int(better["n_errors"]) - int(row["n_errors"])
+            sure = float(row["p_against_better"]) < SURE
+            parts.append(
+                f"{'the ' if name == 'weighted sum' else ''}{name} "
+                f"{'saves' if gain >= 0 else 'adds'} {abs(gain)} of its "
+                f"{better['n_errors']} errors (p {row['p_against_better']}"
+                f"{'' if sure else ', which may be chance'})"
+            )
+        found.append(
+            f"{first} and {second} together against {better['answer']}, the better on "
+            f"held-out images: {parts[0]}; {parts[1]}."
+        )
+    return found
+
+
+def combination_rows(found: Combination) -> list[dict[str, str]]:
+    """A row for each answer: the two methods' own and both together."""
+    first, second = found.methods
+    better = min((first, second), key=lambda name: found.validation[name])
+    return [
+        {
+            "first": first,
+            "second": second,
+            "answer": name,
+            "n_errors": str(n_errors(found.truth, answers)),
+            "n_test": str(len(answers)),
+            "validation_errors": str(found.validation.get(name, "")),
+            "n_validation": str(found.n_validation),
+            "weight_of_first": f"{found.weight:g}" if name == "weighted sum" else "",
+            "better": better,
+            "p_against_better": ""
+            if name == better
+            else f"{mcnemar_exact(found.truth, found.answers[better], answers):.2g}",
+        }
+        for name, answers in found.answers.items()
+    ]
+
+
+def _error(row: dict[str, str]) -> float:
+    return 100 * int(row["n_errors"]) / int(row["n_test"])

@@ -1,0 +1,81 @@
+"""What methods cost, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.csv_table import read_rows
+from pipeline.measured import BATCH, COST
+from reports.finding import Finding, families
+
+Rows = Sequence[dict[str, str]]
+
+HEAD = (
+    "method",
+    "error %",
+    "fit s",
+    "processor s",
+    "us an image alone",
+    f"us an image of {BATCH:,}",
+    "model MB",
+    "peak MiB",
+    "parameters",
+)
+
+
+def cost_finding(folder: Path, dataset: str) -> Finding | None:
+    """From cost/<dataset>.csv; None where nothing was measured."""
+    from reports.finding_charts import latency_chart  # matplotlib is slow to import
+
+    rows = read_rows(folder / f"{dataset}.csv", COST)
+    if not rows:
+        return None
+    rows.sort(key=lambda row: -_error(row))
+    points = {row["method"]: (float(row["one_us"]), _error(row)) for row in rows}
+    return Finding(
+        name="cost",
+        title="What an answer costs: error against time for one image",
+        sentences=sentences(rows),
+        svg=latency_chart(points, families(rows), "none"),
+        columns=COST,
+        rows=rows,
+        head=HEAD,
+        table=[_line(row) for row in rows],
+    )
+
+
+def sentences(rows: Rows) -> list[str]:
+    """What the costs say, from the rows of the CSV file alone."""
+    best = min(rows, key=_error)
+    quick = min(rows, key=lambda row: float(row["fit_s"]))
+    found = [
+        f"{best['method']} errs least, {_error(best):.2f} %, for {best['fit_s']} s of "
+        f"fitting ({best['cpu_s']} processor seconds) and {best['one_us']} us an image."
+    ]
+    if quick is not best:
+        ratio = float(best["cpu_s"]) / max(float(quick["cpu_s"]), 0.1)
+        found.append(
+            f"{quick['method']} is fitted soonest, in {quick['fit_s']} s, and errs "
+            f"{_error(quick):.2f} %; {best['method']} takes {ratio:.1f} times its "
+            "processor seconds."
+        )
+    return found
+
+
+def _line(row: dict[str, str]) -> tuple[str, ...]:
+    return (
+        row["method"],
+        f"{_error(row):.2f}",
+        f"{float(row['fit_s']):.0f}",
+        f"{float(row['cpu_s']):.0f}",
+        f"{float(row['one_us']):,.0f}",
+        f"{float(row['batch_us']):,.0f}",
+        f"{int(row['model_bytes']) / 1e6:.1f}",
+        f"{float(row['peak_rss_mb']):,.0f}",
+        f"{int(row['n_parameters']):,}",
+    )
+
+
+def _error(row: dict[str, str]) -> float:
+    return 100 * int(row["n_errors"]) / int(row["n_test"])

@@ -1,0 +1,202 @@
+"""Learning curves: how many training images make a network worth it?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.csv_table import read_rows
+from pipeline.measured import CURVE
+from reports.evaluation import t_interval
+from reports.finding import Finding, families, tables
+
+CLASSICAL = "bovw_pyramid"
+NETWORKS = ("convnet", "lenet5")
+N_RESAMPLES = 2000
+
+Rows = Sequence[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """Training images from which on a network errs less, with 95 % interval.
+
+    0: at every size measured; infinity: at none.
+    """
+
+    n_train: float
+    low: float
+    high: float
+
+
+def curves_finding(folder: Path, dataset: str) -> Finding | None:
+    """From curves/<dataset>/<method>.csv; None where nothing was measured."""
+    from reports.finding_charts import size_chart  # matplotlib is slow to import
+
+    rows = [row for path in tables(folder / dataset) for row in read_rows(path, CURVE)]
+    if not rows:
+        return None
+    curves = {name: _intervals(rows, name) for name in _methods(rows)}
+    return Finding(
+        name="curves",
+        title="Test error against training images",
+        sentences=sentences(rows),
+        svg=size_chart(curves, families(rows), "none"),
+        columns=CURVE,
+        rows=rows,
+        head=("training images", *curves),
+        table=_table(curves),
+    )
+
+
+def sentences(rows: Rows) -> list[str]:
+    """What the curves say, from the rows of the CSV file alone."""
+    found = [_extremes(rows)]
+    for network in NETWORKS:
+        if _paired(rows, network, CLASSICAL)[1][0].size:
+            found.append(_crossing(rows, network))
+    return found
+
+
+def crossover(rows: Rows, network: str, classical: str) -> Crossover:
+    """Of the mean errors; the interval by resampling the seeds of both together."""
+    sizes, (ours, theirs) = _paired(rows, network, classical)
+    rng = np.random.default_rng(0)
+    n_seeds = ours.shape[1]
+    picks = rng.integers(0, n_seeds, (N_RESAMPLES, n_seeds))
+    found = [
+        crossing(sizes, ours[:, pick].mean(axis=1), theirs[:, pick].mean(axis=1))
+        for pick in picks
+    ]
+    low, high = np.percentile(found, [2.5, 97.5], method="nearest")
+    middle = crossing(sizes, ours.mean(axis=1), theirs.mean(axis=1))
+    return Crossover(middle, float(low), float(high))
+
+
+def crossing(
+    sizes: NDArray[np.float64],
+    ours: NDArray[np.float64],
+    theirs: NDArray[np.float64],
+) -> float:
+    """Size from which on our errors stay below theirs, all (s,), sizes rising.
+
+    Between two sizes logarithms of errors are taken as linear in that of the size. 0
+    where we are below at every size, infinity where not at the largest.
+    """
+    gap = np.log(np.maximum(ours, 1e-9)) - np.log(np.maximum(theirs, 1e-9))
+    behind = np.flatnonzero(gap >= 0)
+    if not len(behind):
+        return 0.0
+    last = int(behind[-1])
+    if last == len(sizes) - 1:
+        return math.inf
+    part = gap[last] / (gap[last] - gap[last + 1])
+    step = math.log(sizes[last + 1] / sizes[last])
+    return float(sizes[last] * math.exp(part * step))
+
+
+def _paired(
+    rows: Rows, *methods: str
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    """Sizes and seeds that all methods have; of each method errors (sizes, seeds)."""
+    found = [_errors(rows, method) for method in methods]
+    sizes = sorted(set.intersection(*(set(one) for one in found)))
+    seeds = [set(one[size]) for one in found for size in sizes]
+    common = sorted(set.intersection(*seeds)) if seeds else []
+    arrays = [
+        np.array([[one[size][seed] for seed in common] for size in sizes])
+        for one in found
+    ]
+    return np.array(sizes, np.float64), arrays
+
+
+def _errors(rows: Rows, method: str) -> dict[int, dict[int, float]]:
+    """Errors in percent by training images and seed."""
+    found: dict[int, dict[int, float]] = {}
+    for row in rows:
+        if row["method"] == method:
+            error = 100 * int(row["n_errors"]) / int(row["n_test"])
+            found.setdefault(int(row["n_train"]), {})[int(row["seed"])] = error
+    return found
+
+
+def _intervals(rows: Rows, method: str) -> dict[int, tuple[float, float, float]]:
+    """Mean and 95 % interval by training images, rising."""
+    errors = {n: list(one.values()) for n, one in _errors(rows, method).items()}
+    return {
+        size: (float(np.mean(errors[size])), *t_interval(errors[size]))
+        for size in sorted(errors)
+    }
+
+
+def _methods(rows: Rows) -> list[str]:
+    return sorted({row["method"] for row in rows})
+
+
+def _extremes(rows: Rows) -> str:
+    """Who is best at the smallest and at the largest size, and by how much."""
+    means = {name: _intervals(rows, name) for name in _methods(rows)}
+    parts = []
+    sizes = [size for curve in means.values() for size in curve]
+    for size in sorted({min(sizes), max(sizes)}):
+        ranked = sorted(
+            (curve[size][0], name) for name, curve in means.items() if size in curve
+        )
+        text = f"With {size:,} training images {ranked[0][1]} errs least, "
+        text += f"{ranked[0][0]:.2f} %"
+        if len(ranked) > 1:
+            text += f", before {ranked[1][1]} with {ranked[1][0]:.2f} %"
+        parts.append(text + ".")
+    return " ".join(parts)
+
+
+def _crossing(rows: Rows, network: str) -> str:
+    found = crossover(rows, network, CLASSICAL)
+    sizes, _ = _paired(rows, network, CLASSICAL)
+    smallest, largest = int(sizes[0]), int(sizes[-1])
+
+    def bound(n: float) -> str:
+        if n == 0:
+            return f"fewer than {smallest:,}"
+        return f"more than {largest:,}" if math.isinf(n) else f"{_rounded(n):,}"
+
+    interval = f"95 % interval {bound(found.low)} to {bound(found.high)}"
+    if found.n_train == 0:
+        text = f"{network} errs less than {CLASSICAL} at every size measured"
+    elif math.isinf(found.n_train):
+        text = f"{network} does not overtake {CLASSICAL} by {largest:,} training images"
+    else:
+        text = (
+            f"{network} overtakes {CLASSICAL} at about {_rounded(found.n_train):,} "
+            "training images"
+        )
+    return f"{text} ({interval})."
+
+
+def _rounded(n: float) -> int:
+    """To two digits: more would be noise."""
+    digits = math.floor(math.log10(n)) - 1
+    return int(round(n, -digits)) if digits > 0 else round(n)
+
+
+def _table(
+    curves: dict[str, dict[int, tuple[float, float, float]]],
+) -> list[tuple[str, ...]]:
+    sizes = sorted({size for curve in curves.values() for size in curve})
+    return [
+        (f"{size:,}", *(_cell(curve.get(size)) for curve in curves.values()))
+        for size in sizes
+    ]
+
+
+def _cell(found: tuple[float, float, float] | None) -> str:
+    """Mean with its interval, where there are several seeds."""
+    if found is None:
+        return ""
+    mean, low, high = found
+    return f"{mean:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} to {high:.2f})")

@@ -1,0 +1,121 @@
+"""Damaged test images: whose error grows least?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.csv_table import read_rows
+from pipeline.measured import CLEAN, DAMAGE, OTHER_HAND
+from reports.finding import Finding, families, tables
+
+Rows = Sequence[dict[str, str]]
+LEVELS = range(1, 6)
+
+
+def damage_finding(folder: Path, dataset: str) -> Finding | None:
+    """From damage/<dataset>/<method>.csv; None where nothing was measured."""
+    from reports.finding_charts import damage_chart  # matplotlib is slow to import
+
+    rows = [row for path in tables(folder / dataset) for row in read_rows(path, DAMAGE)]
+    if not rows:
+        return None
+    methods = _methods(rows)
+    errors = {
+        method: {
+            kind: [error_pct(rows, method, kind, level) for level in (0, *LEVELS)]
+            for kind in _kinds(rows)
+        }
+        for method in methods
+    }
+    return Finding(
+        name="damage",
+        title="Test error on damaged images",
+        sentences=sentences(rows),
+        svg=damage_chart(errors, families(rows), "none"),
+        columns=DAMAGE,
+        rows=rows,
+        head=("damage (mean error of five strengths, %)", *methods),
+        table=_table(rows),
+    )
+
+
+def sentences(rows: Rows) -> list[str]:
+    """What the damage does, from the rows of the CSV file alone."""
+    methods, kinds = _methods(rows), _kinds(rows)
+    means = {name: mean_error(rows, name) for name in methods}
+    hardest = []
+    for name in methods:
+        error, kind = max((_mean_of(rows, name, kind), kind) for kind in kinds)
+        hardest.append(f"for {name} {kind} ({error:.1f} %)")
+    found = [
+        f"Over {len(kinds)} kinds of damage and {len(LEVELS)} strengths of each, "
+        f"{_ranked(means)}.",
+        f"Hardest is {', '.join(hardest)}.",
+    ]
+    others = [row for row in rows if row["damage"] == OTHER_HAND]
+    if others:
+        errors = {
+            row["method"]: 100 * int(row["n_errors"]) / int(row["n_test"])
+            for row in others
+        }
+        n = int(others[0]["n_test"])
+        found.append(f"On {n:,} digits of another origin {_ranked(errors)}.")
+    return found
+
+
+def error_pct(rows: Rows, method: str, damage: str, level: int) -> float:
+    """Error in percent; level 0 of a damage is the undamaged images'."""
+    kind = damage if level or damage == OTHER_HAND else CLEAN
+    for row in rows:
+        if (row["method"], row["damage"], row["level"]) == (method, kind, str(level)):
+            return 100 * int(row["n_errors"]) / int(row["n_test"])
+    raise LookupError(f"{method} was not measured under {damage}, level {level}")
+
+
+def mean_error(rows: Rows, method: str) -> float:
+    """Mean over all kinds and strengths, in percent."""
+    return float(np.mean([_mean_of(rows, method, kind) for kind in _kinds(rows)]))
+
+
+def _ranked(errors: dict[str, float]) -> str:
+    """The best method first, with all figures."""
+    order = sorted(errors, key=lambda name: errors[name])
+    figures = ", ".join(f"{name} {errors[name]:.1f} %" for name in order)
+    return f"{order[0]} errs least: {figures}"
+
+
+def _mean_of(rows: Rows, method: str, kind: str) -> float:
+    return float(np.mean([error_pct(rows, method, kind, k) for k in LEVELS]))
+
+
+def _methods(rows: Rows) -> list[str]:
+    return sorted({row["method"] for row in rows})
+
+
+def _kinds(rows: Rows) -> list[str]:
+    """The kinds of damage, in the order of the file."""
+    found = dict.fromkeys(row["damage"] for row in rows)
+    return [kind for kind in found if kind not in (CLEAN, OTHER_HAND)]
+
+
+def _table(rows: Rows) -> list[tuple[str, ...]]:
+    methods = _methods(rows)
+
+    def line(name: str, errors: list[float]) -> tuple[str, ...]:
+        return (name, *(f"{error:.2f}" for error in errors))
+
+    lines = [
+        line("undamaged", [error_pct(rows, name, CLEAN, 0) for name in methods]),
+        *(
+            line(kind, [_mean_of(rows, name, kind) for name in methods])
+            for kind in _kinds(rows)
+        ),
+        line("all kinds", [mean_error(rows, name) for name in methods]),
+    ]
+    if any(row["damage"] == OTHER_HAND for row in rows):
+        other = [error_pct(rows, name, OTHER_HAND, 0) for name in methods]
+        lines.append(line(OTHER_HAND, other))
+    return lines

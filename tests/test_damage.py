@@ -1,0 +1,225 @@
+"""Damaged images: each kind by its formula; saved models counted under all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.damage import DAMAGES, Damage, other_hand
+from pipeline.data import Dataset, Split
+from pipeline.errors import BadInput
+from pipeline.measured import DAMAGE
+from pipeline.methods import configure, find_method
+from pipeline.model_card import make_card
+from pipeline.model_file import save_model
+from pipeline.paths import artifacts, results
+from pipeline.robustness import measure_damage
+from pipeline.run import run_method
+from reports.damage import damage_finding, mean_error, sentences
+
+Batch = NDArray[np.uint8]
+KINDS = {damage.name: damage for damage in DAMAGES}
+
+
+@pytest.fixture(params=DAMAGES, ids=KINDS)
+def damage(request: pytest.FixtureRequest) -> Damage:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def digits(mnist: Dataset) -> Batch:
+    return np.asarray(mnist.test.images[:60])
+
+
+def dot(n: int = 200) -> Batch:
+    """White squares of 4 x 4 pixels in the middle of 28 x 28."""
+    images = np.zeros((n, 28, 28), np.uint8)
+    images[:, 12:16, 12:16] = 255
+    return images
+
+
+def centres(images: Batch) -> NDArray[np.float64]:
+    """Centre of mass of each image, (n, 2) as x, y."""
+    mass = images.sum(axis=(1, 2), dtype=float)
+    x = (images.sum(axis=1) * np.arange(28)).sum(axis=1) / mass
+    y = (images.sum(axis=2) * np.arange(28)).sum(axis=1) / mass
+    return np.stack([x, y], axis=1)
+
+
+def test_damage_is_the_same_in_every_run(damage: Damage, digits: Batch) -> None:
+    first, second = damage.apply(digits, 3), damage.apply(digits, 3)
+    assert first.dtype == np.uint8 and first.shape == digits.shape
+    np.testing.assert_array_equal(first, second)
+
+
+def test_damage_leaves_its_input_as_it_was(damage: Damage, digits: Batch) -> None:
+    before = digits.copy()
+    damage.apply(digits, 5)
+    np.testing.assert_array_equal(digits, before)
+
+
+@pytest.mark.parametrize("name", KINDS.keys() - {"shift", "rotation", "scale", "shear"})
+def test_every_level_changes_more_than_the_one_before(name: str, digits: Batch) -> None:
+    damage = KINDS[name]
+    changes = [
+        np.abs(damage.apply(digits, level).astype(float) - digits).mean()
+        for level in range(1, 6)
+    ]
+    assert changes[0] > 0
+    assert (np.diff(changes) > 0).all()
+
+
+@pytest.mark.parametrize("level", [0, 6])
+def test_level_that_does_not_exist_is_refused(level: int, digits: Batch) -> None:
+    with pytest.raises(ValueError, match="expected 1 to 5"):
+        DAMAGES[0].apply(digits, level)
+
+
+def test_shift_moves_by_its_length_in_all_directions() -> None:
+    moved = centres(KINDS["shift"].apply(dot(), 4)) - 13.5
+    np.testing.assert_allclose(np.hypot(*moved.T), 4, atol=0.05)
+    assert (moved.min(axis=0) < -3).all() and (moved.max(axis=0) > 3).all()
+
+
+def test_rotation_turns_by_its_angle_either_way() -> None:
+    images = np.zeros((50, 28, 28), np.uint8)
+    images[:, 13:15, 21:25] = 255  # right of the middle
+    angles = np.degrees(
+        np.arctan2(*(centres(KINDS["rotation"].apply(images, 3)) - 13.5).T[::-1])
+    )
+    np.testing.assert_allclose(np.abs(angles), 30, atol=1)
+    assert {-1, 1} == set(np.sign(angles))
+
+
+def test_scale_shrinks_lengths_by_its_factor() -> None:
+    images = np.zeros((1, 28, 28), np.uint8)
+    images[:, 4:24, 4:24] = 255
+    shrunk = KINDS["scale"].apply(images, 5)  # to one half
+    assert shrunk.sum() / images.sum() == pytest.approx(0.25, rel=0.05)
+
+
+def test_shear_moves_rows_by_their_distance_from_the_middle() -> None:
+    images = np.zeros((50, 28, 28), np.uint8)
+    images[:, 23:25, 13:15] = 255  # ten rows below the middle
+    x = np.abs(centres(KINDS["shear"].apply(images, 2))[:, 0] - 13.5)
+    np.testing.assert_allclose(x, 0.3 * 10, atol=0.1)
+
+
+def test_gaussian_noise_has_its_deviation() -> None:
+    grey = np.full((50, 28, 28), 127, np.uint8)  # far from both ends
+    noise = KINDS["gaussian_noise"].apply(grey, 1).astype(float) - 127
+    assert noise.std() == pytest.approx(25.5, rel=0.02)
+    assert abs(noise.mean()) < 0.5
+
+
+def test_shot_noise_has_a_deviation_of_the_root_of_the_photons() -> None:
+    grey = np.full((50, 28, 28), 51, np.uint8)  # a fifth of 60 photons: 12
+    noise = KINDS["shot_noise"].apply(grey, 1).astype(float)
+    assert noise.mean() == pytest.approx(51, rel=0.02)
+    assert noise.std() == pytest.approx(np.sqrt(12) * 255 / 60, rel=0.03)
+    assert not KINDS["shot_noise"].apply(np.zeros_like(grey), 5).any()
+
+
+def test_blur_keeps_the_ink_and_spreads_it_by_its_deviation() -> None:
+    blurred = KINDS["blur"].apply(dot(1), 4)[0].astype(float)  # 2 pixels
+    assert blurred.sum() == pytest.approx(16 * 255, rel=0.02)
+    profile = blurred.sum(axis=0)
+    x = np.arange(28) - 13.5
+    # a uniform width of 4 has variance (16 - 1) / 12
+    assert (profile * x**2).sum() / profile.sum() == pytest.approx(
+        4 + 15 / 12, rel=0.05
+    )
+
+
+def test_occlusion_blacks_out_a_square_on_the_ink() -> None:
+    white = np.full((50, 28, 28), 255, np.uint8)
+    black = KINDS["occlusion"].apply(white, 2) == 0
+    sizes = black.sum(axis=(1, 2))
+    assert sizes.max() == 36  # 6 x 6, less at the border
+    assert sizes.min() >= 9
+    blank = np.zeros((1, 28, 28), np.uint8)
+    assert not KINDS["occlusion"].apply(blank, 5).any()
+
+
+def test_thickness_grows_a_stroke_by_its_radius_on_each_side() -> None:
+    images = np.zeros((1, 28, 28), np.uint8)
+    images[:, :, 12:16] = 255
+    ink = KINDS["thickness"].apply(images, 3)[0, 14].astype(float).sum() / 255
+    assert ink == pytest.approx(4 + 2 * 1, abs=0.3)
+
+
+def test_inversion_at_its_strongest_is_the_negative(digits: Batch) -> None:
+    np.testing.assert_array_equal(KINDS["inversion"].apply(digits, 5), 255 - digits)
+
+
+def test_brightness_adds_to_every_pixel() -> None:
+    assert (KINDS["brightness"].apply(np.zeros((1, 28, 28), np.uint8), 2) == 51).all()
+    assert (KINDS["brightness"].apply(dot(1), 2)[0, 12:16, 12:16] == 255).all()
+
+
+def test_spatter_covers_its_part_of_a_blank_image() -> None:
+    drops = KINDS["spatter"].apply(np.zeros((20, 28, 28), np.uint8), 5)
+    assert set(np.unique(drops)) == {0, 255}
+    assert (drops > 0).mean() == pytest.approx(0.2, abs=0.005)
+
+
+def test_digits_of_another_hand_look_like_mnists() -> None:
+    images, labels = other_hand()
+    assert images.shape == (1797, 28, 28) and images.dtype == np.uint8
+    assert np.bincount(labels).min() > 170
+    assert not images[:, :4].any() and not images[:, :, :4].any()
+    assert np.abs(centres(images).mean(axis=0) - 13.5).max() < 1
+
+
+def small(mnist: Dataset) -> Dataset:
+    test = mnist.test
+    few = Split(test.images[:200], test.labels[:200], test.names[:200])
+    train = Split(mnist.train.images[:1000], mnist.train.labels[:1000], ["x"] * 1000)
+    return Dataset("mnist", train, few, mnist.classes)
+
+
+@pytest.fixture
+def model(fresh_folders: Path, mnist: Dataset) -> Path:
+    """`linear`, fitted on 1,000 digits and saved."""
+    dataset, path = small(mnist), fresh_folders / "linear.visbase"
+    method = find_method("linear")
+    config = configure(method.load(), "full", [])
+
+    def keep(fitted, record, train) -> None:  # type: ignore[no-untyped-def]
+        save_model(path, fitted, make_card(record, train, dataset, False, ""))
+
+    run_method(method, config, "full", 0, dataset, keep)
+    return path
+
+
+def test_saved_model_is_counted_under_every_damage(model: Path, mnist: Dataset) -> None:
+    lines = list(measure_damage(model, small(mnist)))
+    assert len(lines) == 1 + 12 * 5 + 1
+    assert list(measure_damage(model, small(mnist))) == []  # all of it is there
+    roots = [artifacts() / "damage", results().parent / "damage"]
+    (root,) = [root for root in roots if root.exists()]
+    found = damage_finding(root, "mnist")
+    assert found is not None
+    assert found.columns == DAMAGE
+    mean = mean_error(found.rows, "linear")
+    by_hand = [
+        100 * int(row["n_errors"]) / int(row["n_test"])
+        for row in found.rows
+        if row["damage"] in KINDS
+    ]
+    assert len(by_hand) == 60
+    assert mean == pytest.approx(np.mean(by_hand))
+    assert found.sentences[0] == (
+        "Over 12 kinds of damage and 5 strengths of each, linear errs least: linear "
+        f"{mean:.1f} %."
+    )
+    assert found.sentences == sentences(found.rows)
+    assert "1,797 digits of another origin" in found.sentences[2]
+
+
+def test_model_of_other_training_images_is_refused(model: Path, mnist: Dataset) -> None:
+    with pytest.raises(BadInput, match="was not trained on all training images"):
+        list(measure_damage(model, mnist))

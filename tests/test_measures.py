@@ -1,0 +1,49 @@
+"""The commands that measure: costs, and what all of them refuse in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from reports.cost import cost_finding
+
+
+def test_cost_of_a_method_is_measured_in_a_run_of_its_own(fresh_folders: Path) -> None:
+    done = CliRunner().invoke(main, ["cost", "majority"])
+    assert done.exit_code == 0, done.output
+    (path,) = fresh_folders.rglob("mnist.csv")
+    found = cost_finding(path.parent, "mnist")
+    assert found is not None
+    (row,) = found.rows
+    assert (row["method"], row["n_errors"], row["n_test"]) == (
+        "majority",
+        "8865",
+        "10000",
+    )
+    assert float(row["cpu_s"]) > 0.1
+    assert float(row["one_us"]) > 0 and float(row["batch_us"]) > 0
+    assert "majority errs least, 88.65 %" in found.sentences[0]
+    assert not list(fresh_folders.rglob("seed0.json"))  # it leaves no record
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["curve", "linear", "--sizes", "10,x"], "expected numbers with commas"),
+        (["curve", "linear", "--sizes", "15"], "expected a multiple of 10 classes"),
+        (["curve", "nonsense"], "no method 'nonsense'"),
+        (["damage", "missing.visbase"], "no such model file"),
+        (["cost", "nonsense"], "no method 'nonsense'"),
+        (["combine", "linear", "nonsense"], "no method 'nonsense'"),
+    ],
+)
+def test_wrong_arguments_are_one_line(
+    fresh_folders: Path, arguments: list[str], message: str
+) -> None:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert done.output.count("\n") == 1
