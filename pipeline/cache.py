@@ -81,8 +81,9 @@ def recall(stage: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) ->
     arrays = compute()
     seconds = time.perf_counter() - started + _recalled_s - before
     cost = {"seconds": np.array(seconds), "peak_mb": np.array(peak_rss_mb())}
+    name = {"entry": np.array(path.stem)}  # not to be taken for another one
     with atomic_write(path) as file:
-        np.savez(file, **arrays, **cost)  # type: ignore[arg-type]
+        np.savez(file, **arrays, **cost, **name)  # type: ignore[arg-type]
     return arrays
 
 
@@ -148,6 +149,8 @@ def _read(path: Path) -> Arrays | None:
             if damaged is not None:
                 raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
             arrays = {name: entry[name] for name in entry.files}
+        if str(arrays.pop("entry", None)) != path.stem:
+            raise ValueError("of another stage or data")
     except FileNotFoundError:
         return None
     except DAMAGE as error:

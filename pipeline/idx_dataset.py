@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.atomic import atomic_write
 from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
 from pipeline.idx import IdxFile, read_idx
@@ -63,22 +64,18 @@ def _download(file: IdxFile, mirrors: Sequence[str], path: Path) -> None:
     import pooch
 
     reasons = []
+    fetch = pooch.HTTPDownloader()
     for mirror in mirrors:
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            pooch.retrieve(
-                mirror + file.name,
-                known_hash=None,  # mirrors pack differently: the content is checked
-                fname=partial.name,
-                path=path.parent,
-            )
-            read_idx(partial, file)
-            os.replace(partial, path)
+            # beside its place: whatever a killed process leaves, the next one removes
+            with atomic_write(path) as partial:
+                fetch(mirror + file.name, partial, None)
+                partial.flush()
+                # mirrors pack differently: the content is checked, not the file
+                read_idx(Path(partial.name), file)
             return
         except (OSError, BadInput, ValueError) as error:
             reasons.append(f"{mirror}: {' '.join(str(error).split())[:120]}")
-        finally:
-            partial.unlink(missing_ok=True)
     raise BadInput(
         f"{path}: missing, and no mirror had it ({'; '.join(reasons)}); put "
         f"{file.name} there by hand or name its folder with --data or {ENVIRONMENT}"

@@ -105,7 +105,7 @@ def write_record(
     """
     path = record_path(results, record.dataset, record.method, record.seed)
     for old in path.parent.glob(f"{path.stem}.*.npy"):
-        old.unlink()
+        old.unlink(missing_ok=True)
     for name, values in (extras or {}).items():
         with atomic_write(path.with_suffix(f".{name}.npy")) as file:
             np.save(file, values)

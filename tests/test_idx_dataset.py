@@ -7,6 +7,7 @@ import hashlib
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pooch
@@ -58,16 +59,14 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Path]], list[
     def serve(folders: dict[str, Path]) -> list[str]:
         asked: list[str] = []
 
-        def retrieve(url: str, known_hash: None, fname: str, path: Path) -> str:
+        def fetch(self: object, url: str, output_file: IO[bytes], _: None) -> None:
             asked.append(url)
             host, _, name = url.rpartition("/")
             folder = folders.get(f"{host}/")
             content = ERROR_PAGE if folder is None else (folder / name).read_bytes()
-            path.mkdir(parents=True, exist_ok=True)
-            (path / fname).write_bytes(content)
-            return str(path / fname)
+            output_file.write(content)
 
-        monkeypatch.setattr(pooch, "retrieve", retrieve)
+        monkeypatch.setattr(pooch.HTTPDownloader, "__call__", fetch)
         return asked
 
     return serve
@@ -145,10 +144,10 @@ def test_error_pages_are_refused_and_leave_nothing_behind(
 def test_unreachable_mirrors_are_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(url: str, **_: object) -> str:
+    def refuse(_: object, url: str, *__: object) -> None:
         raise ConnectionError(f"cannot reach\n{url}")
 
-    monkeypatch.setattr(pooch, "retrieve", refuse)
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", refuse)
     expected = write_tiny_dataset(tmp_path / "server")
     with pytest.raises(BadInput, match=r"first.invalid.*cannot reach.*second.inv") as e:
         load_tiny(expected, tmp_path, None)

@@ -1,0 +1,1 @@
+"""What can go wrong, tried many times: `make soak` writes docs/reliability.md."""

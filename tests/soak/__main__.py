@@ -1,0 +1,76 @@
+"""Run every fault and write docs/reliability.md; --short: a few of each, no file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pipeline.atomic import atomic_write
+from pipeline.paths import ROOT
+from pipeline.provenance import commit, cpu, dirty
+from tests.soak import determinism, fuzz, guards, kills, room, together
+from tests.soak.fault import Fault
+
+GROUPS = {
+    "Killed": kills,
+    "At once, and a damaged cache": together,
+    "No room": room,
+    "Any input": fuzz,
+    "The same again": determinism,
+    "Numbers": guards,
+}
+TABLE = ROOT / "docs" / "reliability.md"
+NOTES = ROOT / "tests" / "soak" / "notes.md"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--only", choices=GROUPS, help="one group, no file")
+    options = parser.parse_args()
+    lines, n_bad = [], 0
+    for title, group in GROUPS.items():
+        if options.only not in (None, title):
+            continue
+        lines += ["", f"## {title}", "", *_HEAD]
+        for fault in _timed(group.faults(options.short)):
+            n_bad += len(fault.bad)
+            outcome = "; ".join(fault.bad) or fault.outcome
+            lines.append(f"| {fault.name} | {fault.trials:,} | {outcome} |")
+    if not options.short and options.only is None:
+        state = "with uncommitted changes" if dirty() else ""
+        begin = [
+            "# Reliability",
+            "",
+            f"Written by `make soak`, {datetime.now(UTC):%Y-%m-%d}, commit "
+            f"{(commit() or 'unknown')[:10]} {state}".rstrip()
+            + f", {cpu()}.",
+        ]
+        text = "\n".join([*begin, *lines, "", NOTES.read_text(encoding="utf-8")])
+        with atomic_write(TABLE) as file:
+            file.write(text.encode())
+    print(f"{n_bad} faults came through" if n_bad else "no fault came through")
+    return min(n_bad, 1)
+
+
+_HEAD = ["| fault | trials | outcome |", "| --- | ---: | --- |"]
+
+
+def _timed(faults: Iterator[Fault]) -> Iterator[Fault]:
+    """Each fault, told as soon as it is known."""
+    started = time.perf_counter()
+    for fault in faults:
+        seconds, started = time.perf_counter() - started, time.perf_counter()
+        print(
+            f"{fault.name}: {fault.trials:,} trials, {seconds:.0f} s", file=sys.stderr
+        )
+        for line in fault.bad:
+            print(f"  BAD {line}", file=sys.stderr)
+        yield fault
+
+
+if __name__ == "__main__":
+    sys.exit(main())

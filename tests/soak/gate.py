@@ -1,0 +1,8 @@
+"""`python -m tests.soak.gate`: the gate that continuous integration runs."""
+
+import runpy
+
+from pipeline.paths import ROOT
+
+if __name__ == "__main__":
+    runpy.run_path(str(ROOT / ".ci" / "gate.py"), run_name="__main__")

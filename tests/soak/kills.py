@@ -1,0 +1,214 @@
+"""SIGKILL at random moments, and before and after every write of a file."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.paths import ROOT, results
+from tests.soak.fault import (
+    RUNS,
+    Fault,
+    command,
+    leftovers,
+    make_digits,
+    outcome_of,
+    places,
+    visbase,
+)
+
+RANDOM, SHORT_RANDOM = 30, 2  # trials of each run
+DOWNLOADS, SHORT_DOWNLOADS = 10, 1
+# what is on disk, the last stage first -> where the run was
+STAGES = (
+    ("model", "saving the model"),
+    ("artifacts/results", "record"),
+    ("artifacts/cache/svm-", "second machine or scores"),
+    ("artifacts/cache/features-", "support vectors"),
+    ("artifacts/cache/projection", "encoding"),
+    ("artifacts/cache/vocabulary-", "projection"),
+    ("artifacts/cache/network-", "an epoch"),
+)
+
+
+def faults(short: bool) -> Iterator[Fault]:
+    with tempfile.TemporaryDirectory() as folder:
+        digits = make_digits(Path(folder) / "digits")
+        for method in RUNS:
+            home = Path(folder) / f"undisturbed {method}"
+            arguments = command(method, digits, home)
+            started = time.perf_counter()
+            done = visbase(arguments, places(home))
+            seconds = time.perf_counter() - started
+            if done.returncode:
+                yield Fault(f"{method} undisturbed", 1, "failed", [done.stderr[-300:]])
+                continue
+            golden = outcome_of(home)
+            n = SHORT_RANDOM if short else RANDOM
+            yield _at_random(method, digits, golden, seconds, n)
+            yield _at_writes(method, digits, golden, short)
+    yield _report(short)
+    yield _download(SHORT_DOWNLOADS if short else DOWNLOADS)
+
+
+def _at_random(
+    method: str, digits: Path, golden: dict[str, bytes], seconds: float, n: int
+) -> Fault:
+    dice = random.Random(0)
+    stages: Counter[str] = Counter()
+    bad = []
+    for trial in range(n):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            arguments = command(method, digits, home)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pipeline", *arguments],
+                env=places(home),
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            # most of what comes before is imports
+            time.sleep(dice.uniform(0.3 * seconds, seconds))
+            process.send_signal(signal.SIGKILL)
+            ended = process.wait() == 0
+            stages["already done" if ended else _stage(home)] += 1
+            bad += _rerun(f"{method}, trial {trial}", arguments, home, golden)
+    where = ", ".join(f"{stage} {count}" for stage, count in stages.most_common())
+    return Fault(f"SIGKILL at a random moment of `{method}`: {where}", n, SAME, bad)
+
+
+SAME = "run again it ends with the same predictions, scores and model, to the byte"
+
+
+def _at_writes(
+    method: str, digits: Path, golden: dict[str, bytes], short: bool
+) -> Fault:
+    """Before and after each file takes its place, until a run writes no more files."""
+    bad, trials = [], 0
+    for moment in ("before", "after"):
+        for nth in range(1, 100):
+            if short and nth > 2:
+                break
+            with tempfile.TemporaryDirectory() as folder:
+                home = Path(folder)
+                arguments = command(method, digits, home)
+                die = ("tests.soak.die", moment, str(nth))
+                done = visbase(arguments, places(home), die)
+                if done.returncode == 0:
+                    break
+                trials += 1
+                what = f"{method}, {moment} write {nth}"
+                if done.returncode != -signal.SIGKILL:
+                    bad.append(f"{what}: status {done.returncode}")
+                bad += _rerun(what, arguments, home, golden)
+    return Fault(f"SIGKILL beside every write of `{method}`", trials, SAME, bad)
+
+
+def _rerun(
+    what: str, arguments: list[str], home: Path, golden: dict[str, bytes]
+) -> list[str]:
+    done = visbase(arguments, places(home))
+    if done.returncode:
+        return [f"{what}: the second run failed: {done.stderr[-300:]}"]
+    bad = [] if outcome_of(home) == golden else [f"{what}: other results"]
+    return bad + [f"{what}: {path} was left" for path in leftovers(home)]
+
+
+def _stage(home: Path) -> str:
+    for place, stage in STAGES:
+        where = home / place
+        if where.exists() or list(where.parent.glob(f"{where.name}*")):
+            return stage
+    return "start, extraction or vocabulary"
+
+
+def _report(short: bool) -> Fault:
+    """The report of the committed records, killed beside each of its files."""
+    bad, trials = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole"
+        here = places(Path(folder), VISBASE_RESULTS=str(results()))
+        done = visbase(["report", "--out", str(whole)], here)
+        if done.returncode:
+            return Fault("report", 1, "failed", [done.stderr[-300:]])
+        golden = {path.name: path.read_bytes() for path in whole.iterdir()}
+        for nth in range(1, 2 if short else len(golden) + 1):
+            out = Path(folder) / f"killed{nth}"
+            arguments = ["report", "--out", str(out)]
+            done = visbase(arguments, here, ("tests.soak.die", "before", str(nth)))
+            trials += 1
+            if done.returncode != -signal.SIGKILL:
+                bad.append(f"report, write {nth}: status {done.returncode}")
+            visbase(arguments, here)
+            found = {path.name: path.read_bytes() for path in out.iterdir()}
+            if found != golden:
+                bad.append(f"report, write {nth}: other files")
+    name = "SIGKILL beside the writes of the report"
+    return Fault(name, trials, "run again it writes the same files, to the byte", bad)
+
+
+class _Slow(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder a little at a time, so that a kill finds the download open."""
+
+    def copyfile(self, source, outputfile) -> None:  # type: ignore[no-untyped-def]
+        while block := source.read(100_000):
+            try:
+                outputfile.write(block)
+            except OSError:  # the other side was killed
+                return
+            time.sleep(0.01)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _download(n: int) -> Fault:
+    """MNIST's files from a server of our own, killed on the way."""
+    dice, bad = random.Random(0), []
+    source = ROOT / "pipeline" / "datasets" / "mnist_files"
+    handler = functools.partial(_Slow, directory=str(source))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    mirror = f"http://127.0.0.1:{server.server_port}/"
+    for trial in range(n):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder) / "data"
+            home.mkdir()
+            arguments = ["run", "majority", "--preset", "quick", "--data", str(home)]
+            module = ("tests.soak.mirror", mirror)
+            here = places(Path(folder))
+            process = subprocess.Popen(
+                [sys.executable, "-m", *module, *arguments],
+                env=here,
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            while not any(home.iterdir()) and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(dice.uniform(0, 1))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            done = visbase(arguments, here, module)
+            if done.returncode:
+                bad.append(f"download, trial {trial}: {done.stderr[-300:]}")
+            for path in source.glob("*.gz"):
+                if (home / path.name).read_bytes() != path.read_bytes():
+                    bad.append(f"download, trial {trial}: another {path.name}")
+            bad += [f"download, trial {trial}: {p} was left" for p in leftovers(home)]
+    server.shutdown()
+    name = "SIGKILL during the download of MNIST"
+    return Fault(
+        name, n, "run again it fetches what is missing; the files are whole", bad
+    )

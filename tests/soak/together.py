@@ -1,0 +1,111 @@
+"""Several runs at once on the same folders; cache entries damaged in every way."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.paths import ROOT
+from tests.soak.fault import (
+    RUNS,
+    Fault,
+    command,
+    leftovers,
+    make_digits,
+    outcome_of,
+    places,
+    visbase,
+)
+
+ROUNDS, SHORT_ROUNDS = 3, 1
+FLIPS, SHORT_FLIPS = 6, 1  # of each entry
+
+
+def faults(short: bool) -> Iterator[Fault]:
+    with tempfile.TemporaryDirectory() as folder:
+        digits = make_digits(Path(folder) / "digits")
+        for method in RUNS:
+            home = Path(folder) / method
+            done = visbase(command(method, digits, home), places(home))
+            if done.returncode:
+                yield Fault(f"{method} undisturbed", 1, "failed", [done.stderr[-300:]])
+                continue
+            golden = outcome_of(home)
+            yield _at_once(method, digits, golden, SHORT_ROUNDS if short else ROUNDS)
+            yield _damaged(
+                method, digits, home, golden, SHORT_FLIPS if short else FLIPS
+            )
+
+
+def _at_once(method: str, digits: Path, golden: dict[str, bytes], rounds: int) -> Fault:
+    bad, trials = [], 0
+    for _ in range(rounds):
+        for n in (2, 4):
+            trials += 1
+            with tempfile.TemporaryDirectory() as folder:
+                home = Path(folder)
+                processes = [
+                    subprocess.Popen(
+                        [
+                            sys.executable,
+                            "-m",
+                            "pipeline",
+                            *command(method, digits, home),
+                        ],
+                        env=places(home),
+                        cwd=ROOT,
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL,
+                    )
+                    for _ in range(n)
+                ]
+                states = [process.wait(timeout=600) for process in processes]
+                if any(states):
+                    bad.append(f"{method}, {n} at once: exit statuses {states}")
+                elif outcome_of(home) != golden:
+                    bad.append(f"{method}, {n} at once: other results")
+                bad += [f"{method}: {path} was left" for path in leftovers(home)]
+    return Fault(
+        f"2 and 4 runs of `{method}` at once, one cache, one folder of results",
+        trials,
+        "all end well; predictions, scores and model are those of a single run",
+        bad,
+    )
+
+
+def _damaged(
+    method: str, digits: Path, home: Path, golden: dict[str, bytes], n_flips: int
+) -> Fault:
+    dice, bad, trials, noticed = random.Random(0), [], 0, 0
+    entries = sorted((home / "artifacts" / "cache").iterdir())
+    for entry in entries:
+        whole = entry.read_bytes()
+        other = next((e for e in entries if e != entry), entry).read_bytes()
+        damaged = {
+            "truncated": whole[: dice.randrange(len(whole))],
+            "empty": b"",
+            "replaced by another": other if other != whole else b"",
+        }
+        for _ in range(n_flips):
+            place = dice.randrange(len(whole))
+            flipped = bytearray(whole)
+            flipped[place] ^= 1 << dice.randrange(8)
+            damaged[f"bit flipped at {place}"] = bytes(flipped)
+        for how, content in damaged.items():
+            trials += 1
+            entry.write_bytes(content)
+            done = visbase(command(method, digits, home), places(home))
+            what = f"{method}, {entry.name} {how}"
+            if done.returncode or outcome_of(home) != golden:
+                bad.append(f"{what}: {done.stderr[-300:] or 'other results'}")
+            noticed += "is damaged" in done.stderr
+    return Fault(
+        f"cache entries of `{method}` truncated, emptied, replaced, bits flipped",
+        trials,
+        f"{noticed} noticed and built anew, the others without effect; same results",
+        bad,
+    )
