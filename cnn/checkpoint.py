@@ -95,9 +95,14 @@ def read_checkpoint(
         print(f"{path.name} is damaged ({error}); training anew", file=sys.stderr)
         return []
     network.load_state_dict(weights)
+    parameters = list(network.parameters())
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimiser.").items():
         index, _, key = name.partition(".")
+        parameter = parameters[int(index)].detach()
+        if value.shape == parameter.shape:
+            # in the parameter's order in memory: a fused step goes through both at once
+            value = torch.empty_like(parameter).copy_(value)
         state.setdefault(int(index), {})[key] = value
     if state:
         optimiser.load_state_dict(optimiser.state_dict() | {"state": state})

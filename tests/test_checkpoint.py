@@ -24,14 +24,20 @@ N = 300
 
 
 def with_dropout_and_norm(height: int, width: int, n_classes: int) -> nn.Module:
-    """A network with every kind of state: weights, buffers, random dropout."""
+    """A network with every kind of state: weights, buffers, random dropout.
+
+    The second convolution's weights, channels last, lie in another order than their
+    axes say; those of a single input channel do not.
+    """
+    rows, columns = ((side - 2) // 3 - 2 for side in (height, width))
     return nn.Sequential(
         nn.Conv2d(1, 4, 5, stride=3),
-        nn.BatchNorm2d(4),
+        nn.Conv2d(4, 5, 3),
+        nn.BatchNorm2d(5),
         nn.ReLU(),
         nn.Flatten(),
         nn.Dropout(0.3),
-        nn.Linear(4 * ((height - 2) // 3) * ((width - 2) // 3), n_classes),
+        nn.Linear(5 * rows * columns, n_classes),
     )
 
 
