@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline import provenance
 from pipeline.damage import DAMAGES, Damage, other_hand
 from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
@@ -15,7 +16,7 @@ from pipeline.measured import DAMAGE
 from pipeline.methods import configure, find_method
 from pipeline.model_card import make_card
 from pipeline.model_file import save_model
-from pipeline.paths import artifacts, results
+from pipeline.paths import artifacts, measured
 from pipeline.robustness import measure_damage
 from pipeline.run import run_method
 from reports.damage import damage_finding, mean_error, sentences
@@ -183,8 +184,12 @@ def small(mnist: Dataset) -> Dataset:
 
 @pytest.fixture
 def model(fresh_folders: Path, mnist: Dataset) -> Path:
+    return saved_linear(fresh_folders, mnist)
+
+
+def saved_linear(folder: Path, mnist: Dataset) -> Path:
     """`linear`, fitted on 1,000 digits and saved."""
-    dataset, path = small(mnist), fresh_folders / "linear.visbase"
+    dataset, path = small(mnist), folder / "linear.visbase"
     method = find_method("linear")
     config = configure(method.load(), "full", [])
 
@@ -199,9 +204,7 @@ def test_saved_model_is_counted_under_every_damage(model: Path, mnist: Dataset) 
     lines = list(measure_damage(model, small(mnist)))
     assert len(lines) == 1 + 12 * 5 + 1
     assert list(measure_damage(model, small(mnist))) == []  # all of it is there
-    roots = [artifacts() / "damage", results().parent / "damage"]
-    (root,) = [root for root in roots if root.exists()]
-    found = damage_finding(root, "mnist")
+    found = damage_finding(artifacts() / "damage", "mnist")
     assert found is not None
     assert found.columns == DAMAGE
     mean = mean_error(found.rows, "linear")
@@ -218,6 +221,16 @@ def test_saved_model_is_counted_under_every_damage(model: Path, mnist: Dataset) 
     )
     assert found.sentences == sentences(found.rows)
     assert "1,797 digits of another origin" in found.sentences[2]
+
+
+@pytest.mark.parametrize("dirty", [True, False])
+def test_table_of_uncommitted_code_stays_in_artifacts(
+    dirty: bool, fresh_folders: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "dirty", lambda: dirty)
+    list(measure_damage(saved_linear(fresh_folders, mnist), small(mnist)))
+    assert (artifacts() / "damage" / "mnist" / "linear.csv").exists()
+    assert (measured("damage") / "mnist" / "linear.csv").exists() == (not dirty)
 
 
 def test_model_of_other_training_images_is_refused(model: Path, mnist: Dataset) -> None:
