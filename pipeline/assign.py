@@ -60,7 +60,11 @@ def nearest(
     """The m nearest words and their squared distances, nearest first.
 
     values (N, d), vocabulary (k, d), 1 <= m <= k -> index (N, m), distance (N, m).
+    Where distances overflow or are NaN, words are arbitrary, though always of the k.
+    Raises ValueError for another m.
     """
+    if not 1 <= m <= len(vocabulary):
+        raise ValueError(f"{m} nearest of {len(vocabulary)} words")
     index = np.zeros((len(values), m), np.int32)
     distance = np.empty((len(values), m), np.float32)
     half_norms = np.einsum("kd,kd->k", vocabulary, vocabulary) / 2
@@ -104,6 +108,11 @@ def _smallest(products, half_norms, squares, index, distance):  # type: ignore[n
                 words[n_found] = word
                 scores[n_found] = half_norms[word] - row[word]
                 n_found += scores[n_found] <= enough
+        if n_found < m:  # some scores are no numbers, which no bound can find
+            n_found = n_words
+            for word in range(n_words):
+                words[word] = word
+                scores[word] = half_norms[word] - row[word]
         for place in range(m):  # sort as far as is asked for
             first = place
             for other in range(place + 1, n_found):

@@ -53,11 +53,13 @@ class DenseSift:
     blur_px: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.bin_px <= 0 or self.step_px < 1 or self.margin_px < 0:
+        if not 0 < self.bin_px < np.inf or self.step_px < 1 or self.margin_px < 0:
             raise BadInput(
                 f"a grid needs bin_px above 0, step_px from 1 and margin_px from 0, "
                 f"found {self.bin_px}, {self.step_px} and {self.margin_px}"
             )
+        if not 0 <= self.blur_px < np.inf:
+            raise BadInput(f"a grid needs blur_px from 0, found {self.blur_px}")
 
     def extract(self, images: Images) -> Descriptors:
         """n grey or colour uint8 images -> descriptors (N, 128) of unit length.

@@ -93,7 +93,8 @@ def open_model(path: Path) -> Model:
             config_from_json(module, card["config"]), card["seed"]
         )
         classifier.restore(arrays)
-        _try_out(classifier, arrays, card)
+        with np.errstate(all="ignore"):  # what overflows is told in one line, below
+            _try_out(classifier, arrays, card)
     except Exception as error:  # anybody may have written the file
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(

@@ -32,8 +32,14 @@ def learn_vocabulary(
     values (N, d), N > 0 -> (k, d) with k = n_words, or fewer where there are fewer
     distinct descriptors. Stops after n_iterations, or when the inertia falls by less
     than `tolerance` of itself. A word that lost all its descriptors moves to the
-    descriptor that is farthest from its word.
+    descriptor that is farthest from its word. Raises ValueError where there is no
+    descriptor, no word to learn, or a value that is not finite.
     """
+    if len(values) == 0 or n_words < 1 or not np.isfinite(values).all():
+        raise ValueError(
+            f"expected finite descriptors and a number of words from 1 on, found an "
+            f"array of shape {values.shape} and {n_words}"
+        )
     centres = seed_plus_plus(values, n_words, rng)
     inertia = np.inf
     for _ in track(range(n_iterations), "vocabulary", n_iterations):

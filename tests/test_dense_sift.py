@@ -14,6 +14,7 @@ from pipeline.dense_sift import (
     orientation_maps,
     sampling_matrix,
 )
+from pipeline.errors import BadInput
 
 OPENCV_BLUR_PX = (1.6**2 - 0.5**2) ** 0.5  # to sigma 1.6 from a camera's assumed 0.5
 OPENCV_FULL = 512  # OpenCV's length of a descriptor before it is rounded to 8 bits
@@ -69,6 +70,13 @@ def test_blank_image_has_descriptors_of_zeros() -> None:
     found = DenseSift(2, 2, 2).extract(np.full((2, 28, 28), 90, np.uint8))
     assert found.values.shape == (288, 128)
     assert not found.values.any()
+
+
+@pytest.mark.parametrize("setting", ["bin_px", "blur_px"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1])
+def test_lengths_that_are_none_are_told(setting: str, value: float) -> None:
+    with pytest.raises(BadInput, match=f"a grid needs {setting}"):
+        DenseSift(**{setting: value})  # type: ignore[arg-type]
 
 
 def test_grid_is_centred_inside_the_margins() -> None:

@@ -501,6 +501,20 @@ def test_any_missing_shortened_or_nan_array_of_a_composite_is_refused(
     )
 
 
+def test_words_whose_distances_overflow_are_refused(
+    train: Split, tmp_path: Path
+) -> None:
+    fit_and_save("bovw_pyramid", train, tmp_path / "sound")
+
+    def harm(arrays: Arrays) -> None:
+        for name in arrays:
+            if "vocabulary" in name:
+                arrays[name] = np.full_like(arrays[name], 3e38)
+
+    said = refusal(resave(tmp_path / "sound", tmp_path / "m", change_arrays=harm))
+    assert "finite scores" in said
+
+
 def test_model_of_photographs_takes_images_of_any_size(
     mnist: Dataset, tmp_path: Path
 ) -> None:

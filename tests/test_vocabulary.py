@@ -60,6 +60,35 @@ def test_distance_of_a_word_to_itself_is_never_negative() -> None:
     assert distance.min() >= 0
 
 
+@pytest.mark.parametrize("value", [3e38, np.inf, np.nan])
+@pytest.mark.parametrize("n_sane", [0, 2])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_words_beyond_all_numbers_still_have_an_index(
+    value: float, n_sane: int
+) -> None:
+    words = np.full((200, 16), value, np.float32)
+    words[:n_sane] = random_rows(n_sane, 16, seed=3)
+    index, _ = nearest(random_rows(300, 16, seed=4), words, 5)
+    assert index.min() >= 0 and index.max() < 200
+
+
+@pytest.mark.parametrize("m", [0, 4])
+def test_more_neighbours_than_words_or_none_are_told(m: int) -> None:
+    with pytest.raises(ValueError, match=f"{m} nearest of 3 words"):
+        nearest(LINE, LINE, m)
+
+
+@pytest.mark.parametrize(
+    ("values", "n_words"),
+    [(LINE[:0], 2), (LINE, 0), (np.array([[np.nan]], np.float32), 1)],
+)
+def test_descriptors_that_no_vocabulary_has_are_told(
+    values: FloatArray, n_words: int
+) -> None:
+    with pytest.raises(ValueError, match="expected finite descriptors"):
+        learn_vocabulary(values, n_words, np.random.default_rng(0))
+
+
 def test_no_descriptors_have_no_words() -> None:
     words = assign_hard(np.empty((0, 1), np.float32), LINE)
     assert words.index.shape == words.weight.shape == (0, 1)
