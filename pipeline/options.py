@@ -89,7 +89,7 @@ jobs_option = click.option(
 scheduler_option = click.option(
     "--scheduler",
     metavar="tcp://HOST:PORT",
-    help="Dask scheduler whose workers find and encode the descriptors.",
+    help="Dask scheduler whose workers find and encode descriptors; else unused.",
 )
 device_option = click.option(
     "--device",

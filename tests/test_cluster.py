@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from pipeline import parallel
 from pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
 from pipeline.cli import main
 from pipeline.data import Dataset
@@ -74,13 +77,62 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
     np.testing.assert_array_equal(there, here)
 
 
-def test_address_without_a_scheduler_is_one_clear_line(
+def refusal(address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a run says about a scheduler it cannot use, in one line."""
+    monkeypatch.setenv("VISBASE_SCHEDULER", "")  # what the command sets is undone
+    command = ["run", "bovw_grid", "--preset", "quick", "--scheduler", address]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2
+    (line,) = [one for one in done.output.splitlines() if "--scheduler" in one]
+    assert address in line
+    return line
+
+
+def answering(content: bytes) -> tuple[socket.socket, str]:
+    """A server that sends the content to whoever comes, and its address."""
+    server = socket.create_server(("127.0.0.1", 0))
+    connections = []
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):  # closed: the test is over
+            while True:
+                connection, _ = server.accept()
+                connection.sendall(content)
+                connections.append(connection)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server, f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1", "tcp://127.0.0.1:port", "127.0.0.1", "tcp://"]
+)
+def test_address_without_a_port_is_told(
+    address: str, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "expected tcp://HOST:PORT" in refusal(address, monkeypatch)
+
+
+def test_address_where_nobody_listens_is_told(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VISBASE_SCHEDULER", "")  # what the command sets is undone
-    done = CliRunner().invoke(
-        main,
-        ["run", "bovw_grid", "--preset", "quick", "--scheduler", "tcp://127.0.0.1:1"],
-    )
-    assert done.exit_code == 2
-    assert "--scheduler tcp://127.0.0.1:1: no Dask scheduler" in done.output
+    assert "no Dask scheduler" in refusal("tcp://127.0.0.1:1", monkeypatch)
+
+
+@pytest.mark.parametrize("content", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_server_that_is_no_scheduler_is_told(
+    content: bytes, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE_S", 0.5)
+    server, address = answering(content)
+    with server:
+        assert "no Dask scheduler" in refusal(address, monkeypatch)
+
+
+def test_scheduler_without_workers_is_told(
+    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE_S", 1)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as idle:
+        said = refusal(idle.scheduler_address, monkeypatch)
+    assert "has no workers" in said
