@@ -168,7 +168,7 @@ class BovwSVM:
         """Of the bag, of the projection if there is one, of the SVM."""
         parts = {"bag": self.bag_.arrays(), "svm": self.svm_.arrays()}
         if self.projection_ is not None:
-            parts["projection"] = vars(self.projection_)
+            parts["projection"] = self.projection_.arrays()
         return join_parts(parts)
 
     def restore(self, arrays: Arrays) -> None:
@@ -228,7 +228,7 @@ class BovwSVM:
         def learn() -> dict[str, FloatArray]:
             histograms = map_blocks(self.bag_.histograms, some, "histograms")
             fitted = fit_projection(histograms, how.n_components, self.seed)
-            return {"mean": fitted.mean, "components": fitted.components}
+            return fitted.arrays()
 
         key = {"images": some, **self._bag_key(), "seed": self.seed}
         return Projection(**recall(f"projection{how.n_components}", key, learn))

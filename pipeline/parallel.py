@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import cache, partial
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from pipeline.errors import BadInput
 from pipeline.images import Images, sizes
 from pipeline.progress import track
 from pipeline.provenance import n_cores
 
+PATIENCE_S = 5  # with a scheduler that does not answer, or has no workers
 T = TypeVar("T")
 
 BLOCK = 200  # images: 144 dense descriptors of each are 15 MB
@@ -47,7 +52,7 @@ def map_blocks(
     scheduler = os.environ.get("VISBASE_SCHEDULER")
     if scheduler:
         return np.concatenate(_on_cluster(scheduler, function, images, cut))
-    with threadpool_limits(1, user_api="blas"):
+    with _one_blas_thread():
         blocks = Parallel(n_jobs(), prefer="threads", return_as="generator")(
             delayed(function)(images[rows]) for rows in cut
         )
@@ -56,7 +61,7 @@ def map_blocks(
 
 def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
     """work of each start, in order; matrix products in one thread each."""
-    with threadpool_limits(1, user_api="blas"):
+    with _one_blas_thread():
         return Parallel(n_jobs(), prefer="threads")(map(delayed(work), starts))
 
 
@@ -71,6 +76,15 @@ def _on_cluster(
     What a lost worker had is computed again by another. Files of photographs must be
     where the workers are, too.
     """
+    with _connected(address), parallel_config(backend="dask"):
+        # as part of the function a block travels with its task; as an argument joblib
+        # would put it on one worker alone, and lose it with that worker
+        tasks = (delayed(partial(_alone, function, images[rows]))() for rows in cut)
+        return list(Parallel()(tasks))
+
+
+def _connected(address: str) -> Any:
+    """A client of the Dask scheduler there, which has workers; BadInput otherwise."""
     try:
         from distributed import Client
     except ModuleNotFoundError:
@@ -79,22 +93,57 @@ def _on_cluster(
             "pip install -c requirements.lock -e '.[dask]'"
         ) from None
     try:
-        client = Client(address, timeout=2)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise BadInput(f"--scheduler {address}: no Dask scheduler ({error})") from None
-    with client, parallel_config(backend="dask"):
-        # as part of the function a block travels with its task; as an argument joblib
-        # would put it on one worker alone, and lose it with that worker
-        tasks = (delayed(partial(_alone, function, images[rows]))() for rows in cut)
-        return list(Parallel()(tasks))
+        port = urlsplit(f"//{address.rpartition('://')[2]}").port
+    except ValueError:
+        port = None
+    if port is None:
+        raise BadInput(f"--scheduler {address}: expected tcp://HOST:PORT")
+    try:
+        with ThreadPoolExecutor(1) as other:  # this one may run a loop, as notebooks do
+            other.submit(asyncio.run, _greet(address)).result()
+        client = Client(address, timeout=PATIENCE_S)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, MemoryError) as error:
+        reason = str(error) or "no answer"
+        raise BadInput(f"--scheduler {address}: no Dask scheduler ({reason})") from None
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE_S)
+    except TimeoutError:
+        client.close()  # type: ignore[no-untyped-call]
+        raise BadInput(
+            f"--scheduler {address}: has no workers; start some: dask worker {address}"
+        ) from None
+    return client
+
+
+async def _greet(address: str) -> None:
+    """Exchange greetings with a scheduler: a client would wait for ever for its own."""
+    from distributed.comm.core import connect
+
+    greeting = connect(address, timeout=PATIENCE_S)  # type: ignore[no-untyped-call]
+    comm = await asyncio.wait_for(greeting, PATIENCE_S)
+    await comm.close()
 
 
 def _alone(
     function: Callable[[Images], NDArray[np.float32]], images: Images
 ) -> NDArray[np.float32]:
     """The same to the bit wherever it runs: matrix products in one thread."""
-    with threadpool_limits(1, user_api="blas"):
+    with _one_blas_thread():
         return function(images)
+
+
+def _one_blas_thread() -> AbstractContextManager[Any]:
+    """Matrix products in one thread, as long as it is open."""
+    return _controller().limit(limits=1, user_api="blas")
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """Finding the libraries takes as long as describing an image: done once.
+
+    What multiplies here is numpy, which is loaded by then.
+    """
+    return ThreadpoolController()
 
 
 def _cut(images: Images) -> list[slice]:

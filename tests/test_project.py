@@ -39,6 +39,13 @@ def test_low_rank_data_can_be_put_together_again() -> None:
     np.testing.assert_allclose(again, values, atol=1e-3)
 
 
+def test_one_histogram_is_projected_as_many_are(mnist: Dataset) -> None:
+    counts = mnist.train.images[:300].reshape(300, -1) / np.float32(255)
+    ours = fit_projection(counts, 50, seed=0)
+    alone = np.concatenate([ours.apply(row[None]) for row in counts])
+    np.testing.assert_allclose(alone, ours.apply(counts), atol=1e-5)
+
+
 def test_projection_keeps_as_much_variance_of_digits_as_the_exact_solver(
     mnist: Dataset,
 ) -> None:
