@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import statistics
 from pathlib import Path
 
 from benchmarks import stages
-from benchmarks.side_by_side import HEAD, measure
+from benchmarks.side_by_side import HEAD, measure, spread
 from benchmarks.stage_shares import stage_shares
 from benchmarks.vocabularies import N_DESCRIPTORS, N_WORDS, vocabularies
-from benchmarks.whole import alone, exponent
+from benchmarks.whole import REPEATS, alone, exponent
 from pipeline.atomic import atomic_write
 from pipeline.paths import results
 from pipeline.provenance import commit, cpu, n_cores, versions
@@ -34,7 +35,8 @@ def main() -> None:
         "## Side by side",
         "",
         "Ours and the peer in turn in one process, after one run of each to warm up:",
-        "median, smallest and largest; ratio: the peer's time over ours.",
+        "median (smallest to largest); ratio: the peer's time over ours; threads: how",
+        "many both may use.",
         "",
         HEAD,
     ]
@@ -57,20 +59,33 @@ def main() -> None:
 
 def whole() -> list[str]:
     return [
-        "## The whole path",
+        f"## The whole path, {n_cores()} threads",
         "",
-        "| what | measured | asked |",
-        "| --- | ---: | ---: |",
-        "| 70,000 digits to histograms: 2 patch sizes, 400 words, 5 nearest, 3 levels "
-        f"| {alone('histograms_s', 70_000):.0f} s | 60 s |",
-        "| one image from file to label, `bovw_pyramid` of 10,000 digits, warm "
-        f"| {alone('one_image_ms'):.1f} ms | 5 ms |",
-        f"| `visbase --help` | {alone('start_s'):.2f} s | 0.3 s |",
+        "| what | measured: median (smallest to largest) | repeats | asked |",
+        "| --- | ---: | ---: | ---: |",
+        _whole(
+            "70,000 digits to histograms: 2 patch sizes, 400 words, 5 nearest, 3 "
+            "levels",
+            alone("histograms_s", 70_000),
+            "s",
+            60,
+        ),
+        _whole(
+            "one image from file to label, `bovw_pyramid` as in the table, warm",
+            alone("one_image_ms"),
+            "ms",
+            5,
+        ),
+        _whole("`visbase --help`", alone("start_s"), "s", 0.3),
     ]
 
 
+def _whole(what: str, found: list[float], unit: str, at_most: float) -> str:
+    return f"| {what} | {spread(found, unit)} | {len(found)} | {at_most:g} {unit} |"
+
+
 def memory() -> list[str]:
-    few, many = (alone("features_mb", n) for n in (70_000, MANY))
+    few, many = (alone("features_mb", n)[0] for n in (70_000, MANY))
     own = (MANY - 70_000) * (28 * 28 * 2 + 400 * 4) / 2**20
     return [
         "## Memory",
@@ -97,7 +112,7 @@ def largest_peak() -> str:
 def growth() -> list[str]:
     sizes = {
         "digits to histograms": ("histograms_s", IMAGES),
-        "support vectors of `svm_rbf`, by images": ("svm_s", IMAGES),
+        "support vectors, one against one, by images": ("svm_s", IMAGES),
         "vocabulary from 100,000 descriptors, by words": ("vocabulary_s", WORDS),
     }
     rows = [
@@ -116,7 +131,8 @@ def growth() -> list[str]:
     return [
         "## Growth",
         "",
-        "Seconds, and the slope of their logarithms against that of the size.",
+        f"Seconds, median (smallest to largest) of {REPEATS}, on {n_cores()} cores",
+        "where none are said; exponent: slope of their logarithms against the size's.",
         "",
         "| stage | sizes | seconds | exponent |",
         "| --- | --- | --- | ---: |",
@@ -124,11 +140,14 @@ def growth() -> list[str]:
     ]
 
 
-def _growth(what: str, sizes: list[int], seconds: list[float]) -> str:
-    return (
-        f"| {what} | {', '.join(f'{size:,}' for size in sizes)} | "
-        f"{', '.join(f'{s:.1f}' for s in seconds)} | {exponent(sizes, seconds)} |"
+def _growth(what: str, sizes: list[int], repeated: list[list[float]]) -> str:
+    medians = [statistics.median(seconds) for seconds in repeated]
+    listed = ", ".join(f"{size:,}" for size in sizes)
+    spreads = ", ".join(
+        f"{middle:.1f} ({min(seconds):.1f} to {max(seconds):.1f})"
+        for middle, seconds in zip(medians, repeated, strict=True)
     )
+    return f"| {what} | {listed} | {spreads} | {exponent(sizes, medians)} |"
 
 
 if __name__ == "__main__":

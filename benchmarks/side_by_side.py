@@ -50,7 +50,7 @@ class Timing:
         asked = self.pair.at_least
         return (
             f"| {self.pair.what} | {self.pair.peer_name} | {self.pair.threads} | "
-            f"{_spread(self.ours_s, 's')} | {_spread(self.peer_s, 's')} | "
+            f"{spread(self.ours_s, 's')} | {spread(self.peer_s, 's')} | "
             f"**{ratio:.2f}** ({min(self.ratios):.2f} to {max(self.ratios):.2f}) | "
             f"{'' if asked is None else f'{asked:.3g}'} | {len(self.ours_s)} | "
             f"{self.agreement} |"
@@ -64,12 +64,11 @@ HEAD = (
 
 
 def measure(pair: Pair) -> Timing:
-    """Run both once to warm up, unless once is all, then in turn."""
+    """Run both once to warm up, then in turn."""
     ours_s, peer_s = [], []
     with threadpool_limits(pair.threads):
-        if pair.repeats > 1:
-            pair.ours()
-            pair.peer()
+        pair.ours()
+        pair.peer()
         for _ in range(pair.repeats):
             seconds, ours = _timed(pair.ours)
             ours_s.append(seconds)
@@ -86,6 +85,7 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
-def _spread(values: list[float], unit: str) -> str:
+def spread(values: list[float], unit: str) -> str:
+    """Median, smallest and largest."""
     middle, low, high = statistics.median(values), min(values), max(values)
     return f"{middle:.3g} {unit} ({low:.3g} to {high:.3g})"

@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +38,11 @@ def ours(values: FloatArray, seed: int) -> FloatArray:
     return learn_vocabulary(values, N_WORDS, np.random.default_rng(seed))
 
 
-def kmeans(values: FloatArray, seed: int) -> FloatArray:
+def kmeans(values: FloatArray, seed: int, n_iterations: int = 300) -> FloatArray:
     from sklearn.cluster import KMeans
 
-    return KMeans(N_WORDS, n_init=1, random_state=seed).fit(values).cluster_centers_
+    how = KMeans(N_WORDS, n_init=1, random_state=seed, max_iter=n_iterations)
+    return how.fit(values).cluster_centers_
 
 
 def mini_batch(values: FloatArray, seed: int) -> FloatArray:
@@ -68,6 +70,7 @@ def faiss(values: FloatArray, seed: int) -> FloatArray:
 LEARNERS: dict[str, Learner] = {
     "ours": ours,
     "scikit-learn `KMeans`": kmeans,
+    "scikit-learn `KMeans`, 30 iterations as ours": partial(kmeans, n_iterations=30),
     "scikit-learn `MiniBatchKMeans`": mini_batch,
     f"faiss `Kmeans`, {FAISS_ITERATIONS} iterations": faiss,
 }

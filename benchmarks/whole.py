@@ -1,12 +1,13 @@
 """What a user waits for: the whole path, one image, the command line, memory, growth.
 
 Every measurement of time or memory that others could disturb runs in a process of its
-own: `python -m benchmarks.whole MEASUREMENT ARGUMENT...` prints one number.
+own: `python -m benchmarks.whole MEASUREMENT ARGUMENT...` prints what each repetition
+gave.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.provenance import peak_rss_mb
+
+REPEATS = 3
 
 
 def digits(n: int) -> NDArray[np.uint8]:
@@ -37,7 +40,7 @@ def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return images[rows], labels[rows]
 
 
-def histograms_s(n: str, n_words: str = "400") -> float:
+def histograms_s(n: str, n_words: str = "400") -> list[float]:
     """Seconds from n digits to histograms as `bovw_pyramid` makes them."""
     from pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
     from pipeline.dense_sift import DenseSift
@@ -48,26 +51,28 @@ def histograms_s(n: str, n_words: str = "400") -> float:
     words = learn_vocabularies(images[:2000], grids, int(n_words), 20_000, seed=0)
     bag = BagOfWords(grids, words, Encoding((1, 2, 4), 5, 0.1))
     map_blocks(bag.histograms, images[:400], "warm up")
-    started = time.perf_counter()
-    # histograms are what they are, 67 kB an image: kept no longer than a block
-    map_blocks(lambda block: bag.histograms(block).sum(axis=1), images, "histograms")
-    return time.perf_counter() - started
+
+    def work() -> None:
+        # histograms are what they are, 67 kB an image: kept no longer than a block
+        map_blocks(lambda block: bag.histograms(block).sum(axis=1), images, "all")
+
+    return _repeated(work)
 
 
-def vocabulary_s(n_words: str) -> float:
+def vocabulary_s(n_words: str) -> list[float]:
     """Seconds for that many words from 100,000 descriptors."""
     from benchmarks.vocabularies import descriptors
     from pipeline.vocabulary import learn_vocabulary
 
     values = descriptors(100_000)
     learn_vocabulary(values[:1000], 10, np.random.default_rng(0))  # compiles
-    started = time.perf_counter()
-    learn_vocabulary(values, int(n_words), np.random.default_rng(0))
-    return time.perf_counter() - started
+    return _repeated(
+        lambda: learn_vocabulary(values, int(n_words), np.random.default_rng(0))
+    )
 
 
-def svm_s(n: str) -> float:
-    """Seconds to fit the machines of `svm_rbf` on n digits.
+def svm_s(n: str) -> list[float]:
+    """Seconds to fit RBF machines, one a pair of classes, on n digits.
 
     Distorted beyond the first 70,000, since twins are no new support vectors.
     """
@@ -79,12 +84,11 @@ def svm_s(n: str) -> float:
     images, labels = labelled(int(n))
     images[70_000:] = distort(images[70_000:], Distortion(), np.random.default_rng(0))
     pixels, config = pixel_rows(images), Config()
-    started = time.perf_counter()
-    fit_svm(pixels, labels, Kernel("rbf", config.gamma), config.c)
-    return time.perf_counter() - started
+    kernel = Kernel("rbf", config.gamma)
+    return _repeated(lambda: fit_svm(pixels, labels, kernel, config.c))
 
 
-def features_mb(n: str) -> float:
+def features_mb(n: str) -> list[float]:
     """Peak memory of making `bovw_pyramid`'s features of n digits, in MiB."""
     import dataclasses
 
@@ -97,11 +101,14 @@ def features_mb(n: str) -> float:
     model.bag_ = model._learn_bag(upright)
     model.projection_ = model._learn_projection(upright)
     model._features(upright)
-    return peak_rss_mb()
+    return [peak_rss_mb()]
 
 
-def one_image_ms() -> float:
-    """Median milliseconds from a file to a label by `bovw_pyramid`, warm."""
+def one_image_ms() -> list[float]:
+    """Milliseconds from a file to a label by `bovw_pyramid` as it is, warm.
+
+    Fitted on all training images with its copies; an image after the other.
+    """
     from PIL import Image
 
     from baselines import bovw_pyramid
@@ -109,8 +116,8 @@ def one_image_ms() -> float:
     from pipeline.photo_files import read_image
 
     train = load_dataset("mnist").train
-    model = bovw_pyramid.build(bovw_pyramid.PRESETS["quick"], 0)
-    model.fit(np.asarray(train.images)[:10_000], train.labels[:10_000])
+    model = bovw_pyramid.build(bovw_pyramid.Config(), 0)
+    model.fit(train.images, train.labels)
     times = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "digit.png"
@@ -118,31 +125,35 @@ def one_image_ms() -> float:
             Image.fromarray(image).save(path)
             started = time.perf_counter()
             model.predict(read_image(path)[None])
-            times.append(time.perf_counter() - started)
-    return 1000 * float(np.median(times[20:]))
+            times.append(1000 * (time.perf_counter() - started))
+    return times[20:]
 
 
-def start_s() -> float:
-    """Median seconds of `visbase --help` over ten starts."""
+def start_s() -> list[float]:
+    """Seconds of `visbase --help`, ten starts."""
+    command = [sys.executable, "-m", "pipeline", "--help"]
+    return _repeated(
+        lambda: subprocess.run(command, capture_output=True, check=True), 10
+    )
+
+
+def _repeated(work: Callable[[], object], repeats: int = REPEATS) -> list[float]:
+    """Seconds of each repetition."""
     times = []
-    for _ in range(10):
+    for _ in range(repeats):
         started = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "pipeline", "--help"],
-            capture_output=True,
-            check=True,
-        )
+        work()
         times.append(time.perf_counter() - started)
-    return float(np.median(times))
+    return times
 
 
-MEASUREMENTS: dict[str, Callable[..., float]] = {
+MEASUREMENTS: dict[str, Callable[..., list[float]]] = {
     one.__name__: one
     for one in (histograms_s, vocabulary_s, svm_s, features_mb, one_image_ms, start_s)
 }
 
 
-def alone(measurement: str, *arguments: int, cores: int | None = None) -> float:
+def alone(measurement: str, *arguments: int, cores: int | None = None) -> list[float]:
     """Run a measurement in a process of its own, with nothing cached.
 
     cores: how many it may use, by default all.
@@ -157,7 +168,9 @@ def alone(measurement: str, *arguments: int, cores: int | None = None) -> float:
             stdout=subprocess.PIPE,
             check=True,
         )
-    return float(done.stdout)
+    found: list[float] = json.loads(done.stdout)
+    print(measurement, *arguments, found, file=sys.stderr)
+    return found
 
 
 def exponent(sizes: list[int], seconds: list[float]) -> float:
@@ -167,6 +180,4 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
 
 
 if __name__ == "__main__":
-    value = MEASUREMENTS[sys.argv[1]](*sys.argv[2:])
-    assert math.isfinite(value)
-    print(value)
+    print(json.dumps(MEASUREMENTS[sys.argv[1]](*sys.argv[2:])))
