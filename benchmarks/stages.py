@@ -55,7 +55,9 @@ def dense_sift(
 
     def opencv() -> Any:
         cv2.setNumThreads(1)
-        return [sift.compute(image, points)[1] for image in images][-1]
+        for image in images:
+            _, last = sift.compute(image, points)
+        return last
 
     def ours() -> Any:
         n = max(1, BLOCK_PIXELS // images[0].size)  # as the pipeline cuts them
