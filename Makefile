@@ -69,14 +69,17 @@ search: .venv/with-cnn
 	for method in svm_rbf svm_virtual $(filter-out plain committee,$(NETWORKS)); do \
 	    $(BIN)/visbase search $$method || exit; done
 
+# a process a core, each with one thread: more of them would wait for each other
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+
 test: .venv/with-dev
-	$(BIN)/pytest
+	$(PYTEST)
 
 check: .venv/with-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(PYTEST)
 
 clean:
 	rm -rf artifacts
