@@ -23,6 +23,7 @@ import numpy as np
 
 from pipeline import provenance
 from pipeline.atomic import atomic_write
+from pipeline.digest import digest_array
 from pipeline.paths import artifacts
 from pipeline.photo_files import PhotoFiles
 
@@ -97,13 +98,6 @@ def count_as_spent(seconds: float, peak_mb: float) -> None:
     global _recalled_s, _recalled_mb
     _recalled_s += seconds
     _recalled_mb = max(_recalled_mb, peak_mb)
-
-
-def digest_array(array: np.ndarray) -> str:
-    """SHA-256 of an array's type, shape and values."""
-    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
-    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:

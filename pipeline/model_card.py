@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.cache import digest_array
 from pipeline.data import Dataset, Split
+from pipeline.digest import digest_array
 from pipeline.errors import BadInput
 from pipeline.images import Images, sizes
 from pipeline.records import Record

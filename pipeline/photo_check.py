@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
-from pipeline.cache import digest_array
+from pipeline.digest import digest_array
 from pipeline.errors import BadInput
 from pipeline.parallel import n_jobs
 from pipeline.photo_files import PhotoFiles, decode

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pipeline.digest import digest_array
 from pipeline.errors import BadInput, printable
 from pipeline.images import shrink, shrunk_size
 
@@ -33,8 +34,9 @@ class PhotoFiles(Sequence[NDArray[np.uint8]]):
 
     paths: the files; sizes (n, 2) int64: h and w of each; digests: SHA-256 of each
     one's decoded pixels, as digest_array gives it, so that caches and comparisons
-    need not decode. longest_px: larger ones are shrunk to it once they are decoded, 0
-    for none. A slice, `take` or `within` gives another PhotoFiles and decodes nothing.
+    need not decode; BadInput where a file has other pixels by then. longest_px: larger
+    ones are shrunk to it once they are decoded, 0 for none. A slice, `take` or `within`
+    gives another PhotoFiles and decodes nothing.
     """
 
     def __init__(
@@ -62,7 +64,13 @@ class PhotoFiles(Sequence[NDArray[np.uint8]]):
         if isinstance(at, slice):
             rows = range(len(self))[at]
             return self.take(np.array(rows, np.int64))
-        image = read_image(self.paths[at])
+        path, checked = self.paths[at], self.digests[at].partition(" ")[0]
+        image = read_image(path)
+        if digest_array(image) != checked:  # of what the caches speak
+            raise BadInput(
+                f"{printable(path)}: changed since it was checked; leave the folder "
+                "alone and run again"
+            )
         return shrink(image, self.longest_px) if self.longest_px else image
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> PhotoFiles:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline import cache, provenance
-from pipeline.cache import digest_array, recall, recalled_s
+from pipeline.cache import recall, recalled_s
+from pipeline.digest import digest_array
 
 VALUES = np.arange(5000, dtype=np.float32)
 

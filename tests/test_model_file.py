@@ -19,8 +19,9 @@ import pytest
 import safetensors.numpy
 from test_contract import METHODS, N_TEST, N_TRAIN, build_small, small_config
 
-from pipeline.cache import Arrays, digest_array
+from pipeline.cache import Arrays
 from pipeline.data import Dataset, Split
+from pipeline.digest import digest_array
 from pipeline.errors import BadInput
 from pipeline.kernel_svm import Kernel
 from pipeline.methods import Method, MethodFile, config_from_json, find_method

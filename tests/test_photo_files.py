@@ -282,6 +282,18 @@ def test_digest_is_of_the_pixels_not_of_the_file(tmp_path: Path) -> None:
     assert found.digests[0] == found.digests[1] != found.digests[2]
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
+def test_file_that_changed_since_it_was_checked_is_told(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    some = photos(tmp_path, (3, 4), (3, 4))
+    save(some.paths[1], np.full(shape, 7, np.uint8))
+    for files in (some, some.within(2), some.take([0, 1])):
+        assert files[0].ndim == 2
+        with pytest.raises(BadInput, match=r"1\.png: changed since it was checked"):
+            files[1]
+
+
 def test_check_keeps_order_and_gives_reasons(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"x")
     paths = [save(tmp_path / f"{name}.png", GREY) for name in "ca"]
