@@ -11,7 +11,16 @@ from datetime import UTC, datetime
 from pipeline.atomic import atomic_write
 from pipeline.paths import ROOT
 from pipeline.provenance import commit, cpu, dirty
-from tests.soak import determinism, fuzz, guards, kills, room, together
+from tests.soak import (
+    attacks,
+    bad_input,
+    determinism,
+    fuzz,
+    guards,
+    kills,
+    room,
+    together,
+)
 from tests.soak.fault import Fault
 
 GROUPS = {
@@ -19,6 +28,8 @@ GROUPS = {
     "At once, and a damaged cache": together,
     "No room": room,
     "Any input": fuzz,
+    "Model files": attacks,
+    "Folders of images": bad_input,
     "The same again": determinism,
     "Numbers": guards,
 }

@@ -105,6 +105,10 @@ def leftovers(home: Path) -> list[str]:
 
 
 def told_in_one_line(done: subprocess.CompletedProcess[str]) -> bool:
-    """Whether a failed run says why in its last line, without a traceback."""
-    lines = done.stderr.strip().splitlines() or [""]
-    return lines[-1].startswith("visbase: ") and "Traceback" not in done.stderr
+    """Whether a failed run says why in its last line, without a traceback.
+
+    A list of files may follow, a line each.
+    """
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
+    last = lines[-1] if lines else ""
+    return last.startswith("visbase: ") and "Traceback" not in done.stderr

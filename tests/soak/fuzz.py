@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import os
 import random
 import shutil
 import signal
@@ -25,6 +26,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.errors import BadInput
+from pipeline.folder import load_folder
 from pipeline.idx import IdxFile, read_idx
 from pipeline.methods import configure, find_method
 from pipeline.model_file import BLANK, LENGTH_BYTES, MARK, open_model
@@ -42,7 +44,8 @@ SHARE = {  # of all inputs
     "IDX files": 0.30,
     "records": 0.20,
     "model files": 0.15,
-    "images": 0.10,
+    "images": 0.07,
+    "folders of images": 0.03,
     "--set": 0.25,
 }
 INPUTS, SHORT_INPUTS = 1_050_000, 10_000
@@ -71,6 +74,7 @@ def targets(folder: Path) -> dict[str, tuple[Target, list[bytes]]]:
         "records": _records(folder / "record"),
         "model files": _models(folder / "model"),
         "images": _images(),
+        "folders of images": _folders(folder / "photos"),
         "--set": _settings(),
     }
 
@@ -96,7 +100,7 @@ def _fuzz(name: str, target: Target, seeds: list[bytes], n: int) -> Fault:
                     target(data)
             except BadInput as error:
                 refused += 1
-                if "\n" in str(error):
+                if any(line[:2] != "  " for line in str(error).splitlines()[1:]):
                     bad.append(f"{name}: more than one line for {data[:60]!r}")
             except (Exception, Hang) as error:  # what must not happen
                 bad.append(f"{name}: {type(error).__name__} {error} for {data[:60]!r}")
@@ -215,6 +219,31 @@ def _images() -> tuple[Target, list[bytes]]:
             image.save(file, kind)
             seeds.append(file.getvalue())
     return lambda data: read_image(io.BytesIO(data)), seeds
+
+
+def _folders(root: Path) -> tuple[Target, list[bytes]]:
+    """Another file among those of two classes: length of its name, name, content."""
+    for name in "ab":
+        (root / name).mkdir(parents=True)
+        for i in range(3):
+            Image.new("L", (4, 4), 50 * i).save(root / name / f"{i}.png")
+    file = io.BytesIO()
+    Image.new("L", (5, 3), 7).save(file, "PNG")
+
+    def target(data: bytes) -> object:
+        length = data[0] % 40 if data else 0
+        name, content = data[1 : length + 1], data[length + 1 :]
+        name = name.replace(b"/", b"_").replace(b"\0", b"_")
+        path = root / "a" / os.fsdecode(name if name.strip(b".") else b"x")
+        path.write_bytes(content)
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # what is left out
+                return load_folder(root, 1, 0, skip_bad=len(data) % 2 == 0)
+        finally:
+            path.unlink()
+
+    names = (b"c.png", "日本 é.png".encode(), b"\xff\n.jpg")
+    return target, [bytes([len(name)]) + name + file.getvalue() for name in names]
 
 
 def _settings() -> tuple[Target, list[bytes]]:

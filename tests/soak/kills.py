@@ -27,7 +27,7 @@ from tests.soak.fault import (
     visbase,
 )
 
-RANDOM, SHORT_RANDOM = 30, 2  # trials of each run
+RANDOM, SHORT_RANDOM = 30, 1  # trials of each run
 DOWNLOADS, SHORT_DOWNLOADS = 10, 1
 # what is on disk, the last stage first -> where the run was
 STAGES = (
@@ -98,7 +98,7 @@ def _at_writes(
     bad, trials = [], 0
     for moment in ("before", "after"):
         for nth in range(1, 100):
-            if short and nth > 2:
+            if short and nth > 1:
                 break
             with tempfile.TemporaryDirectory() as folder:
                 home = Path(folder)

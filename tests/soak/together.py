@@ -22,13 +22,13 @@ from tests.soak.fault import (
 )
 
 ROUNDS, SHORT_ROUNDS = 3, 1
-FLIPS, SHORT_FLIPS = 6, 1  # of each entry
+FLIPS = 6  # of each entry
 
 
 def faults(short: bool) -> Iterator[Fault]:
     with tempfile.TemporaryDirectory() as folder:
         digits = make_digits(Path(folder) / "digits")
-        for method in RUNS:
+        for method in list(RUNS)[: 1 if short else None]:
             home = Path(folder) / method
             done = visbase(command(method, digits, home), places(home))
             if done.returncode:
@@ -36,9 +36,7 @@ def faults(short: bool) -> Iterator[Fault]:
                 continue
             golden = outcome_of(home)
             yield _at_once(method, digits, golden, SHORT_ROUNDS if short else ROUNDS)
-            yield _damaged(
-                method, digits, home, golden, SHORT_FLIPS if short else FLIPS
-            )
+            yield _damaged(method, digits, home, golden, short)
 
 
 def _at_once(method: str, digits: Path, golden: dict[str, bytes], rounds: int) -> Fault:
@@ -78,7 +76,7 @@ def _at_once(method: str, digits: Path, golden: dict[str, bytes], rounds: int) -
 
 
 def _damaged(
-    method: str, digits: Path, home: Path, golden: dict[str, bytes], n_flips: int
+    method: str, digits: Path, home: Path, golden: dict[str, bytes], short: bool
 ) -> Fault:
     dice, bad, trials, noticed = random.Random(0), [], 0, 0
     entries = sorted((home / "artifacts" / "cache").iterdir())
@@ -90,12 +88,12 @@ def _damaged(
             "empty": b"",
             "replaced by another": other if other != whole else b"",
         }
-        for _ in range(n_flips):
+        for _ in range(FLIPS):
             place = dice.randrange(len(whole))
             flipped = bytearray(whole)
             flipped[place] ^= 1 << dice.randrange(8)
             damaged[f"bit flipped at {place}"] = bytes(flipped)
-        for how, content in damaged.items():
+        for how, content in list(damaged.items())[: 1 if short else None]:
             trials += 1
             entry.write_bytes(content)
             done = visbase(command(method, digits, home), places(home))
