@@ -50,13 +50,8 @@ bench: .venv/with-bench
 
 worth: .venv/with-cnn
 	$(BIN)/visbase curve $(COMPARED)
-	mkdir -p artifacts/models
-	for method in $(COMPARED); do \
-	    VISBASE_RESULTS=artifacts/models/results \
-	        $(BIN)/visbase run $$method --save artifacts/models/$$method || exit; \
-	done
-	$(BIN)/visbase damage $(addprefix artifacts/models/,$(COMPARED))
 	$(BIN)/visbase cost $(COMPARED)
+	$(BIN)/visbase damage $(addprefix artifacts/models/mnist/,$(COMPARED))
 	$(BIN)/visbase combine bovw_pyramid convnet
 
 soak: .venv/with-fuzz

@@ -107,7 +107,8 @@ def damage(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
 def cost(names: tuple[str, ...], dataset: str) -> None:
     """Measure what methods cost: time, processor time, memory, size of the model.
 
-    Each is fitted anew, alone; leave the machine idle meanwhile. The report shows it.
+    Each is fitted anew, alone; leave the machine idle meanwhile. The report shows it,
+    and the models stay in artifacts/models.
 
     Example: visbase cost linear bovw_pyramid lenet5
     """

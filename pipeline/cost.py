@@ -1,8 +1,9 @@
 """What methods cost: each fitted and timed alone, all in one go.
 
 A method's run is a process of its own with nothing cached; the system tells its
-processor seconds (a proxy of its energy) and its peak memory. The model that it saved
-is opened by another process, which predicts images one by one and in a batch.
+processor seconds (a proxy of its energy) and its peak memory. The model that it saved,
+under artifacts/models, is opened by another process, which predicts images one by one
+and in a batch.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ ONES, BATCHES = 200, 5  # how many are timed
 def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
     """Fit and time each method; yields a line a method.
 
+    The models stay in artifacts/models/<dataset>, for `measure_damage`.
     The table is cost/<dataset>.csv beside the records, replaced whole when the last
     method is done; under artifacts where the code is not committed.
     """
@@ -53,6 +55,7 @@ def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
 
 
 def _measure(name: str, dataset: str) -> dict[str, str]:
+    model = artifacts().absolute() / "models" / dataset / name
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "VISBASE_ARTIFACTS": folder,
@@ -60,7 +63,6 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
         }
         if (artifacts() / "data" / dataset).is_dir():  # what was downloaded before
             environment["VISBASE_DATA"] = str(artifacts() / "data")
-        model = Path(folder) / "model"
         run = ("run", name, "--dataset", dataset, "--save", str(model))
         process = subprocess.Popen(
             [sys.executable, "-m", "pipeline", *run],

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.model_file import open_model
 from reports.cost import cost_finding
 
 
@@ -27,6 +28,8 @@ def test_cost_of_a_method_is_measured_in_a_run_of_its_own(fresh_folders: Path) -
     assert float(row["one_us"]) > 0 and float(row["batch_us"]) > 0
     assert "majority errs least, 88.65 %" in found.sentences[0]
     assert not list(fresh_folders.rglob("seed0.json"))  # it leaves no record
+    model = fresh_folders / "artifacts" / "models" / "mnist" / "majority"
+    assert open_model(model).method == "majority"
 
 
 @pytest.mark.parametrize(
