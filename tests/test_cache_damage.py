@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from hostile import Canary
 
 from pipeline.cache import recall
 
@@ -74,16 +74,6 @@ def test_damaged_entry_is_noticed_and_rebuilt(
     assert told.count("\n") == 1
     recall("words", {"k": 400}, stage)
     assert stage.n_computed == 2  # the rebuilt entry is sound
-
-
-class Canary:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.path,)
 
 
 def test_pickle_in_an_entry_is_not_run(home: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import pickle
 import struct
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
+from hostile import Canary, sealed
 from test_contract import METHODS, N_TEST, N_TRAIN, build_small, small_config
 
 from pipeline.cache import Arrays
@@ -246,16 +246,6 @@ def test_network_without_torch_is_told(
         open_model(path)
 
 
-class Canary:
-    """Its pickle writes a file when it is opened."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.write_text, (self.path, "code was run"))
-
-
 def test_pickle_is_refused_and_its_code_not_run(tmp_path: Path) -> None:
     sung = tmp_path / "sung"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
@@ -355,14 +345,6 @@ def test_header_that_lies_about_sizes_is_refused(saved: Path, tmp_path: Path) ->
         lying = struct.pack("<Q", len(text)) + text + content[8 + length :]
         assert "checksum" in refusal(write(tmp_path / "model", lying))
         assert "safetensors" in refusal(write(tmp_path / "model", sealed(lying)))
-
-
-def sealed(content: bytes) -> bytes:
-    """The content with the checksum that belongs to it."""
-    place = content.index(b'"sha256":"') + 10
-    blank = content[:place] + b"0" * 64 + content[place + 64 :]
-    digest = hashlib.sha256(blank).hexdigest().encode()
-    return content[:place] + digest + content[place + 64 :]
 
 
 def test_sealing_is_what_saving_does(saved: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile import Canary
 
 from pipeline.errors import BadInput
 from pipeline.records import (
@@ -200,16 +201,6 @@ def test_field_of_another_type_is_named(
     content = dataclasses.asdict(a_record()) | {name: value}
     written.write_text(json.dumps(content))
     assert f"not a record ({name} is {json.dumps(value)})" in fault_of(written, written)
-
-
-class Canary:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.path,)
 
 
 def test_pickle_in_place_of_predictions_is_refused_and_not_run(written: Path) -> None:

@@ -10,23 +10,13 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
+from tests.hostile import Canary
 from tests.soak.fault import Fault, places, told_in_one_line, visbase
-
-
-class Canary:
-    """Its pickle writes a file when it is opened."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.write_text, (self.path, "code was run"))
 
 
 def faults(short: bool) -> Iterator[Fault]:

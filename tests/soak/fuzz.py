@@ -29,10 +29,11 @@ from pipeline.errors import BadInput
 from pipeline.folder import load_folder
 from pipeline.idx import IdxFile, read_idx
 from pipeline.methods import configure, find_method
-from pipeline.model_file import BLANK, LENGTH_BYTES, MARK, open_model
+from pipeline.model_file import open_model
 from pipeline.paths import ROOT, results
 from pipeline.photo_files import read_image
 from pipeline.records import read_predictions, read_record, record_path
+from tests.hostile import sealed
 from tests.soak.fault import Fault, places, visbase
 
 Target = Callable[[bytes], object]
@@ -196,17 +197,6 @@ def _models(path: Path) -> tuple[Target, list[bytes]]:
         return open_model(path)
 
     return target, [whole]
-
-
-def sealed(data: bytes) -> bytes:
-    """The model file with the checksum that its content asks for."""
-    place = data.find(MARK)
-    if place < LENGTH_BYTES:
-        return data
-    place += len(MARK)
-    blank = data[:place] + BLANK + data[place + len(BLANK) :]
-    digest = hashlib.sha256(blank).hexdigest().encode()
-    return blank[:place] + digest + blank[place + len(BLANK) :]
 
 
 def _images() -> tuple[Target, list[bytes]]:
