@@ -29,7 +29,7 @@ class Projection:
         if len(histograms) == 1:
             counted = np.flatnonzero(histograms[0])
             part = histograms[:, counted] @ self.components[counted]
-            return part - self._origin
+            return part - self._projected_mean
         return (histograms - self.mean) @ self.components  # type: ignore[return-value]
 
     def arrays(self) -> dict[str, FloatArray]:
@@ -37,8 +37,8 @@ class Projection:
         return {"mean": self.mean, "components": self.components}
 
     @cached_property
-    def _origin(self) -> FloatArray:
-        """Where a histogram of zeros would lie, opposite: (d,)."""
+    def _projected_mean(self) -> FloatArray:
+        """(d,): kept, since it takes as long as a whole histogram."""
         return self.mean @ self.components
 
 

@@ -80,6 +80,7 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
 def refusal(address: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What a run says about a scheduler it cannot use, in one line."""
     monkeypatch.setenv("VISBASE_SCHEDULER", "")  # what the command sets is undone
+    monkeypatch.setattr(parallel, "PATIENCE_S", 1)
     command = ["run", "bovw_grid", "--preset", "quick", "--scheduler", address]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
@@ -123,7 +124,6 @@ def test_address_where_nobody_listens_is_told(
 def test_server_that_is_no_scheduler_is_told(
     content: bytes, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parallel, "PATIENCE_S", 0.5)
     server, address = answering(content)
     with server:
         assert "no Dask scheduler" in refusal(address, monkeypatch)
@@ -132,7 +132,6 @@ def test_server_that_is_no_scheduler_is_told(
 def test_scheduler_without_workers_is_told(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parallel, "PATIENCE_S", 1)
     with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as idle:
         said = refusal(idle.scheduler_address, monkeypatch)
     assert "has no workers" in said
