@@ -100,6 +100,7 @@ def run(
     Example: visbase run bovw_pyramid --preset quick --set n_words=200
     """
     from pipeline.methods import configure, find_method
+    from pipeline.parallel import require_address
 
     os.environ["VISBASE_DEVICE"] = device
     found = [find_method(name) for name in names]
@@ -108,6 +109,7 @@ def run(
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
     if scheduler:
+        require_address(scheduler)
         os.environ["VISBASE_SCHEDULER"] = scheduler
     if save is not None and len(found) > 1:
         raise BadInput(f"--save {save}: keeps one model; name one method")

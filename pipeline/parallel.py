@@ -65,6 +65,16 @@ def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
         return Parallel(n_jobs(), prefer="threads")(map(delayed(work), starts))
 
 
+def require_address(scheduler: str) -> None:
+    """BadInput for what is no tcp://HOST:PORT, before any work that may need it."""
+    try:
+        port = urlsplit(f"//{scheduler.rpartition('://')[2]}").port
+    except ValueError:
+        port = None
+    if port is None:
+        raise BadInput(f"--scheduler {scheduler}: expected tcp://HOST:PORT")
+
+
 def _on_cluster(
     address: str,
     function: Callable[[Images], NDArray[np.float32]],
@@ -92,12 +102,6 @@ def _connected(address: str) -> Any:
             "--scheduler needs distributed, which is not installed: "
             "pip install -c requirements.lock -e '.[dask]'"
         ) from None
-    try:
-        port = urlsplit(f"//{address.rpartition('://')[2]}").port
-    except ValueError:
-        port = None
-    if port is None:
-        raise BadInput(f"--scheduler {address}: expected tcp://HOST:PORT")
     try:
         with ThreadPoolExecutor(1) as other:  # this one may run a loop, as notebooks do
             other.submit(asyncio.run, _greet(address)).result()

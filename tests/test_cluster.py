@@ -108,10 +108,11 @@ def answering(content: bytes) -> tuple[socket.socket, str]:
 @pytest.mark.parametrize(
     "address", ["tcp://127.0.0.1", "tcp://127.0.0.1:port", "127.0.0.1", "tcp://"]
 )
-def test_address_without_a_port_is_told(
+def test_address_without_a_port_is_told_before_any_work(
     address: str, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "expected tcp://HOST:PORT" in refusal(address, monkeypatch)
+    assert not list(fresh_folders.iterdir())
 
 
 def test_address_where_nobody_listens_is_told(
