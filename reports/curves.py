@@ -165,7 +165,8 @@ def _crossing(rows: Rows, network: str) -> str:
             return f"fewer than {smallest:,}"
         return f"more than {largest:,}" if math.isinf(n) else f"{_rounded(n):,}"
 
-    interval = f"95 % interval {bound(found.low)} to {bound(found.high)}"
+    bounds = dict.fromkeys((bound(found.low), bound(found.high)))  # once, if the same
+    interval = f"95 % interval {' to '.join(bounds)}"
     if found.n_train == 0:
         text = f"{network} errs less than {CLASSICAL} at every size measured"
     elif math.isinf(found.n_train):
