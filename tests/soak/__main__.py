@@ -29,7 +29,7 @@ GROUPS = {
     "No room": room,
     "Any input": fuzz,
     "Model files": attacks,
-    "Folders of images": bad_input,
+    "Bad input": bad_input,
     "The same again": determinism,
     "Numbers": guards,
 }

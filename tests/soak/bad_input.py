@@ -1,4 +1,4 @@
-"""Folders of images that nobody wishes for: a result or one clear line."""
+"""Folders and arrays that nobody wishes for: a result or one clear line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 
+from pipeline.data import load_dataset
+from pipeline.estimator import BagOfVisualWords
 from tests.soak.fault import Fault, places, told_in_one_line, visbase
 
 SIDE = 28
@@ -32,6 +36,8 @@ def faults(short: bool) -> Iterator[Fault]:
             bad = [] if outcome == expected else [f"{outcome}: {done.stderr[-300:]}"]
             yield Fault(name, 1, outcome, bad)
     yield _changing()
+    yield _not_a_number()
+    yield _strings()
 
 
 def _command(root: Path) -> list[str]:
@@ -69,6 +75,39 @@ def _changing() -> Fault:
     told = done.returncode == 2 and told_in_one_line(done)
     bad = [] if told and "changed since" in done.stderr else [done.stderr[-300:]]
     return Fault("images that change while they are read", 1, TOLD, bad)
+
+
+def _not_a_number() -> Fault:
+    """Images as floating-point numbers, some of which are none."""
+    images = np.random.default_rng(0).random((6, SIDE, SIDE))
+    bad = []
+    for kind in (np.float32, np.float64, np.float16):
+        broken = images.astype(kind)
+        broken[2, 3, 4] = np.nan
+        try:
+            BagOfVisualWords(n_words=8).fit(broken)
+            bad.append(f"{kind.__name__}: fitted")
+        except ValueError as error:
+            if "expected uint8 images" not in str(error):
+                bad.append(f"{kind.__name__}: {error}")
+    name = "NaN in floating-point images, from Python"
+    return Fault(name, 3, "a ValueError says what is expected", bad)
+
+
+def _strings() -> Fault:
+    """Labels that are words are answered with words, the same as with numbers."""
+    mnist = load_dataset("mnist")
+    images, numbers = np.asarray(mnist.train.images[:400]), mnist.train.labels[:400]
+    words = np.array([f"class {i}" for i in range(10)])  # in the order of the numbers
+    answers = []
+    for labels in (numbers, words[numbers]):
+        bag = BagOfVisualWords(n_words=30, step_px=3, margin_px=2, random_state=0)
+        model = make_pipeline(bag, LinearSVC(random_state=0)).fit(images, labels)
+        answers.append(model.predict(np.asarray(mnist.test.images[:300])))
+    same = np.array_equal(words[answers[0]], answers[1])
+    outcome = "the same answers, as strings"
+    bad = [] if same else ["other answers"]
+    return Fault("labels as strings, from Python", 1, outcome, bad)
 
 
 def _picture(seed: int, side: int = SIDE) -> NDArray[np.uint8]:
