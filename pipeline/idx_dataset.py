@@ -75,7 +75,9 @@ def _download(file: IdxFile, mirrors: Sequence[str], path: Path) -> None:
                 read_idx(Path(partial.name), file)
             return
         except (OSError, BadInput, ValueError) as error:
-            reasons.append(f"{mirror}: {' '.join(str(error).split())[:120]}")
+            # the folder, named below, would leave no room for the reason
+            reason = " ".join(str(error).replace(f"{path.parent}/", "").split())
+            reasons.append(f"{mirror}: {reason[:120]}")
     raise BadInput(
         f"{path}: missing, and no mirror had it ({'; '.join(reasons)}); put "
         f"{file.name} there by hand or name its folder with --data or {ENVIRONMENT}"

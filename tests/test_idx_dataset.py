@@ -130,7 +130,7 @@ def test_error_pages_are_refused_and_leave_nothing_behind(
 ) -> None:
     expected = write_tiny_dataset(tmp_path / "server")
     mirror({})
-    home = tmp_path / "home"
+    home = tmp_path / ("a long name of a folder" * 5)
     with pytest.raises(BadInput) as raised:
         load_tiny(expected, home, None)
     message = str(raised.value)
