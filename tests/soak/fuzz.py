@@ -50,7 +50,7 @@ SHARE = {  # of all inputs
     "--set": 0.25,
 }
 INPUTS, SHORT_INPUTS = 1_050_000, 10_000
-GUIDED, SHORT_GUIDED = 100_000, 2_000  # inputs of the coverage-guided fuzzer
+GUIDED, SHORT_GUIDED = 600_000, 12_000  # inputs of the coverage-guided fuzzer
 OUTCOME = "a result or one clear line; no traceback, no hang, no bulk of memory"
 LETTERS = "abnwords=0123456789.,-+e()[]{}'\"\\\n é∞"
 
@@ -251,11 +251,17 @@ def _guided(n: int) -> Iterator[Fault]:
     if importlib.util.find_spec("atheris") is None:
         yield Fault("coverage-guided fuzzing", 0, "not run: atheris is not installed")
         return
-    for name in SHARE:
+    for name, share in SHARE.items():
+        runs = int(n * share)
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "tests.soak.guided", name, folder]
             done = subprocess.run(
-                [*command, f"-runs={n}", f"-artifact_prefix={folder}/"],
+                [
+                    *command,
+                    f"-runs={runs}",
+                    f"-timeout={LONGEST_S}",
+                    f"-artifact_prefix={folder}/",
+                ],
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -264,7 +270,7 @@ def _guided(n: int) -> Iterator[Fault]:
             )
         tail = done.stderr[-300:]
         bad = [f"{name}: {' '.join(tail.split())}"] if done.returncode else []
-        yield Fault(f"{name}, coverage-guided", n, OUTCOME, bad)
+        yield Fault(f"{name}, coverage-guided", runs, OUTCOME, bad)
 
 
 def _bombs() -> Fault:
