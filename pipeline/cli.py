@@ -12,13 +12,13 @@ import click
 
 from pipeline.cli_measure import combine, cost, curve, damage
 from pipeline.cli_models import explain, export, licence_option, predict, save_option
+from pipeline.endings import ends_in_one_line
 from pipeline.errors import BadInput
 from pipeline.options import (
     data_option,
     dataset_option,
     device_option,
     jobs_option,
-    one_line_for_bad_input,
     preset_option,
     scheduler_option,
     seed_option,
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 @main.command()
-@one_line_for_bad_input
+@ends_in_one_line
 def methods() -> None:
     """List the methods.
 
@@ -53,7 +53,7 @@ def methods() -> None:
 
 
 @main.command()
-@one_line_for_bad_input
+@ends_in_one_line
 def datasets() -> None:
     """List the data sets.
 
@@ -79,7 +79,7 @@ def datasets() -> None:
 @device_option
 @save_option
 @licence_option
-@one_line_for_bad_input
+@ends_in_one_line
 def run(
     names: tuple[str, ...],
     dataset: str,
@@ -178,7 +178,7 @@ def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
 @seed_option
 @jobs_option
 @device_option
-@one_line_for_bad_input
+@ends_in_one_line
 def search(
     name: str,
     dataset: str,
@@ -224,7 +224,7 @@ def search(
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="File whose table, between its markers, and pictures are renewed as well.",
 )
-@one_line_for_bad_input
+@ends_in_one_line
 def report(
     dataset: str, data: Path | None, out: Path | None, readme: Path | None
 ) -> None:

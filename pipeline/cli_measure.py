@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
+from pipeline.endings import ends_in_one_line
 from pipeline.errors import BadInput
 from pipeline.options import (
     data_option,
     dataset_option,
     device_option,
     jobs_option,
-    one_line_for_bad_input,
 )
 
 
@@ -38,7 +38,7 @@ from pipeline.options import (
 )
 @jobs_option
 @device_option
-@one_line_for_bad_input
+@ends_in_one_line
 def curve(
     names: tuple[str, ...],
     dataset: str,
@@ -82,7 +82,7 @@ def curve(
 )
 @dataset_option
 @data_option
-@one_line_for_bad_input
+@ends_in_one_line
 def damage(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
     """Count the errors of saved models on damaged test images.
 
@@ -103,7 +103,7 @@ def damage(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
 @click.command()
 @click.argument("names", metavar="METHOD...", nargs=-1, required=True)
 @dataset_option
-@one_line_for_bad_input
+@ends_in_one_line
 def cost(names: tuple[str, ...], dataset: str) -> None:
     """Measure what methods cost: time, processor time, memory, size of the model.
 
@@ -127,7 +127,7 @@ def cost(names: tuple[str, ...], dataset: str) -> None:
 @data_option
 @jobs_option
 @device_option
-@one_line_for_bad_input
+@ends_in_one_line
 def combine(
     first: str,
     second: str,

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from pipeline.endings import ends_in_one_line
 from pipeline.errors import BadInput, printable
-from pipeline.options import one_line_for_bad_input
 
 save_option = click.option(
     "--save",
@@ -41,7 +41,7 @@ model_argument = click.argument(
     metavar="FILE.png",
     help="Write what the model saw of the images.",
 )
-@one_line_for_bad_input
+@ends_in_one_line
 def predict(
     path: Path, images: tuple[str, ...], as_json: bool, picture: Path | None
 ) -> None:
@@ -91,7 +91,7 @@ def predict(
     metavar="FOLDER",
     help="For networks: kernels, feature maps and receptive fields as well.",
 )
-@one_line_for_bad_input
+@ends_in_one_line
 def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     """Draw where a saved model sees evidence for its label of an image file.
 
@@ -133,7 +133,7 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     required=True,
     help="File to write.",
 )
-@one_line_for_bad_input
+@ends_in_one_line
 def export(path: Path, out: Path) -> None:
     """Write a saved network as ONNX, for programs without torch.
 

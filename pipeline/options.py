@@ -1,64 +1,10 @@
-"""Options that several commands share, and what a command does with bad input."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import errno
-import functools
-import os
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
-
-from pipeline.errors import BadInput, printable
-
-# what a machine lacks, as against what the program got wrong
-NO_ROOM = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENOMEM,
-    errno.ENOTDIR,
-)
-MEND = "make room and run it again to continue; what was recorded before is intact"
-
-
-def one_line_for_bad_input(command: Callable[..., Any]) -> Callable[..., Any]:
-    """One line for BadInput and exit status 2, for a full disk or memory and 1.
-
-    Ctrl-C becomes one as well, and 130.
-    """
-
-    @functools.wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except BadInput as error:
-            click.echo(f"visbase: {error}", err=True)
-            sys.exit(2)
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            place = f"{printable(error.filename)}: " if error.filename else ""
-            click.echo(f"visbase: {place}{error.strerror}; {MEND}", err=True)
-            sys.exit(1)
-        except MemoryError as error:
-            reason = f" ({error})" if str(error) else ""
-            click.echo(f"visbase: out of memory{reason}; {MEND}", err=True)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            click.echo("visbase: interrupted; run it again to continue", err=True)
-            # native threads in mid-computation would abort an orderly exit
-            os._exit(128 + signal.SIGINT)
-
-    return wrapper
-
 
 dataset_option = click.option(
     "--dataset",

@@ -1,0 +1,84 @@
+"""How a command ends that cannot go on: one line on standard error, and its status."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pipeline.errors import BadInput, printable
+
+# what a machine lacks, as against what the program got wrong
+NO_ROOM = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOMEM,
+    errno.ENOTDIR,
+)
+# the same in the words of the loader, PyTorch, CUDA and Python's threads, which raise
+# ImportError or RuntimeError for it
+NO_MEMORY = ("allocate", "out of memory", "map segment", "start new thread")
+LIBRARIES_MIB = 1800  # of address space that they take before the first image
+MEND = "make room and run it again to continue; what was recorded before is intact"
+
+
+def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One line and exit status 2 for BadInput, 1 for a full disk or memory.
+
+    Ctrl-C ends in one as well, and 130. Other exceptions are errors of the program and
+    pass.
+    """
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        _refuse_little_address_space()
+        try:
+            return command(*args, **kwargs)
+        except BadInput as error:
+            click.echo(f"visbase: {error}", err=True)
+            sys.exit(2)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            place = f"{printable(error.filename)}: " if error.filename else ""
+            click.echo(f"visbase: {place}{error.strerror}; {MEND}", err=True)
+            sys.exit(1)
+        except (MemoryError, ImportError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            if not isinstance(error, MemoryError) and not any(
+                sign in reason for sign in NO_MEMORY
+            ):
+                raise
+            told = f" ({reason})" if reason else ""
+            click.echo(f"visbase: out of memory{told}; {MEND}", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("visbase: interrupted; run it again to continue", err=True)
+            # native threads in mid-computation would abort an orderly exit
+            os._exit(128 + signal.SIGINT)
+
+    return wrapper
+
+
+def _refuse_little_address_space() -> None:
+    """Under a limit that the libraries exceed some of them abort without a word."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY or limit >> 20 >= LIBRARIES_MIB:
+        return
+    click.echo(
+        f"visbase: address space limited to {limit >> 20:,} MiB, expected at least "
+        f"{LIBRARIES_MIB:,} for the libraries alone; raise the limit (ulimit -v)",
+        err=True,
+    )
+    sys.exit(1)

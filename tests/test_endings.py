@@ -1,0 +1,69 @@
+"""A command that cannot go on says why in one line, with the status that it should."""
+
+import errno
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.endings import LIBRARIES_MIB, ends_in_one_line
+from pipeline.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (BadInput("a.png: broken"), 2, "visbase: a.png: broken"),
+        (OSError(errno.ENOSPC, "No space", "a.npy"), 1, "visbase: a.npy: No space;"),
+        (MemoryError(), 1, "visbase: out of memory; make room"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
+            1,
+            "visbase: out of memory (CUDA out of memory. Tried to allocate 2 GiB)",
+        ),
+        (
+            ImportError("libx.so: failed to map segment from shared object"),
+            1,
+            "visbase: out of memory (libx.so: failed to map segment",
+        ),
+    ],
+)
+def test_what_a_user_can_mend_ends_in_one_line(error, status, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        raising(error)
+    told = capsys.readouterr().err
+    assert end.value.code == status
+    assert told.startswith(said)
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("sizes differ"), ImportError("no module"), OSError(5, "I/O")]
+)
+def test_an_error_of_the_program_keeps_its_traceback(error):
+    with pytest.raises(type(error)):
+        raising(error)
+
+
+def test_too_little_address_space_is_refused_before_a_library_aborts(tmp_path):
+    def limit():
+        size = (LIBRARIES_MIB - 1) << 20
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "run", "bovw_pyramid"],
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("visbase: address space limited to 1,799 MiB")
+    assert done.stderr.count("\n") == 1
+
+
+@ends_in_one_line
+def raising(error):
+    raise error
