@@ -1,7 +1,7 @@
 """What the measurements beyond the table leave on disk, for those who read it.
 
 curves/<dataset>/<method>.csv           `curve` writes it
-damage/<dataset>/<method>.csv           `robustness`
+damage/<dataset>/<method>.csv           `damage`
 cost/<dataset>.csv                      `cost`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_file import read_array
 from pipeline.errors import BadInput
 
 CURVE = (
@@ -95,7 +96,7 @@ def read_combination(path: Path) -> Combination:
     """
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        truth, *answers = np.load(path.with_suffix(".npy"), allow_pickle=False)
+        truth, *answers = read_array(path.with_suffix(".npy"))
         first, second = facts["methods"]
         return Combination(
             (str(first), str(second)),

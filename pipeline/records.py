@@ -15,13 +15,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tokenize import TokenError
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.array_file import read_array
 from pipeline.atomic import atomic_write
 from pipeline.errors import BadInput
 from pipeline.methods import FAMILIES
@@ -39,7 +39,6 @@ LEAST = {
     "n_cores": 1,
 }
 LARGEST = 1e15
-UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, TokenError)
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
     """
     found = {}
     for beside in sorted(path.parent.glob(f"{path.stem}.*.npy")):
-        values = _read_array(beside)
+        values = read_array(beside)
         name = beside.name.removeprefix(f"{path.stem}.").removesuffix(".npy")
         expected = {"scores": f"({record.n_test}, classes)"}.get(name, "(n, h, w)")
         right = (
@@ -219,24 +218,13 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
     return found
 
 
-def _read_array(path: Path) -> NDArray[Any]:
-    try:
-        with open(path, "rb") as file:
-            values = np.lib.format.read_array(file, allow_pickle=False)
-            if file.read(1):
-                raise ValueError("more bytes than its shape needs")
-            return values
-    except (*UNREADABLE, MemoryError) as error:  # a header may claim any shape
-        raise BadInput(f"{path}: cannot be read ({error}); run it again") from None
-
-
 def read_predictions(path: Path, record: Record) -> NDArray[np.integer]:
     """Truth and prediction (2, n_test) beside a record, recounted against it.
 
     Raises BadInput where they are missing, damaged, or do not give n_correct.
     """
     beside = path.with_suffix(".npy")
-    both = _read_array(beside)
+    both = read_array(beside)
     if both.shape != (2, record.n_test) or both.dtype.kind not in "iu":
         raise BadInput(
             f"{beside}: expected integers of shape (2, {record.n_test}), found "

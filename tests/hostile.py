@@ -1,8 +1,10 @@
-"""What files are made of that somebody wrote to do harm."""
+"""What files are made of that somebody wrote to do harm, and what they cost."""
 
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +30,13 @@ def sealed(content: bytes) -> bytes:
     end = place + len(BLANK)
     digest = hashlib.sha256(content[:place] + BLANK + content[end:]).hexdigest()
     return content[:place] + digest.encode() + content[end:]
+
+
+def peak_bytes(action: Callable[[], object]) -> int:
+    """Most memory that Python and numpy reserved at once for it."""
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
