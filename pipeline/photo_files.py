@@ -6,6 +6,7 @@ them is never decoded as a whole.
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,7 +147,9 @@ def _what_it_is(path: Path) -> str:
 
 
 def _decode(file: IO[bytes]) -> NDArray[np.uint8]:
-    with Image.open(file, formats=FORMATS) as image:
+    # Pillow reads as many bytes as a header claims, for which a file reserves memory
+    whole = io.BytesIO(file.read())
+    with Image.open(whole, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise BadInput(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import peak_bytes
 from PIL import Image
 
 from pipeline import cache, photo_files
@@ -199,6 +200,15 @@ def test_damaged_bytes_give_pixels_or_a_refusal_but_no_other_exception(
                 assert read_image(io.BytesIO(content)).dtype == np.uint8
             except BadInput as error:
                 assert "cannot be read: " in str(error)
+
+
+def test_chunk_that_claims_gigabytes_reserves_none_of_them(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", GREY)
+    content = bytearray(path.read_bytes())
+    chunk = content.index(b"IDAT")
+    content[chunk - 4 : chunk] = struct.pack(">I", 2**32 - 1)
+    path.write_bytes(content)
+    assert peak_bytes(lambda: read_image(path)) < 10_000_000
 
 
 def png_header(width: int, height: int) -> bytes:
