@@ -77,7 +77,7 @@ def sentences(rows: Rows) -> list[str]:
             sure = float(row["p_against_better"]) < SURE
             parts.append(
                 f"{'the ' if name == 'weighted sum' else ''}{name} "
-                f"{'saves' if gain >= 0 else 'adds'} {abs(gain)} of its "
+                f"{f'saves {gain} of' if gain >= 0 else f'adds {-gain} to'} its "
                 f"{better['n_errors']} errors (p {row['p_against_better']}"
                 f"{'' if sure else ', which may be chance'})"
             )

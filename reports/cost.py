@@ -51,7 +51,8 @@ def sentences(rows: Rows) -> list[str]:
     quick = min(rows, key=lambda row: float(row["fit_s"]))
     found = [
         f"{best['method']} errs least, {_error(best):.2f} %, for {best['fit_s']} s of "
-        f"fitting ({best['cpu_s']} processor seconds) and {best['one_us']} us an image."
+        f"fitting ({best['cpu_s']} processor seconds) and "
+        f"{float(best['one_us']):,.0f} us an image alone."
     ]
     if quick is not best:
         ratio = float(best["cpu_s"]) / max(float(quick["cpu_s"]), 0.1)

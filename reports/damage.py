@@ -45,14 +45,14 @@ def damage_finding(folder: Path, dataset: str) -> Finding | None:
 def sentences(rows: Rows) -> list[str]:
     """What the damage does, from the rows of the CSV file alone."""
     methods, kinds = _methods(rows), _kinds(rows)
-    means = {name: mean_error(rows, name) for name in methods}
+    means = {name: mean_corruption_error(rows, name) for name in methods}
     hardest = []
     for name in methods:
         error, kind = max((_mean_of(rows, name, kind), kind) for kind in kinds)
-        hardest.append(f"for {name} {kind} ({error:.1f} %)")
+        hardest.append(f"for {name} {_words(kind)} ({error:.1f} %)")
     found = [
-        f"Over {len(kinds)} kinds of damage and {len(LEVELS)} strengths of each, "
-        f"{_ranked(means)}.",
+        f"By mean corruption error, over {len(kinds)} kinds of damage and "
+        f"{len(LEVELS)} strengths of each, {_ranked(means)}.",
         f"Hardest is {', '.join(hardest)}.",
     ]
     others = [row for row in rows if row["damage"] == OTHER_HAND]
@@ -75,8 +75,12 @@ def error_pct(rows: Rows, method: str, damage: str, level: int) -> float:
     raise LookupError(f"{method} was not measured under {damage}, level {level}")
 
 
-def mean_error(rows: Rows, method: str) -> float:
-    """Mean over all kinds and strengths, in percent."""
+def mean_corruption_error(rows: Rows, method: str) -> float:
+    """Mean over all kinds and strengths, in percent; not divided by a baseline's.
+
+    Hendrycks & Dietterich 2019, section 4.1, divide by AlexNet's, which has no
+    counterpart here.
+    """
     return float(np.mean([_mean_of(rows, method, kind) for kind in _kinds(rows)]))
 
 
@@ -89,6 +93,10 @@ def _ranked(errors: dict[str, float]) -> str:
 
 def _mean_of(rows: Rows, method: str, kind: str) -> float:
     return float(np.mean([error_pct(rows, method, kind, k) for k in LEVELS]))
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def _methods(rows: Rows) -> list[str]:
@@ -110,10 +118,13 @@ def _table(rows: Rows) -> list[tuple[str, ...]]:
     lines = [
         line("undamaged", [error_pct(rows, name, CLEAN, 0) for name in methods]),
         *(
-            line(kind, [_mean_of(rows, name, kind) for name in methods])
+            line(_words(kind), [_mean_of(rows, name, kind) for name in methods])
             for kind in _kinds(rows)
         ),
-        line("all kinds", [mean_error(rows, name) for name in methods]),
+        line(
+            "mean corruption error",
+            [mean_corruption_error(rows, name) for name in methods],
+        ),
     ]
     if any(row["damage"] == OTHER_HAND for row in rows):
         other = [error_pct(rows, name, OTHER_HAND, 0) for name in methods]

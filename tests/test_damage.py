@@ -19,7 +19,7 @@ from pipeline.model_file import save_model
 from pipeline.paths import artifacts, measured
 from pipeline.robustness import measure_damage
 from pipeline.run import run_method
-from reports.damage import damage_finding, mean_error, sentences
+from reports.damage import damage_finding, mean_corruption_error, sentences
 
 Batch = NDArray[np.uint8]
 KINDS = {damage.name: damage for damage in DAMAGES}
@@ -209,7 +209,7 @@ def test_saved_model_is_counted_under_every_damage(model: Path, mnist: Dataset) 
     found = damage_finding(artifacts() / "damage", "mnist")
     assert found is not None
     assert found.columns == DAMAGE
-    mean = mean_error(found.rows, "linear")
+    mean = mean_corruption_error(found.rows, "linear")
     by_hand = [
         100 * int(row["n_errors"]) / int(row["n_test"])
         for row in found.rows
@@ -218,8 +218,8 @@ def test_saved_model_is_counted_under_every_damage(model: Path, mnist: Dataset) 
     assert len(by_hand) == 60
     assert mean == pytest.approx(np.mean(by_hand))
     assert found.sentences[0] == (
-        "Over 12 kinds of damage and 5 strengths of each, linear errs least: linear "
-        f"{mean:.1f} %."
+        "By mean corruption error, over 12 kinds of damage and 5 strengths of each, "
+        f"linear errs least: linear {mean:.1f} %."
     )
     assert found.sentences == sentences(found.rows)
     assert "1,797 digits of another origin" in found.sentences[2]
