@@ -23,7 +23,7 @@ help:
 	@echo 'make report     the table from the committed records, into README.md as well'
 	@echo 'make depth      deep networks with and without shortcuts, into docs/depth.md'
 	@echo 'make bench      speed against what others use, into benchmarks/; PROFILE=1 adds shares'
-	@echo 'make worth      learning curves, damage, cost: when is a network worth it? (2 hours)'
+	@echo 'make worth      learning curves, damage, cost: when is a network worth it? (3 hours)'
 	@echo 'make soak       kill, fill up, damage and fuzz everything, into docs/reliability.md'
 	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
 	@echo 'make check      ruff, mypy and the tests'

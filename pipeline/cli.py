@@ -222,7 +222,7 @@ def search(
 @click.option(
     "--readme",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File whose table, between its markers, and pictures are renewed as well.",
+    help="File whose table and findings, between markers, and pictures are renewed.",
 )
 @ends_in_one_line
 def report(
@@ -254,7 +254,7 @@ def report(
     findings = find_findings(results().parent, dataset)
     write_report(folder, rows, runs, loaded, findings)
     if readme is not None:
-        write_into_readme(readme, rows, runs, dataset)
+        write_into_readme(readme, rows, runs, dataset, findings)
     print_table(rows, runs, dataset)
     click.echo(f"written to {folder}", err=True)
 

@@ -18,7 +18,9 @@ from reports.finding import Finding
 from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 
 PICTURES = Path("docs") / "pictures"  # beside the README
-BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
+# lines of the README between which the table and the findings' sentences stand
+TABLE = "<!-- table begins -->", "<!-- table ends -->"
+FINDINGS = "<!-- findings begin -->", "<!-- findings end -->"
 
 
 def write_report(
@@ -74,20 +76,28 @@ def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]
 
 
 def write_into_readme(
-    path: Path, rows: Sequence[Row], runs: Sequence[Runs], dataset: str
+    path: Path,
+    rows: Sequence[Row],
+    runs: Sequence[Runs],
+    dataset: str,
+    findings: Sequence[Finding] = (),
 ) -> None:
     """Renew what stands between the markers of a Markdown file, and its pictures."""
     try:
-        before, begin, rest = path.read_bytes().decode().partition(BEGIN)
+        text = path.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: expected UTF-8 text ({error.reason})") from None
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise BadInput(f"{path}: expected the lines {BEGIN!r} and {END!r}")
+    told = "".join(f"- {line}\n" for one in findings for line in one.sentences)
+    contents = {TABLE: to_markdown(rows, runs, dataset), FINDINGS: told}
+    for (begin, end), content in contents.items():
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise BadInput(f"{path}: expected the lines {begin!r} and {end!r}")
+        text = f"{before}{begin}\n{content}{end}{after}"
     for name, svg in readme_pictures(rows, runs).items():
         _replace(path.parent / PICTURES / name, svg)
-    table = to_markdown(rows, runs, dataset)
-    _replace(path, f"{before}{BEGIN}\n{table}{END}{after}")
+    _replace(path, text)
 
 
 def print_table(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> None:

@@ -20,7 +20,7 @@ from pipeline.data import Dataset, part
 from pipeline.methods import find_methods
 from pipeline.paths import ROOT
 from pipeline.records import read_predictions, read_record
-from reports.write import BEGIN, END
+from reports.write import FINDINGS, TABLE
 
 
 @pytest.fixture(autouse=True)
@@ -189,7 +189,7 @@ def test_report_prints_the_table_and_writes_the_files(
     add_run(fresh_folders / "results", "linear", range(5))
     add_failure(fresh_folders / "results", "broken", "no memory")
     readme = fresh_folders / "README.md"
-    readme.write_text(f"{BEGIN}\n{END}\n")
+    readme.write_text("\n".join([*TABLE, *FINDINGS]))
     result = visbase("report", "--out", f"{fresh_folders}/o", "--readme", str(readme))
     assert result.exit_code == 0
     assert "50.00" in result.stdout

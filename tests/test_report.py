@@ -23,16 +23,21 @@ from test_compare import (
 from pipeline.errors import BadInput
 from pipeline.paths import ROOT
 from reports.compare import compare, read_runs
+from reports.finding import Finding
 from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 from reports.write import (
-    BEGIN,
-    END,
+    FINDINGS,
     PICTURES,
+    TABLE,
+    find_findings,
     print_table,
     readme_pictures,
     write_into_readme,
     write_report,
 )
+
+(BEGIN, END), (TOLD, TOLD_END) = TABLE, FINDINGS
+FOUND = Finding("cost", "Cost", ["a is dear.", "b is not."], "", (), [], (), [])
 
 
 @pytest.fixture
@@ -133,23 +138,29 @@ def test_latex_escapes_and_has_as_many_cells_everywhere(tmp_path: Path) -> None:
 
 
 def renew(path: Path, results: Path) -> None:
-    write_into_readme(path, rows_of(results), read_runs(results, "mnist"), "mnist")
+    rows, runs = rows_of(results), read_runs(results, "mnist")
+    write_into_readme(path, rows, runs, "mnist", [FOUND])
 
 
 def test_only_the_text_between_the_markers_is_renewed(
     results: Path, tmp_path: Path
 ) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Über\n{BEGIN}\nold table\n{END}\nafter | it\n", "utf-8")
+    findings = f"{TOLD}\n{{}}{TOLD_END}\nend\n"
+    text = f"# Über\n{BEGIN}\n{{}}{END}\nafter | it\n"
+    readme.write_text(text.format("old table\n") + findings.format("old\n"), "utf-8")
     renew(readme, results)
-    table = markdown_of(results)
-    expected = f"# Über\n{BEGIN}\n{table}{END}\nafter | it\n"
+    told = "- a is dear.\n- b is not.\n"
+    expected = text.format(markdown_of(results)) + findings.format(told)
     assert readme.read_text("utf-8") == expected
     renew(readme, results)
     assert readme.read_text("utf-8") == expected
 
 
-@pytest.mark.parametrize("text", ["", "no markers", BEGIN, END, f"{END}\n{BEGIN}\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "no markers", BEGIN, END, f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{TOLD}"],
+)
 def test_file_without_the_markers_is_told_and_kept(
     results: Path, tmp_path: Path, text: str
 ) -> None:
@@ -185,13 +196,16 @@ def test_readme_shows_the_committed_records(tmp_path: Path) -> None:
     if not git("ls-tree", "-r", "--name-only", "HEAD", "reports/results/mnist"):
         pytest.skip("the last commit has no records yet")
     readme = git("show", "HEAD:README.md").decode()
-    archive = io.BytesIO(git("archive", "HEAD", "reports/results"))
+    archive = io.BytesIO(git("archive", "HEAD", "reports"))
     with tarfile.open(fileobj=archive) as tar:
         tar.extractall(tmp_path, filter="data")
     runs = read_runs(tmp_path / "reports" / "results", "mnist")
     shown = readme.partition(f"{BEGIN}\n")[2].partition(END)[0]
     rows = compare(runs, "mnist")
     assert shown == to_markdown(rows, runs, "mnist")
+    told = readme.partition(f"{TOLD}\n")[2].partition(TOLD_END)[0].splitlines()
+    findings = find_findings(tmp_path / "reports", "mnist")
+    assert told == [f"- {line}" for one in findings for line in one.sentences]
     for name, svg in readme_pictures(rows, runs).items():
         assert f"({PICTURES}/{name})" in readme
         assert git("show", f"HEAD:{PICTURES}/{name}").decode() == svg

@@ -1,0 +1,103 @@
+"""The sentences of the page about MNIST agree with the CSV files that lie beside it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+
+from pipeline.paths import ROOT
+from reports.combination import combination_finding
+from reports.cost import cost_finding
+from reports.curves import curves_finding
+from reports.damage import damage_finding
+from reports.finding import Finding
+
+COMPARED = {"linear", "svm_rbf", "bovw_pyramid", "lenet5", "convnet"}
+
+
+def written(found: Finding | None, folder: Path) -> tuple[str, list[dict[str, str]]]:
+    """The sentences, and the rows read back from the file as anybody would."""
+    assert found is not None
+    path = folder / f"{found.name}.csv"
+    path.write_text(found.csv)
+    with open(path, newline="") as file:
+        return " ".join(found.sentences), list(csv.DictReader(file))
+
+
+def pct(row: dict[str, str]) -> float:
+    return 100 * int(row["n_errors"]) / int(row["n_test"])
+
+
+def test_learning_curves(tmp_path: Path) -> None:
+    said, rows = written(curves_finding(ROOT / "reports" / "curves", "mnist"), tmp_path)
+    errors = defaultdict(list)
+    for row in rows:
+        errors[row["method"], int(row["n_train"])].append(pct(row))
+    assert {method for method, _ in errors} == COMPARED
+    for size in (10, 60_000):
+        order = sorted((mean(errors[m, size]), m) for m in COMPARED)
+        assert (
+            f"With {size:,} training images {order[0][1]} errs least, "
+            f"{order[0][0]:.2f} %, before {order[1][1]} with {order[1][0]:.2f} %."
+        ) in said
+    crossing = re.search(
+        r"convnet overtakes bovw_pyramid at about ([\d,]+) training images "
+        r"\(95 % interval ([\d,]+) to ([\d,]+)\)",
+        said,
+    )
+    assert crossing is not None
+    at, low, high = (int(n.replace(",", "")) for n in crossing.groups())
+    assert low <= at <= high
+    # the nearest sizes measured lie on either side of it
+    sizes = sorted({size for _, size in errors})
+    for size in sizes:
+        ahead = mean(errors["convnet", size]) < mean(errors["bovw_pyramid", size])
+        assert ahead == (size > at)
+
+
+def test_damage(tmp_path: Path) -> None:
+    said, rows = written(damage_finding(ROOT / "reports" / "damage", "mnist"), tmp_path)
+    damaged, other = defaultdict(list), {}
+    for row in rows:
+        if int(row["level"]):
+            damaged[row["method"]].append(pct(row))
+        elif row["damage"] != "none":
+            other[row["method"]] = pct(row)
+    assert set(damaged) == set(other) == COMPARED
+    assert all(len(errors) == 60 for errors in damaged.values())
+    means = {method: mean(errors) for method, errors in damaged.items()}
+    for figures in (means, other):
+        order = sorted(figures, key=figures.__getitem__)
+        ranked = ", ".join(f"{method} {figures[method]:.1f} %" for method in order)
+        assert f"{order[0]} errs least: {ranked}." in said
+
+
+def test_cost(tmp_path: Path) -> None:
+    said, rows = written(cost_finding(ROOT / "reports" / "cost", "mnist"), tmp_path)
+    assert {row["method"] for row in rows} == COMPARED
+    best = min(rows, key=pct)
+    assert said.startswith(
+        f"{best['method']} errs least, {pct(best):.2f} %, for {best['fit_s']} s"
+    )
+    soonest = min(rows, key=lambda row: float(row["fit_s"]))
+    ratio = float(best["cpu_s"]) / float(soonest["cpu_s"])
+    assert f"{soonest['method']} is fitted soonest, in {soonest['fit_s']} s" in said
+    assert f"{best['method']} takes {ratio:.1f} times its processor seconds" in said
+
+
+def test_combination(tmp_path: Path) -> None:
+    folder = ROOT / "reports" / "combination"
+    said, rows = written(combination_finding(folder, "mnist"), tmp_path)
+    truth, *answers = np.load(folder / "mnist" / "bovw_pyramid+convnet.npy")
+    errors = {row["answer"]: int(row["n_errors"]) for row in rows}
+    assert list(errors.values()) == [int((a != truth).sum()) for a in answers]
+    better = rows[0]["better"]
+    for name in ("weighted sum", "stacked"):
+        gain = errors[better] - errors[name]
+        told = f"saves {gain} of" if gain >= 0 else f"adds {-gain} to"
+        assert f"{name} {told} its {errors[better]} errors" in said
