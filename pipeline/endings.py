@@ -30,7 +30,9 @@ NO_ROOM = (
 # ImportError or RuntimeError for it
 NO_MEMORY = ("allocate", "out of memory", "map segment", "start new thread")
 LIBRARIES_MIB = 1800  # of address space that they take before the first image
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 MEND = "make room and run it again to continue; what was recorded before is intact"
+PERMIT = "permit it or name another folder; what was recorded before is intact"
 
 
 def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,7 +54,8 @@ def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
             if error.errno not in NO_ROOM:
                 raise
             place = f"{printable(error.filename)}: " if error.filename else ""
-            click.echo(f"visbase: {place}{error.strerror}; {MEND}", err=True)
+            mend = PERMIT if error.errno in FORBIDDEN else MEND
+            click.echo(f"visbase: {place}{error.strerror}; {mend}", err=True)
             sys.exit(1)
         except (MemoryError, ImportError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]

@@ -16,6 +16,11 @@ from pipeline.errors import BadInput
     [
         (BadInput("a.png: broken"), 2, "visbase: a.png: broken"),
         (OSError(errno.ENOSPC, "No space", "a.npy"), 1, "visbase: a.npy: No space;"),
+        (
+            OSError(errno.EROFS, "Read-only", "a.npy"),
+            1,
+            "visbase: a.npy: Read-only; perm",
+        ),
         (MemoryError(), 1, "visbase: out of memory; make room"),
         (
             RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
