@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline import provenance
 from pipeline.atomic import atomic_write
-from pipeline.data import Dataset, hold_out
+from pipeline.data import Dataset, hold_out, hold_out_sixth
 from pipeline.errors import BadInput
 from pipeline.measured import Combination
 from pipeline.methods import MethodFile, presets
@@ -34,8 +34,11 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
     """Fit two methods and put their scores together."""
     if methods[0].name == methods[1].name:
         raise BadInput(f"{methods[0].name} twice: name two methods")
-    n_validation = min(N_VALIDATION, max(1, len(dataset.train) // 6))
-    train, held_out = hold_out(dataset.train, n_validation)
+    if dataset.published:
+        n_validation = min(N_VALIDATION, max(1, len(dataset.train) // 6))
+        train, held_out = hold_out(dataset.train, n_validation)
+    else:
+        train, held_out = hold_out_sixth(dataset.train, seed=0)
     classes = np.unique(train.labels)
     both = []
     for method in methods:
@@ -64,7 +67,7 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
     return Combination(
         (names[0], names[1]),
         weight,
-        n_validation,
+        len(held_out),
         {name: int((labels != truth).sum()) for name, labels in validation.items()},
         dataset.test.labels,
         answers,
