@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import click
@@ -51,7 +52,8 @@ def curve(
     """Measure the test error against the number of training images.
 
     All methods get the same balanced subsets, and choose their settings anew on a part
-    of each. Points that were measured before are kept; the report shows them.
+    of each. Points that were measured before are kept. The report shows those of
+    committed code.
 
     Example: visbase curve linear lenet5 --sizes 100,1000 --seeds 3
     """
@@ -64,8 +66,10 @@ def curve(
         os.environ["VISBASE_JOBS"] = str(jobs)
     found = [find_method(name) for name in names]
     counts = [size.strip() for size in sizes.split(",")]
-    if not all(count.isascii() and count.isdigit() for count in counts):
-        raise BadInput(f"--sizes {sizes}: expected numbers with commas between them")
+    if not all(re.fullmatch("[0-9]{1,9}", count) for count in counts):
+        raise BadInput(
+            f"--sizes {sizes[:80]}: expected numbers with commas between them"
+        )
     loaded = load_dataset(dataset, data)
     for method in found:
         for line in measure_curve(method, list(map(int, counts)), n_seeds, loaded):

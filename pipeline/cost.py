@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import provenance
-from pipeline.csv_table import write_rows
+from pipeline.csv_table import read_rows, write_rows
 from pipeline.data import load_dataset
 from pipeline.errors import BadInput
 from pipeline.measured import BATCH, COST
@@ -35,23 +35,24 @@ def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
     """Fit and time each method; yields a line a method.
 
     The models stay in artifacts/models/<dataset>, for `measure_damage`.
-    The table is cost/<dataset>.csv beside the records, replaced whole when the last
-    method is done; under artifacts where the code is not committed.
+    The table is cost/<dataset>.csv beside the records, under artifacts where the code
+    is not committed. A method's line replaces its earlier one, the others stay.
     """
     committed = provenance.dirty() is False
     root = measured("cost") if committed else artifacts() / "cost"
     for name in names:  # told before any work
         find_method(name)
     load_dataset(dataset)
-    rows = []
+    table = root / f"{dataset}.csv"
+    rows = read_rows(table, COST)
     for name in names:
         row = _measure(name, dataset)
-        rows.append(row)
+        rows = [*(other for other in rows if other["method"] != name), row]
+        write_rows(table, COST, rows)
         yield (
             f"{name}: fit {row['fit_s']} s, {row['cpu_s']} processor seconds, "
-            f"{row['one_us']} us an image alone, {row['batch_us']} in batches"
+            f"{row['one_us']} µs an image alone, {row['batch_us']} in batches"
         )
-    write_rows(root / f"{dataset}.csv", COST, rows)
 
 
 def _measure(name: str, dataset: str) -> dict[str, str]:

@@ -67,6 +67,7 @@ def measure_curve(
                 f"{method.name}, {n:,} images, seed {seed}: {error:.2f} % in "
                 f"{row['seconds']} s, {row['changes']}"
             )
+    yield f"{method.name}: {len(rows)} points in {table}"
 
 
 def subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
@@ -82,7 +83,8 @@ def subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
     if rest or not 1 <= each <= counts.min():
         raise BadInput(
             f"{n} training images: expected a multiple of {len(classes)} classes up to "
-            f"{len(classes) * counts.min()}, or all {len(labels)}"
+            f"{len(classes) * counts.min()}, or all {len(labels)}; name others with "
+            "--sizes"
         )
     rng = np.random.default_rng(seed)
     chosen = [rng.permutation(np.flatnonzero(labels == c))[:each] for c in classes]

@@ -162,7 +162,9 @@ def _content(path: Path) -> bytes:
                 raise BadInput(f"{path}: not a visbase model: {_kind(start)}")
             return start + file.read()
     except FileNotFoundError:
-        raise BadInput(f"{path}: no such model file") from None
+        raise BadInput(
+            f"{path}: no such model file; `visbase run METHOD --save FILE` writes one"
+        ) from None
     except IsADirectoryError:
         raise BadInput(f"{path}: expected a model file, found a folder") from None
     except OSError as error:

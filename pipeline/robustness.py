@@ -60,10 +60,11 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
         rows.append(row)
         write_rows(table, DAMAGE, rows)
         error = 100 * int(row["n_errors"]) / len(truth)
-        yield f"{model.method}, {name} {strength}: {error:.2f} %"
+        yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
     if dataset.published and provenance.dirty() is False and not model.card["dirty"]:
-        target = measured("damage") / dataset.name / f"{model.method}.csv"
-        write_rows(target, DAMAGE, rows)
+        table = measured("damage") / dataset.name / f"{model.method}.csv"
+        write_rows(table, DAMAGE, rows)
+    yield f"{model.method}: {len(rows)} test sets in {table}"
 
 
 def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
