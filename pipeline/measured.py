@@ -9,6 +9,8 @@ combination/<dataset>/<a>+<b>.json, .npy    `combine`
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.array_file import read_array
+from pipeline.csv_table import read_rows
 from pipeline.errors import BadInput
+from pipeline.methods import FAMILIES
 
 CURVE = (
     "method",
@@ -62,6 +66,20 @@ COST = (
     "commit",
 )
 BATCH = 1000  # images
+COUNTS = {  # columns of whole numbers, and the least
+    "n_train": 1,
+    "seed": 0,
+    "n_errors": 0,
+    "n_test": 1,
+    "level": 0,
+    "model_bytes": 1,
+    "n_parameters": 0,
+    "n_cores": 1,
+}
+MEASURES = ("fit_s", "seconds", "cpu_s", "one_us", "batch_us", "peak_rss_mb")
+TOGETHER = ("weighted sum", "stacked")  # answers of two methods
+_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 UNSOUND = (
     OSError,
     EOFError,
@@ -89,6 +107,34 @@ class Combination:
     answers: dict[str, NDArray[np.int64]]
 
 
+def read_measurements(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a CSV file of the columns; BadInput for what nobody can have measured."""
+    rows = read_rows(table, columns)
+    for line, row in enumerate(rows, 2):
+        for name, value in row.items():
+            fault = _fault(name, value, row)
+            if fault:
+                raise BadInput(
+                    f"{table}: line {line}: {name} is {value!r}, expected {fault}; "
+                    "restore or remove it"
+                )
+    return rows
+
+
+def _fault(name: str, value: str, row: dict[str, str]) -> str:
+    """What was expected of a value, nothing where it may stand there."""
+    if name == "family" and value not in FAMILIES.values():
+        return f"one of {', '.join(sorted(set(FAMILIES.values())))}"
+    if name in MEASURES and not _DECIMAL.fullmatch(value):
+        return "a number"
+    if name in COUNTS:
+        if not _WHOLE.fullmatch(value) or int(value) < COUNTS[name]:
+            return f"a whole number from {COUNTS[name]} on"
+        if name == "n_test" and int(value) < int(row["n_errors"]):
+            return f"at least its {row['n_errors']} errors"
+    return ""
+
+
 def read_combination(path: Path) -> Combination:
     """A combination from its JSON and the array beside it; BadInput where unsound.
 
@@ -98,6 +144,9 @@ def read_combination(path: Path) -> Combination:
         facts = json.loads(path.read_text(encoding="utf-8"))
         truth, *answers = read_array(path.with_suffix(".npy"))
         first, second = facts["methods"]
+        own = (first, second, *TOGETHER)
+        if (*facts["answers"],) != own or set(facts["validation_errors"]) < {*own[:3]}:
+            raise ValueError(f"expected the answers {', '.join(own)}")
         return Combination(
             (str(first), str(second)),
             float(facts["weight"]),

@@ -42,7 +42,7 @@ def combination_finding(folder: Path, dataset: str) -> Finding | None:
     }
     return Finding(
         name="combination",
-        title="Two methods together, fitted on the images that do not validate",
+        title="What two methods gain together",
         sentences=sentences(rows),
         svg=bar_chart(bars, "test error, %", "none"),
         columns=COLUMNS,
@@ -77,13 +77,13 @@ def sentences(rows: Rows) -> list[str]:
             sure = float(row["p_against_better"]) < SURE
             parts.append(
                 f"{'the ' if name == 'weighted sum' else ''}{name} "
-                f"{f'saves {gain} of' if gain >= 0 else f'adds {-gain} to'} its "
+                f"{f'saves {gain} of' if gain >= 0 else f'adds {-gain} to'} "
                 f"{better['n_errors']} errors (p {row['p_against_better']}"
                 f"{'' if sure else ', which may be chance'})"
             )
         found.append(
-            f"{first} and {second} together against {better['answer']}, the better on "
-            f"held-out images: {parts[0]}; {parts[1]}."
+            f"{first} and {second}, put together on held-out images, against "
+            f"{better['answer']}, the better there: {parts[0]}; {parts[1]}."
         )
     return found
 

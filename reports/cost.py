@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.csv_table import read_rows
-from pipeline.measured import BATCH, COST
+from pipeline.measured import BATCH, COST, read_measurements
 from reports.finding import Finding, families
 
 Rows = Sequence[dict[str, str]]
@@ -16,8 +15,8 @@ HEAD = (
     "error %",
     "fit s",
     "processor s",
-    "us an image alone",
-    f"us an image of {BATCH:,}",
+    "µs an image alone",
+    f"µs an image of {BATCH:,}",
     "model MB",
     "peak MiB",
     "parameters",
@@ -28,7 +27,7 @@ def cost_finding(folder: Path, dataset: str) -> Finding | None:
     """From cost/<dataset>.csv; None where nothing was measured."""
     from reports.finding_charts import latency_chart  # matplotlib is slow to import
 
-    rows = read_rows(folder / f"{dataset}.csv", COST)
+    rows = read_measurements(folder / f"{dataset}.csv", COST)
     if not rows:
         return None
     rows.sort(key=lambda row: -_error(row))
@@ -50,9 +49,9 @@ def sentences(rows: Rows) -> list[str]:
     best = min(rows, key=_error)
     quick = min(rows, key=lambda row: float(row["fit_s"]))
     found = [
-        f"{best['method']} errs least, {_error(best):.2f} %, for {best['fit_s']} s of "
-        f"fitting ({best['cpu_s']} processor seconds) and "
-        f"{float(best['one_us']):,.0f} us an image alone."
+        f"{best['method']} errs least, {_error(best):.2f} % with seed 0, for "
+        f"{best['fit_s']} s of fitting ({best['cpu_s']} processor seconds) and "
+        f"{float(best['one_us']):,.0f} µs an image alone."
     ]
     if quick is not best:
         ratio = float(best["cpu_s"]) / max(float(quick["cpu_s"]), 0.1)

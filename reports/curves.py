@@ -10,14 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.csv_table import read_rows
-from pipeline.measured import CURVE
+from pipeline.measured import CURVE, read_measurements
 from reports.evaluation import t_interval
 from reports.finding import Finding, families, tables
 
 CLASSICAL = "bovw_pyramid"
 NETWORKS = ("convnet", "lenet5")
-N_RESAMPLES = 2000
 
 Rows = Sequence[dict[str, str]]
 
@@ -38,7 +36,11 @@ def curves_finding(folder: Path, dataset: str) -> Finding | None:
     """From curves/<dataset>/<method>.csv; None where nothing was measured."""
     from reports.finding_charts import size_chart  # matplotlib is slow to import
 
-    rows = [row for path in tables(folder / dataset) for row in read_rows(path, CURVE)]
+    rows = [
+        row
+        for path in tables(folder / dataset)
+        for row in read_measurements(path, CURVE)
+    ]
     if not rows:
         return None
     curves = {name: _intervals(rows, name) for name in _methods(rows)}
@@ -56,39 +58,38 @@ def curves_finding(folder: Path, dataset: str) -> Finding | None:
 
 def sentences(rows: Rows) -> list[str]:
     """What the curves say, from the rows of the CSV file alone."""
-    found = [_extremes(rows)]
+    found, methods = [_extremes(rows)], _methods(rows)
     for network in NETWORKS:
-        if _paired(rows, network, CLASSICAL)[1][0].size:
+        if len(_paired(rows, network, CLASSICAL)[0]):
             found.append(_crossing(rows, network))
+        elif {network, CLASSICAL} <= set(methods):
+            found.append(
+                f"Where {network} overtakes {CLASSICAL} is not known: no size was "
+                "measured with two seeds of both."
+            )
     return found
 
 
 def crossover(rows: Rows, network: str, classical: str) -> Crossover:
-    """Of the mean errors; the interval by resampling the seeds of both together."""
-    sizes, (ours, theirs) = _paired(rows, network, classical)
-    rng = np.random.default_rng(0)
-    n_seeds = ours.shape[1]
-    picks = rng.integers(0, n_seeds, (N_RESAMPLES, n_seeds))
-    found = [
-        crossing(sizes, ours[:, pick].mean(axis=1), theirs[:, pick].mean(axis=1))
-        for pick in picks
-    ]
-    low, high = np.percentile(found, [2.5, 97.5], method="nearest")
-    middle = crossing(sizes, ours.mean(axis=1), theirs.mean(axis=1))
-    return Crossover(middle, float(low), float(high))
+    """Where the mean errors cross, and where the bounds of their log ratio do.
 
-
-def crossing(
-    sizes: NDArray[np.float64],
-    ours: NDArray[np.float64],
-    theirs: NDArray[np.float64],
-) -> float:
-    """Size from which on our errors stay below theirs, all (s,), sizes rising.
-
-    Between two sizes logarithms of errors are taken as linear in that of the size. 0
-    where we are below at every size, infinity where not at the largest.
+    At each size the log ratio of the mean errors has a 95 % interval (Student's t, the
+    jackknife's error of Efron & Stein 1981 over the seeds, whose subsets both methods
+    share). The interval of the size holds those at which the ratio may be 1.
     """
-    gap = np.log(np.maximum(ours, 1e-9)) - np.log(np.maximum(theirs, 1e-9))
+    sizes, ours, theirs = _paired(rows, network, classical)
+    gaps = [_log_ratio(*pair) for pair in zip(ours, theirs, strict=True)]
+    bounds = np.array(gaps).T
+    middle, low, high = (crossing(sizes, line) for line in bounds)
+    return Crossover(middle, low, high)
+
+
+def crossing(sizes: NDArray[np.float64], gap: NDArray[np.float64]) -> float:
+    """Size from which on the gap (s,) stays below 0; sizes (s,) rise.
+
+    Between two sizes it is taken as linear in the logarithm of the size. 0 where it is
+    below at every size, infinity where not at the largest.
+    """
     behind = np.flatnonzero(gap >= 0)
     if not len(behind):
         return 0.0
@@ -100,19 +101,39 @@ def crossing(
     return float(sizes[last] * math.exp(part * step))
 
 
+def _log_ratio(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Of the means of errors (seeds,), at least two: it, its lower and upper bound."""
+    from scipy.stats import t
+
+    def ratio(kept: NDArray[np.bool_]) -> float:
+        least = 1e-9  # no errors at all
+        mean, other = ours[kept].mean(), theirs[kept].mean()
+        return math.log(max(mean, least)) - math.log(max(other, least))
+
+    n = len(ours)
+    without = np.array([ratio(np.arange(n) != left) for left in range(n)])
+    error = math.sqrt((n - 1) * without.var())
+    middle, half = ratio(np.ones(n, bool)), float(t.ppf(0.975, n - 1)) * error
+    return middle, middle - half, middle + half
+
+
 def _paired(
-    rows: Rows, *methods: str
-) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """Sizes and seeds that all methods have; of each method errors (sizes, seeds)."""
-    found = [_errors(rows, method) for method in methods]
-    sizes = sorted(set.intersection(*(set(one) for one in found)))
-    seeds = [set(one[size]) for one in found for size in sizes]
-    common = sorted(set.intersection(*seeds)) if seeds else []
-    arrays = [
-        np.array([[one[size][seed] for seed in common] for size in sizes])
-        for one in found
-    ]
-    return np.array(sizes, np.float64), arrays
+    rows: Rows, network: str, classical: str
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Sizes (s,) of which both have two seeds or more, and at each both one's errors.
+
+    A size measured with one seed has no spread and does not count.
+    """
+    ours, theirs = _errors(rows, network), _errors(rows, classical)
+    common = {n: sorted(ours[n].keys() & theirs[n].keys()) for n in ours if n in theirs}
+    sizes = sorted(n for n, seeds in common.items() if len(seeds) >= 2)
+    return (
+        np.array(sizes, np.float64),
+        [np.array([ours[n][seed] for seed in common[n]]) for n in sizes],
+        [np.array([theirs[n][seed] for seed in common[n]]) for n in sizes],
+    )
 
 
 def _errors(rows: Rows, method: str) -> dict[int, dict[int, float]]:
@@ -157,7 +178,7 @@ def _extremes(rows: Rows) -> str:
 
 def _crossing(rows: Rows, network: str) -> str:
     found = crossover(rows, network, CLASSICAL)
-    sizes, _ = _paired(rows, network, CLASSICAL)
+    sizes, *_ = _paired(rows, network, CLASSICAL)
     smallest, largest = int(sizes[0]), int(sizes[-1])
 
     def bound(n: float) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.csv_table import read_rows
-from pipeline.measured import CLEAN, DAMAGE, OTHER_HAND
+from pipeline.errors import BadInput
+from pipeline.measured import CLEAN, DAMAGE, OTHER_HAND, read_measurements
 from reports.finding import Finding, families, tables
 
 Rows = Sequence[dict[str, str]]
@@ -19,10 +19,15 @@ def damage_finding(folder: Path, dataset: str) -> Finding | None:
     """From damage/<dataset>/<method>.csv; None where nothing was measured."""
     from reports.finding_charts import damage_chart  # matplotlib is slow to import
 
-    rows = [row for path in tables(folder / dataset) for row in read_rows(path, DAMAGE)]
+    rows = [
+        row
+        for path in tables(folder / dataset)
+        for row in read_measurements(path, DAMAGE)
+    ]
     if not rows:
         return None
     methods = _methods(rows)
+    _require_all(rows, folder / dataset)
     errors = {
         method: {
             kind: [error_pct(rows, method, kind, level) for level in (0, *LEVELS)]
@@ -53,7 +58,7 @@ def sentences(rows: Rows) -> list[str]:
     found = [
         f"By mean corruption error, over {len(kinds)} kinds of damage and "
         f"{len(LEVELS)} strengths of each, {_ranked(means)}.",
-        f"Hardest is {', '.join(hardest)}.",
+        f"Hardest is, by the mean of five strengths: {', '.join(hardest)}.",
     ]
     others = [row for row in rows if row["damage"] == OTHER_HAND]
     if others:
@@ -93,6 +98,21 @@ def _ranked(errors: dict[str, float]) -> str:
 
 def _mean_of(rows: Rows, method: str, kind: str) -> float:
     return float(np.mean([error_pct(rows, method, kind, k) for k in LEVELS]))
+
+
+def _require_all(rows: Rows, folder: Path) -> None:
+    """Raise BadInput where a method lacks a test set that another one has."""
+    own = {name: set[tuple[str, str]]() for name in _methods(rows)}
+    for row in rows:
+        own[row["method"]].add((row["damage"], row["level"]))
+    everything = set().union(*own.values())
+    for name, done in own.items():
+        if done != everything:
+            damage, level = min(everything - done)
+            raise BadInput(
+                f"{folder / name}.csv: {damage}, strength {level}, is missing; remove "
+                "the file, or measure again by `visbase damage`"
+            )
 
 
 def _words(kind: str) -> str:

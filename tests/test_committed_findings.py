@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
+import pytest
 
 from pipeline.paths import ROOT
 from reports.combination import combination_finding
@@ -53,6 +54,20 @@ def test_learning_curves(tmp_path: Path) -> None:
     assert crossing is not None
     at, low, high = (int(n.replace(",", "")) for n in crossing.groups())
     assert low <= at <= high
+    # the seeds that both share: each one's own crossover, in mean and spread
+    own = []
+    for seed in range(5):
+        gaps = [
+            np.log(errors["convnet", n][seed] / errors["bovw_pyramid", n][seed])
+            for n in (100, 300, 1000)
+        ]
+        last = 1 if gaps[1] >= 0 else 0
+        steps = np.log([100, 300, 1000])
+        own.append(np.interp(0, [-gaps[last], -gaps[last + 1]], steps[last : last + 2]))
+    half = 2.776 * np.std(own, ddof=1) / np.sqrt(5)  # t of 4 degrees of freedom
+    assert np.log([low, high]) == pytest.approx(
+        [np.mean(own) - half, np.mean(own) + half], abs=0.25
+    )
     # the nearest sizes measured lie on either side of it
     sizes = sorted({size for _, size in errors})
     for size in sizes:
@@ -75,6 +90,19 @@ def test_damage(tmp_path: Path) -> None:
         order = sorted(figures, key=figures.__getitem__)
         ranked = ", ".join(f"{method} {figures[method]:.1f} %" for method in order)
         assert f"{order[0]} errs least: {ranked}." in said
+    hardest = re.search("the mean of five strengths: (.*?)\\.  *On", said)
+    assert hardest is not None
+    by_kind = defaultdict(list)
+    for row in rows:
+        if int(row["level"]):
+            by_kind[row["method"], row["damage"].replace("_", " ")].append(pct(row))
+    for told in hardest[1].split(", "):
+        error, method, kind = max(
+            (mean(errors), method, kind)
+            for (method, kind), errors in by_kind.items()
+            if told.startswith(f"for {method} ")
+        )
+        assert told == f"for {method} {kind} ({error:.1f} %)"
 
 
 def test_cost(tmp_path: Path) -> None:
@@ -82,7 +110,9 @@ def test_cost(tmp_path: Path) -> None:
     assert {row["method"] for row in rows} == COMPARED
     best = min(rows, key=pct)
     assert said.startswith(
-        f"{best['method']} errs least, {pct(best):.2f} %, for {best['fit_s']} s"
+        f"{best['method']} errs least, {pct(best):.2f} % with seed 0, for "
+        f"{best['fit_s']} s of fitting ({best['cpu_s']} processor seconds) and "
+        f"{float(best['one_us']):,.0f} µs an image alone"
     )
     soonest = min(rows, key=lambda row: float(row["fit_s"]))
     ratio = float(best["cpu_s"]) / float(soonest["cpu_s"])
@@ -100,4 +130,4 @@ def test_combination(tmp_path: Path) -> None:
     for name in ("weighted sum", "stacked"):
         gain = errors[better] - errors[name]
         told = f"saves {gain} of" if gain >= 0 else f"adds {-gain} to"
-        assert f"{name} {told} its {errors[better]} errors" in said
+        assert f"{name} {told} {errors[better]} errors" in said

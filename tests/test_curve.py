@@ -126,8 +126,10 @@ def test_points_that_are_there_are_not_measured_again(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method = method_of(monkeypatch, {})
-    assert len(list(measure_curve(method, [3, 30], 2, tiny()))) == 4
-    assert len(list(measure_curve(method, [3, 30, 60], 2, tiny()))) == 2
+    assert len(list(measure_curve(method, [3, 30], 2, tiny()))) == 4 + 1
+    *points, where = measure_curve(method, [3, 30, 60], 2, tiny())
+    assert len(points) == 2
+    assert where.startswith(f"constant: 6 points in {fresh_folders}")
     rows = table(fresh_folders)
     found = [(row["n_train"], row["seed"]) for row in rows]
     assert found == [(n, s) for n in ("3", "30", "60") for s in ("0", "1")]
@@ -153,24 +155,22 @@ def test_impossible_size_is_told_before_any_work(
 
 def test_crossing_by_hand() -> None:
     sizes = np.array([10.0, 100.0, 1000.0])
-    theirs = np.array([10.0, 10.0, 10.0])
-    # from 20 to 5 at 100 images: logarithms cross half way between 10 and 100
-    ours = np.array([20.0, 5.0, 1.0])
-    assert crossing(sizes, ours, theirs) == pytest.approx(10 * math.sqrt(10))
-    assert crossing(sizes, theirs - 1, theirs) == 0
-    assert crossing(sizes, theirs + 1, theirs) == math.inf
+    # from twice to half the error: logarithms cross half way between 10 and 100
+    gap = np.log(np.array([2.0, 0.5, 0.1]))
+    assert crossing(sizes, gap) == pytest.approx(10 * math.sqrt(10))
+    assert crossing(sizes, np.full(3, -0.1)) == 0
+    assert crossing(sizes, np.full(3, 0.1)) == math.inf
 
 
 def test_crossing_is_the_last_one() -> None:
     sizes = np.array([1.0, 10.0, 100.0, 1000.0])
-    theirs = np.full(4, 10.0)
-    ours = np.array([5.0, 20.0, 20.0, 5.0])  # ahead, behind, ahead for good
-    assert crossing(sizes, ours, theirs) == pytest.approx(100 * math.sqrt(10))
+    gap = np.array([-1.0, 1.0, 1.0, -1.0])  # ahead, behind, ahead for good
+    assert crossing(sizes, gap) == pytest.approx(100 * math.sqrt(10))
 
 
 def curve_rows(errors: dict[str, dict[int, list[int]]]) -> list[dict[str, str]]:
     """Rows of 10,000 test images with these errors by method, size and seed."""
-    empty = dict.fromkeys(CURVE, "")
+    empty = dict.fromkeys(CURVE, "") | {"fit_s": "1.5", "seconds": "2.5"}
     return [
         empty
         | {
@@ -201,6 +201,35 @@ def test_interval_of_the_crossover_holds_the_crossover() -> None:
     # log(15 / 10) behind at 100, log(3 / 1.1) ahead at 1000
     part = math.log(1.5) / (math.log(1.5) + math.log(3 / 1.1))
     assert found.n_train == pytest.approx(100 * 10**part)
+
+
+def test_interval_of_the_crossover_by_hand() -> None:
+    # two seeds a size: t of one degree of freedom 12.7062; the jackknife's error is
+    # half the difference of the log ratios without the one and without the other
+    rows = curve_rows(
+        {
+            "bovw_pyramid": {100: [100, 100], 1000: [100, 100]},
+            "convnet": {100: [210, 190], 1000: [51, 49]},
+        }
+    )
+    half = [12.7062 * math.log(2.1 / 1.9) / 2, 12.7062 * math.log(51 / 49) / 2]
+    upper = [math.log(2) + half[0], math.log(0.5) + half[1]]
+    part = upper[0] / (upper[0] - upper[1])
+    found = crossover(rows, "convnet", "bovw_pyramid")
+    assert found.high == pytest.approx(100 * 10**part, rel=1e-3)
+    lower = [math.log(2) - half[0], math.log(0.5) - half[1]]
+    part = lower[0] / (lower[0] - lower[1])
+    assert found.low == pytest.approx(100 * 10**part, rel=1e-3)
+
+
+def test_size_of_a_single_seed_does_not_move_the_crossover() -> None:
+    single = curve_rows({"bovw_pyramid": {300: [500]}, "convnet": {300: [100]}})
+    before = crossover(SAMPLE, "convnet", "bovw_pyramid")
+    assert crossover(SAMPLE + single, "convnet", "bovw_pyramid") == before
+    assert sentences(single)[1] == (
+        "Where convnet overtakes bovw_pyramid is not known: no size was measured with "
+        "two seeds of both."
+    )
 
 
 def test_sentences_say_what_the_rows_say() -> None:

@@ -16,7 +16,7 @@ from pipeline.measured import DAMAGE
 from pipeline.methods import configure, find_method
 from pipeline.model_card import make_card
 from pipeline.model_file import save_model
-from pipeline.paths import artifacts, measured
+from pipeline.paths import ROOT, artifacts, measured
 from pipeline.robustness import measure_damage
 from pipeline.run import run_method
 from reports.damage import damage_finding, mean_corruption_error, sentences
@@ -204,8 +204,9 @@ def saved_linear(folder: Path, mnist: Dataset) -> Path:
 
 def test_saved_model_is_counted_under_every_damage(model: Path, mnist: Dataset) -> None:
     lines = list(measure_damage(model, small(mnist)))
-    assert len(lines) == 1 + 12 * 5 + 1
-    assert list(measure_damage(model, small(mnist))) == []  # all of it is there
+    assert len(lines) == 1 + 12 * 5 + 1 + 1
+    (where,) = measure_damage(model, small(mnist))  # all of it is there
+    assert where.startswith("linear: 62 test sets in ")
     found = damage_finding(artifacts() / "damage", "mnist")
     assert found is not None
     assert found.columns == DAMAGE
@@ -233,6 +234,17 @@ def test_table_of_uncommitted_code_stays_in_artifacts(
     list(measure_damage(saved_linear(fresh_folders, mnist), small(mnist)))
     assert (artifacts() / "damage" / "mnist" / "linear.csv").exists()
     assert (measured("damage") / "mnist" / "linear.csv").exists() == (not dirty)
+
+
+def test_table_without_a_test_set_that_another_has_is_refused(tmp_path: Path) -> None:
+    folder = ROOT / "reports" / "damage" / "mnist"
+    for name in ("linear", "lenet5"):
+        text = (folder / f"{name}.csv").read_text().splitlines(keepends=True)
+        kept = text[:30] if name == "lenet5" else text
+        (tmp_path / "mnist").mkdir(exist_ok=True)
+        (tmp_path / "mnist" / f"{name}.csv").write_text("".join(kept))
+    with pytest.raises(BadInput, match=r"lenet5\.csv: blur, strength 1, is missing"):
+        damage_finding(tmp_path, "mnist")
 
 
 def test_model_of_other_training_images_is_refused(model: Path, mnist: Dataset) -> None:

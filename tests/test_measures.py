@@ -8,6 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.csv_table import write_rows
+from pipeline.errors import BadInput
+from pipeline.measured import COST, read_measurements
 from pipeline.model_file import open_model
 from reports.cost import cost_finding
 
@@ -30,6 +33,42 @@ def test_cost_of_a_method_is_measured_in_a_run_of_its_own(fresh_folders: Path) -
     assert not list(fresh_folders.rglob("seed0.json"))  # it leaves no record
     model = fresh_folders / "artifacts" / "models" / "mnist" / "majority"
     assert open_model(model).method == "majority"
+
+
+def test_cost_of_another_method_keeps_the_first(fresh_folders: Path) -> None:
+    table = fresh_folders / "artifacts" / "cost" / "mnist.csv"
+    earlier = dict.fromkeys(COST, "1") | {"method": "other", "family": "classical"}
+    for root in (table, fresh_folders / "cost" / "mnist.csv"):  # committed or not
+        write_rows(root, COST, [earlier, earlier | {"method": "majority"}])
+    done = CliRunner().invoke(main, ["cost", "majority"])
+    assert done.exit_code == 0, done.output
+    tables = [read_measurements(path, COST) for path in fresh_folders.rglob("*.csv")]
+    assert all([r["method"] for r in rows] == ["other", "majority"] for rows in tables)
+    assert any(rows[1]["n_errors"] == "8865" for rows in tables)
+    assert all(rows[0] == earlier for rows in tables)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("n_errors", "-5", "a whole number from 0 on"),
+        ("n_errors", "abc", "a whole number from 0 on"),
+        ("n_errors", "99999", "at least its 99999 errors"),
+        ("n_test", "0", "a whole number from 1 on"),
+        ("fit_s", "nan", "a number"),
+        ("family", "alien", "one of classical, network"),
+    ],
+)
+def test_value_that_nobody_measured_is_refused(
+    tmp_path: Path, name: str, value: str, expected: str
+) -> None:
+    row = dict.fromkeys(COST, "1") | {"family": "network", "n_test": "10"}
+    path = tmp_path / "mnist.csv"
+    write_rows(path, COST, [row])
+    assert read_measurements(path, COST) == [row]
+    write_rows(path, COST, [row, row | {name: value}])
+    with pytest.raises(BadInput, match=f"mnist.csv: line 3: .* expected {expected}"):
+        read_measurements(path, COST)
 
 
 @pytest.mark.parametrize(
