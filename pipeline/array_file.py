@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
+from pipeline.regular_file import open_regular
 
 UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, TokenError)
 VERSION = (1, 0)  # what np.save writes
@@ -25,7 +26,7 @@ def read_array(path: Path) -> NDArray[Any]:
     against the size of the file first.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             version = npy.read_magic(file)
             if version != VERSION:
                 raise ValueError(f"npy version {version}, expected {VERSION}")

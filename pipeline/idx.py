@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
+from pipeline.regular_file import open_regular
 
 UNSIGNED_BYTE = 8
 
@@ -80,7 +81,7 @@ def read_idx(path: Path, expected: IdxFile) -> NDArray[np.uint8]:
 
 def _unpack(path: Path, limit: int) -> bytes:
     try:
-        with gzip.open(path) as file:
+        with open_regular(path) as packed, gzip.open(packed) as file:
             return file.read(limit)
     except FileNotFoundError:
         raise BadInput(f"{path}: missing") from None

@@ -91,6 +91,8 @@ def read_card(text: str) -> dict[str, Any]:
             raise BadInput(f"its card has no sound field {name!r}, found {found}")
     if not card["classes"] or not all(map(_is_name, card["classes"])):
         raise BadInput("its card's field 'classes' is not a list of names")
+    if len(set(card["classes"])) < len(card["classes"]):
+        raise BadInput("its card's field 'classes' has a name twice")
     if card["dataset"] == "mnist" and card["image_size"] != [28, 28]:
         raise BadInput("its card says mnist, but not images of 28 x 28 pixels")
     if card["image_size"] is not None and not _is_size(card["image_size"]):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,10 @@ import numpy as np
 from pipeline.array_layout import check_layout
 from pipeline.atomic import atomic_write
 from pipeline.cache import Arrays
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, printable
 from pipeline.methods import Method, config_from_json, find_method
 from pipeline.model_card import read_card
+from pipeline.regular_file import open_regular
 
 LENGTH_BYTES = 8  # of the header's length, little-endian
 HEADER_LIMIT = 2**24  # bytes; the longest header here, committee's, has 30,000
@@ -46,14 +46,16 @@ LONGEST_NAME = 200  # bytes; file systems take 255, a temporary ending included
 
 def check_place(path: Path) -> None:
     """BadInput where no model can be written: better before a training than after."""
+    name = printable(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+        raise BadInput(f"{name}: cannot be written ({error.strerror})") from None
     if len(os.fsencode(path.name)) > LONGEST_NAME:
-        raise BadInput(f"{path}: the name is too long for a file")
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise BadInput(f"{path}: cannot be written; name a file in a folder of yours")
+        raise BadInput(f"{name}: the name is too long for a file")
+    is_special = path.exists() and not path.is_file()
+    if is_special or not os.access(path.parent, os.W_OK):
+        raise BadInput(f"{name}: cannot be written; name a file in a folder of yours")
 
 
 def save_model(path: Path, classifier: Method, card: dict[str, Any]) -> None:
@@ -72,7 +74,9 @@ def save_model(path: Path, classifier: Method, card: dict[str, Any]) -> None:
             file.write(hashlib.sha256(content).hexdigest().encode())
             file.write(memoryview(content)[place + len(BLANK) :])
     except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+        raise BadInput(
+            f"{printable(path)}: cannot be written ({error.strerror})"
+        ) from None
 
 
 def open_model(path: Path) -> Model:
@@ -82,11 +86,12 @@ def open_model(path: Path) -> Model:
     another format version, or whose parts do not fit together; where its method is
     unknown here or needs torch and torch is missing.
     """
+    name = printable(path)
     card, arrays = _read(path)
     try:
         method = find_method(card["method"])
     except BadInput as error:
-        raise BadInput(f"{path}: {error}") from None
+        raise BadInput(f"{name}: {error}") from None
     module = method.load()
     try:
         classifier: Method = module.build(
@@ -98,7 +103,7 @@ def open_model(path: Path) -> Model:
     except Exception as error:  # anybody may have written the file
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(
-            f"{path}: not a sound model of {method.name}: {reason}"
+            f"{name}: not a sound model of {method.name}: {reason}"
         ) from None
     return Model(method.name, classifier, card)
 
@@ -121,6 +126,7 @@ def _try_out(classifier: Method, arrays: Arrays, card: dict[str, Any]) -> None:
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
     """Card and arrays of a file whose checksum is right."""
+    name = printable(path)
     content = _content(path)
     start = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
     header = content[LENGTH_BYTES:start]
@@ -129,20 +135,20 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         text, checksum = metadata["card"], metadata["sha256"]
     except (ValueError, RecursionError, TypeError, LookupError):
         raise BadInput(
-            f"{path}: not a visbase model, or damaged: no model card in its header; "
+            f"{name}: not a visbase model, or damaged: no model card in its header; "
             "expected a file that `visbase run METHOD --save` wrote"
         ) from None
     try:
         card = read_card(str(text))
     except BadInput as error:
-        raise BadInput(f"{path}: {error}") from None
+        raise BadInput(f"{name}: {error}") from None
     place = LENGTH_BYTES + header.find(MARK) + len(MARK)
     digest = hashlib.sha256(content[:place])
     digest.update(BLANK)
     digest.update(memoryview(content)[place + len(BLANK) :])
     if digest.hexdigest() != checksum or header.count(MARK) != 1:
         raise BadInput(
-            f"{path}: damaged or edited, its checksum is wrong; copy it again, or run "
+            f"{name}: damaged or edited, its checksum is wrong; copy it again, or run "
             f"{card['method']} again with --save"
         )
     return card, _arrays(path, content)
@@ -150,25 +156,24 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 def _content(path: Path) -> bytes:
     """All bytes of a file that begins as a model does."""
+    name = printable(path)
     try:
-        with open(path, "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise BadInput(f"{path}: expected a model file, found something else")
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             start = file.read(LENGTH_BYTES + 1)
             length = int.from_bytes(start[:LENGTH_BYTES], "little")
-            longest = min(found.st_size - LENGTH_BYTES, HEADER_LIMIT)
+            longest = min(size - LENGTH_BYTES, HEADER_LIMIT)
             if start[LENGTH_BYTES:] != b"{" or length > longest:
-                raise BadInput(f"{path}: not a visbase model: {_kind(start)}")
+                raise BadInput(f"{name}: not a visbase model: {_kind(start)}")
             return start + file.read()
     except FileNotFoundError:
         raise BadInput(
-            f"{path}: no such model file; `visbase run METHOD --save FILE` writes one"
+            f"{name}: no such model file; `visbase run METHOD --save FILE` writes one"
         ) from None
     except IsADirectoryError:
-        raise BadInput(f"{path}: expected a model file, found a folder") from None
+        raise BadInput(f"{name}: expected a model file, found a folder") from None
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+        raise BadInput(f"{name}: cannot be read ({error.strerror})") from None
 
 
 def _kind(start: bytes) -> str:
@@ -183,11 +188,12 @@ def _kind(start: bytes) -> str:
 
 
 def _arrays(path: Path, content: bytes) -> Arrays:
+    name = printable(path)
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         arrays: Arrays = load(content)
     except (SafetensorError, ValueError, LookupError, TypeError) as error:
-        raise BadInput(f"{path}: not a sound safetensors file ({error})") from None
+        raise BadInput(f"{name}: not a sound safetensors file ({error})") from None
     return arrays

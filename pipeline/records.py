@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -25,6 +26,7 @@ from pipeline.array_file import read_array
 from pipeline.atomic import atomic_write
 from pipeline.errors import BadInput
 from pipeline.methods import FAMILIES
+from pipeline.regular_file import open_regular
 
 # least value of each number of a record; the largest of all of them
 LEAST = {
@@ -100,29 +102,37 @@ def write_record(
     """Write a record and, unless the run failed, its predictions; returns the path.
 
     extras: further arrays by name, each a file of its own; those of an earlier run of
-    the same name are removed.
+    the same name are removed. An earlier record stays whole until all of the new one is
+    on disk; then its facts go first and the new ones come last, so that facts never
+    stand beside arrays of another run.
     """
     path = record_path(results, record.dataset, record.method, record.seed)
-    for old in path.parent.glob(f"{path.stem}.*.npy"):
-        old.unlink(missing_ok=True)
-    for name, values in (extras or {}).items():
-        with atomic_write(path.with_suffix(f".{name}.npy")) as file:
-            np.save(file, values)
+    arrays = {path.with_suffix(f".{name}.npy"): a for name, a in (extras or {}).items()}
     if truth is not None and prediction is not None:
         both = np.stack([truth, prediction])
         both = both.astype(np.uint8 if both.max(initial=0) < 256 else np.int16)
-        with atomic_write(path.with_suffix(".npy")) as file:
-            np.save(file, both)
+        arrays[path.with_suffix(".npy")] = both
     text = json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n"
-    with atomic_write(path) as file:
-        file.write(text.encode())
+    with ExitStack() as stack:  # what is opened first takes its place last
+        facts = stack.enter_context(atomic_write(path))
+        facts.write(text.encode())
+        facts.flush()
+        for place, values in arrays.items():
+            file = stack.enter_context(atomic_write(place))
+            np.save(file, values)
+            file.flush()
+        path.unlink(missing_ok=True)
+        for old in path.parent.glob(f"{path.stem}.*.npy"):
+            if old not in arrays:
+                old.unlink(missing_ok=True)
     return path
 
 
 def read_record(path: Path) -> Record:
     """Read the facts; BadInput names the file and what is wrong with it."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            content = json.loads(file.read().decode())
         record = Record(**content)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such record") from None

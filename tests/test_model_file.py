@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
 import struct
 import subprocess
@@ -274,6 +275,18 @@ def test_no_file_a_folder_and_an_empty_file_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"{", b"GIF89a" * 99, b"\0" * 99, b"\xff" * 99])
 def test_other_content_is_told(content: bytes, tmp_path: Path) -> None:
     assert "not a visbase model" in refusal(write(tmp_path / "model", content))
+
+
+def test_pipe_is_told_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model")
+    assert "Not a regular file" in refusal(tmp_path / "model")
+
+
+def test_class_name_that_occurs_twice_is_refused(saved: Path, tmp_path: Path) -> None:
+    def twice(card: dict[str, Any]) -> None:
+        card["classes"] = ["a"] * len(card["classes"])
+
+    assert "has a name twice" in refusal(resave(saved, tmp_path / "m", twice))
 
 
 def test_safetensors_file_of_somebody_else_is_told(tmp_path: Path) -> None:

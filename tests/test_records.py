@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,55 @@ def test_arrays_beside_a_record_are_read_again_and_replaced_with_it(
     write_record(tmp_path, a_record(), TRUTH, PREDICTION, {"scores": scores})
     assert read_extras(path, a_record()).keys() == {"scores"}
     assert read_extras(path.with_name("seed11.json"), a_record()).keys() == {"scores"}
+
+
+def test_record_that_cannot_be_written_leaves_the_earlier_one_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = {"scores": np.zeros((5, 2), np.float16)}
+    path = write_record(tmp_path, a_record(), TRUTH, PREDICTION, scores)
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_record(tmp_path, a_record(), TRUTH, PREDICTION, {"scores": scores})
+    assert before == {file.name: file.read_bytes() for file in path.parent.iterdir()}
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_killed_between_two_files_no_facts_stand_beside_arrays_of_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    scores = {"scores": np.zeros((5, 2), np.float16)}
+    path = write_record(tmp_path, a_record(), TRUTH, PREDICTION, scores)
+    replace, n_replaced = os.replace, 0
+
+    def die(source: Path, target: Path) -> None:
+        nonlocal n_replaced
+        n_replaced += 1
+        if n_replaced >= nth:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_record(tmp_path, a_record(), TRUTH, PREDICTION, scores)
+    assert not path.exists()
+
+
+def test_pipe_in_place_of_a_record_or_its_predictions_is_told_at_once(
+    written: Path,
+) -> None:
+    beside = written.with_suffix(".npy")
+    beside.unlink()
+    os.mkfifo(beside)
+    assert "Not a regular file" in fault_of(written, beside)
+    written.unlink()
+    os.mkfifo(written)
+    assert "Not a regular file" in fault_of(written, written)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""Opening a file that somebody named: nothing but a regular file is read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import IO
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """The file, open for reading; OSError where it is none.
+
+    A pipe is refused at once, where `open` would wait for somebody to write into it.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a folder", str(path))
+    raise OSError(errno.EINVAL, "Not a regular file", str(path))
