@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from pipeline.errors import BadInput, printable
+
+ENDING = ".visbase.part"  # of temporary files, nobody else's
 
 
 @contextmanager
@@ -15,10 +18,14 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place when all went well.
 
     Missing folders are made; on any exception the old file, if any, stays as it was.
+    BadInput where something else than a file is there, such as a device.
     """
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "not a regular file"
+        raise BadInput(f"{printable(path)}: {what}; name another place to write to")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    _remove_leftovers(path.parent)
+    partial = path.with_name(f"{path.name}.{os.getpid()}{ENDING}")
     try:
         with open(partial, "wb") as file:
             yield file
@@ -27,10 +34,10 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         partial.unlink(missing_ok=True)
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files of `path` whose process was killed."""
-    for leftover in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
-        owner = leftover.name.removesuffix(".part").rpartition(".")[2]
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of any file in it whose process was killed."""
+    for leftover in folder.glob(f"*{ENDING}"):
+        owner = leftover.name.removesuffix(ENDING).rpartition(".")[2]
         try:
             os.kill(int(owner), 0)  # signal 0 only asks whether it runs
         except ProcessLookupError:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.atomic import atomic_write
+from pipeline.atomic import ENDING, atomic_write
+from pipeline.errors import BadInput
 
 
 def test_interrupted_write_leaves_the_old_content_and_no_part(tmp_path: Path) -> None:
@@ -46,11 +47,23 @@ def test_leftover_of_a_killed_process_is_removed_and_of_a_running_one_kept(
 ) -> None:
     finished = subprocess.Popen([sys.executable, "-c", ""])
     finished.wait()
-    killed = tmp_path / f"entry.npz.{finished.pid}.part"
-    running = tmp_path / f"entry.npz.{os.getppid()}.part"
+    killed = tmp_path / f"entry.npz.{finished.pid}{ENDING}"
+    running = tmp_path / f"entry.npz.{os.getppid()}{ENDING}"
     for leftover in (killed, running):
         leftover.write_bytes(b"half")
     with atomic_write(tmp_path / "entry.npz") as file:
         file.write(b"whole")
     assert not killed.exists()
+    killed.write_bytes(b"half")
+    with atomic_write(tmp_path / "another") as file:  # any file of the folder
+        file.write(b"whole")
+    assert not killed.exists()
     assert running.exists()
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in ((tmp_path / "pipe", "not a regular file"), (tmp_path, "folder")):
+        with pytest.raises(BadInput, match=what), atomic_write(path):
+            pass
+    assert (tmp_path / "pipe").is_fifo()
