@@ -199,6 +199,17 @@ def test_train_without_test_is_told(split: Path) -> None:
     assert "train holds classes, but test is missing" in refusal(split)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("x\ny", "x\\ny"), ("caf\u00e9", "cafe\u0301")]
+)
+def test_classes_that_are_printed_alike_are_refused(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    for i, name in enumerate((one, other)):
+        fill(tmp_path / "photos" / name, 4, 10 * i)
+    assert "2 classes are printed as " in refusal(tmp_path / "photos", 2)
+
+
 def test_class_called_train_is_a_class(flat: Path) -> None:
     (flat / "cat").rename(flat / "train")
     assert load_folder(flat, 5, 0, False).classes == ("dog", "train")
