@@ -54,6 +54,7 @@ def predict(
     Example: visbase predict digits.visbase seven.png --show seen.png
     """
     from pipeline.model_file import open_model
+    from pipeline.photo_files import read_bytes
     from pipeline.predict import predict_file, show, to_json, to_table
 
     model = open_model(path)
@@ -61,7 +62,9 @@ def predict(
     for image in images:
         piped = image == "-"  # taken whole, since a pipe cannot be read twice
         try:
-            source = BytesIO(sys.stdin.buffer.read()) if piped else Path(image)
+            if piped and sys.stdin is None:
+                raise BadInput("standard input: closed")
+            source = BytesIO(read_bytes(sys.stdin.buffer)) if piped else Path(image)
             predictions.append(predict_file(model, image, source))
         except BadInput as error:
             click.echo(f"visbase: {error}", err=True)

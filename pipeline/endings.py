@@ -15,24 +15,24 @@ import click
 
 from pipeline.errors import BadInput, printable
 
-# what a machine lacks, as against what the program got wrong
-NO_ROOM = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
+# what a machine lacks or a user named, as against what the program got wrong
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
+NO_PLACE = (
     errno.EROFS,
     errno.EACCES,
     errno.EPERM,
-    errno.ENOMEM,
     errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
 )
 # the same in the words of the loader, PyTorch, CUDA and Python's threads, which raise
 # ImportError or RuntimeError for it
 NO_MEMORY = ("allocate", "out of memory", "map segment", "start new thread")
 LIBRARIES_MIB = 1800  # of address space that they take before the first image
-FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 MEND = "make room and run it again to continue; what was recorded before is intact"
-PERMIT = "permit it or name another folder; what was recorded before is intact"
+MOVE = "permit it or name another place; what was recorded before is intact"
 
 
 def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,10 +51,10 @@ def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"visbase: {error}", err=True)
             sys.exit(2)
         except OSError as error:
-            if error.errno not in NO_ROOM:
+            if error.errno not in (*FULL, *NO_PLACE):
                 raise
             place = f"{printable(error.filename)}: " if error.filename else ""
-            mend = PERMIT if error.errno in FORBIDDEN else MEND
+            mend = MEND if error.errno in FULL else MOVE
             click.echo(f"visbase: {place}{error.strerror}; {mend}", err=True)
             sys.exit(1)
         except (MemoryError, ImportError, RuntimeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -17,7 +18,7 @@ from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, printable
 from pipeline.images import Images, sizes
 from pipeline.progress import track
 from pipeline.provenance import n_cores
@@ -32,8 +33,11 @@ BLOCK_PIXELS = BLOCK * 28 * 28  # larger images: as many pixels, but at least on
 def n_jobs() -> int:
     """Worker threads: VISBASE_JOBS, or one a core."""
     wanted = os.environ.get("VISBASE_JOBS") or "0"
-    if not wanted.isdigit():
-        raise BadInput(f"VISBASE_JOBS={wanted}: expected a number of threads")
+    if not re.fullmatch("[0-9]{1,3}", wanted):
+        raise BadInput(
+            f"VISBASE_JOBS={printable(wanted[:40])}: expected a number of threads, at "
+            "most 999"
+        )
     return int(wanted) or n_cores()
 
 

@@ -22,6 +22,8 @@ from pipeline.images import shrink, shrunk_size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 100_000_000  # decoded in colour 300 MB
+BLOCK = 1 << 20  # bytes
+MAX_BYTES = 400 * BLOCK  # of a file; the largest image takes as much uncompressed
 
 # Pillow's own limit raises before the size is known and warns below it; the limit
 # above is checked for every file instead, also before any pixel is decoded.
@@ -148,7 +150,7 @@ def _what_it_is(path: Path) -> str:
 
 def _decode(file: IO[bytes]) -> NDArray[np.uint8]:
     # Pillow reads as many bytes as a header claims, for which a file reserves memory
-    whole = io.BytesIO(file.read())
+    whole = io.BytesIO(read_bytes(file))
     with Image.open(whole, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
@@ -157,6 +159,16 @@ def _decode(file: IO[bytes]) -> NDArray[np.uint8]:
                 "it smaller"
             )
         return _to_pixels(ImageOps.exif_transpose(image))
+
+
+def read_bytes(file: IO[bytes]) -> bytes:
+    """All of a file; BadInput where it is larger than an image may be."""
+    blocks = []
+    for _ in range(MAX_BYTES // BLOCK):
+        blocks.append(file.read(BLOCK))
+        if len(blocks[-1]) < BLOCK:
+            return b"".join(blocks)
+    raise BadInput(f"more than {MAX_BYTES // 10**6:,} MB, too large for an image")
 
 
 def _to_pixels(image: Image.Image) -> NDArray[np.uint8]:

@@ -6,7 +6,8 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,15 @@ def run_method(
         "started": started,
     }
     # what is asked for in vain leaves no record; what fails while it runs does
-    model: Method = method.load().build(config, seed)
+    model: Method
+    with _telling_settings(method.name, changed):
+        model = method.load().build(config, seed)
     _require_sizes(model, dataset)
     facts["device"] = getattr(model, "device", "cpu")
     try:
-        fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
-        scores, predict_s = _timed(lambda: model.scores(dataset.test.images))
+        with _telling_settings(method.name, changed):
+            fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
+            scores, predict_s = _timed(lambda: model.scores(dataset.test.images))
         prediction = np.unique(train.labels)[scores.argmax(axis=1)]
     except Exception as error:
         if not _is_good(record_path(folder, dataset.name, method.name, seed)):
@@ -102,6 +106,18 @@ def run_method(
         if keep is not None:
             keep(model, record, train)
     return record, folder
+
+
+@contextmanager
+def _telling_settings(name: str, changed: bool) -> Iterator[None]:
+    """BadInput where a method cannot work with what --set gave it."""
+    try:
+        yield
+    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
+        if not changed:
+            raise
+        reason = " ".join(f"{error}".split())[:200]
+        raise BadInput(f"{name} cannot work with the settings: {reason}") from error
 
 
 def _require_sizes(model: Method, dataset: Dataset) -> None:

@@ -17,7 +17,9 @@ from test_compare import add_failure, add_run, tiny_dataset
 from pipeline import cli
 from pipeline.cli import main
 from pipeline.data import Dataset, part
+from pipeline.errors import BadInput
 from pipeline.methods import find_methods
+from pipeline.parallel import n_jobs
 from pipeline.paths import ROOT
 from pipeline.records import read_predictions, read_record
 from reports.write import FINDINGS, TABLE
@@ -47,6 +49,15 @@ def refusal(*arguments: str) -> str:
     assert result.stderr.startswith("visbase: ")
     assert result.stderr.count("\n") == 1
     return result.stderr
+
+
+@pytest.mark.parametrize("jobs", ["²", "-1", "9" * 30, "two"])
+def test_absurd_number_of_jobs_is_one_line(
+    jobs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISBASE_JOBS", jobs)
+    with pytest.raises(BadInput, match="expected a number of threads, at most 999"):
+        n_jobs()
 
 
 @pytest.mark.parametrize("command", main.commands)

@@ -211,6 +211,13 @@ def test_chunk_that_claims_gigabytes_reserves_none_of_them(tmp_path: Path) -> No
     assert peak_bytes(lambda: read_image(path)) < 10_000_000
 
 
+def test_file_that_is_larger_than_any_image_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with open(path, "wb") as file:
+        file.truncate(photo_files.MAX_BYTES + 1)  # no disk is used
+    assert "more than 419 MB, too large for an image" in refusal(path)
+
+
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and has no pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline import provenance
 from pipeline.data import Dataset, Split
+from pipeline.errors import BadInput
 from pipeline.records import Record, read_extras, read_predictions, read_record
 from pipeline.run import QUICK_TRAIN, results_folder, run_method
 
@@ -151,6 +152,12 @@ def test_failed_run_is_recorded_with_its_reason_and_raised(
     assert record.error == "ValueError: negative answer"
     assert (record.n_correct, record.fit_s, record.predict_s) == (None, None, None)
     assert [path.name for path in home.iterdir()] == ["seed0.json"]
+
+
+def test_changed_settings_that_cannot_work_are_one_line(fresh_folders: Path) -> None:
+    expected = "constant cannot work with the settings: negative answer"
+    with pytest.raises(BadInput, match=f"^{expected}$"):
+        run(answer=-1, published=1)
 
 
 def test_failed_run_does_not_replace_a_good_record(fresh_folders: Path) -> None:
