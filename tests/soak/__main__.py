@@ -1,4 +1,7 @@
-"""Run every fault and write docs/reliability.md; --short: a few of each, no file."""
+"""Run every fault and write docs/reliability.md, a part as soon as it is done.
+
+--short: a few of each, no file; --only PART: the other parts stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -34,37 +37,45 @@ GROUPS = {
     "Numbers": guards,
 }
 TABLE = ROOT / "docs" / "reliability.md"
+BEGIN = "# Reliability\n\nWritten by `make soak`."
 NOTES = ROOT / "tests" / "soak" / "notes.md"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--only", choices=GROUPS, help="one group, no file")
+    parser.add_argument("--only", choices=GROUPS, help="one part")
     options = parser.parse_args()
-    lines, n_bad = [], 0
+    n_bad = 0
     for title, group in GROUPS.items():
         if options.only not in (None, title):
             continue
-        lines += ["", f"## {title}", "", *_HEAD]
+        begun, lines = _state(), [*_HEAD]
         for fault in _timed(group.faults(options.short)):
             n_bad += len(fault.bad)
             outcome = "; ".join(fault.bad) or fault.outcome
             lines.append(f"| {fault.name} | {fault.trials:,} | {outcome} |")
-    if not options.short and options.only is None:
-        state = "with uncommitted changes" if dirty() else ""
-        begin = [
-            "# Reliability",
-            "",
-            f"Written by `make soak`, {datetime.now(UTC):%Y-%m-%d}, commit "
-            f"{(commit() or 'unknown')[:10]} {state}".rstrip()
-            + f", {cpu()}.",
-        ]
-        text = "\n".join([*begin, *lines, "", NOTES.read_text(encoding="utf-8")])
-        with atomic_write(TABLE) as file:
-            file.write(text.encode())
+        if not options.short:
+            _renew(title, "\n".join([begun, "", *lines]))
     print(f"{n_bad} faults came through" if n_bad else "no fault came through")
     return min(n_bad, 1)
+
+
+def _state() -> str:
+    changed = " with uncommitted changes" if dirty() else ""
+    revision = (commit() or "unknown")[:10]
+    return f"{datetime.now(UTC):%Y-%m-%d}, commit {revision}{changed}, {cpu()}."
+
+
+def _renew(title: str, part: str) -> None:
+    """Replace a part of the file; the others stay, each with its date and commit."""
+    text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
+    found = [part.partition("\n\n") for part in text.split("\n## ")[1:]]
+    parts = {head: body.strip() for head, _, body in found} | {title: part}
+    written = [f"## {head}\n\n{parts[head]}" for head in GROUPS if head in parts]
+    notes = NOTES.read_text(encoding="utf-8")
+    with atomic_write(TABLE) as file:
+        file.write("\n\n".join([BEGIN, *written, notes]).encode())
 
 
 _HEAD = ["| fault | trials | outcome |", "| --- | ---: | --- |"]

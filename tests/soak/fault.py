@@ -17,6 +17,10 @@ from safetensors.numpy import load_file
 from pipeline.data import load_dataset
 from pipeline.paths import ROOT
 
+EARLIER = {
+    "bovw_pyramid": ("--set", "n_words=20"),
+    "lenet5": ("--set", "epochs=2"),
+}
 N_TRAIN, N_TEST = 1200, 300
 # small runs that pass through every stage, on a folder of digits
 RUNS = {
@@ -97,6 +101,33 @@ def outcome_of(home: Path) -> dict[str, bytes]:
     for name, array in load_file(home / "model").items():
         found[f"model {name}"] = array.tobytes()
     return found
+
+
+def make_earlier(method: str, digits: Path, folder: Path) -> Path:
+    """Results of a shorter run of the same name, to lie where another run writes."""
+    done = visbase([*command(method, digits, folder), *EARLIER[method]], places(folder))
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return folder / "artifacts" / "results"
+
+
+def record_of(results: Path) -> dict[str, bytes]:
+    """Every finished file of a folder of results, by name."""
+    paths = (path for path in results.rglob("seed*") if path.suffix != ".part")
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def torn(home: Path, earlier: Path, golden: dict[str, bytes]) -> bool:
+    """Whether a stopped run left neither the earlier record nor its own, whole.
+
+    Between the two there may be arrays without facts, which count as no record.
+    """
+    found, before = record_of(home / "artifacts" / "results"), record_of(earlier)
+    if found == before or "seed0.json" not in found:
+        return False
+    own = {k: v for k, v in golden.items() if k.endswith(".npy")}
+    arrays = {k: v for k, v in found.items() if k.endswith(".npy")}
+    return arrays != own or found["seed0.json"] == before["seed0.json"]
 
 
 def leftovers(home: Path) -> list[str]:

@@ -123,10 +123,9 @@ def _fuzz(name: str, target: Target, seeds: list[bytes], n: int) -> Fault:
                 break
     finally:
         signal.signal(signal.SIGALRM, before)
-    part = 100 * refused / n
-    return Fault(
-        f"{name} damaged at random", n, f"{OUTCOME}; {part:.0f} % refused", bad
-    )
+    done = i + 1
+    outcome = f"{OUTCOME}; {100 * refused / done:.0f} % refused"
+    return Fault(f"{name} damaged at random", done, outcome, bad)
 
 
 def _decoded_bytes(result: object) -> int:
@@ -201,19 +200,21 @@ def _records(folder: Path) -> tuple[Target, list[bytes]]:
 
 
 def _models(path: Path) -> tuple[Target, list[bytes]]:
-    home = path.with_name("home")
-    arguments = ["run", "majority", "--preset", "quick", "--save", str(path)]
-    done = visbase(arguments, places(home))
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    whole = path.read_bytes()
+    seeds = []
+    for method in ("majority", "linear", "lenet5"):
+        home = path.with_name("home")
+        arguments = ["run", method, "--preset", "quick", "--save", str(path)]
+        done = visbase(arguments, places(home))
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        seeds.append(path.read_bytes())
 
     def target(data: bytes) -> object:
         # half of the damage is sealed again by a right checksum
         path.write_bytes(sealed(data) if len(data) % 2 else data)
         return open_model(path)
 
-    return target, [whole]
+    return target, seeds
 
 
 def _images() -> tuple[Target, list[bytes]]:

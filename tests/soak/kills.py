@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +23,10 @@ from tests.soak.fault import (
     command,
     leftovers,
     make_digits,
+    make_earlier,
     outcome_of,
     places,
+    torn,
     visbase,
 )
 
@@ -56,7 +59,8 @@ def faults(short: bool) -> Iterator[Fault]:
             golden = outcome_of(home)
             n = SHORT_RANDOM if short else RANDOM
             yield _at_random(method, digits, golden, seconds, n)
-            yield _at_writes(method, digits, golden, short)
+            earlier = make_earlier(method, digits, Path(folder) / f"earlier {method}")
+            yield _at_writes(method, digits, earlier, golden, short)
     yield _report(short)
     yield _download(SHORT_DOWNLOADS if short else DOWNLOADS)
 
@@ -67,7 +71,10 @@ def _at_random(
     dice = random.Random(0)
     stages: Counter[str] = Counter()
     bad = []
-    for trial in range(n):
+    landed = 0
+    for trial in range(3 * n):
+        if landed == n:
+            break
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
             arguments = command(method, digits, home)
@@ -81,20 +88,28 @@ def _at_random(
             # most of what comes before is imports
             time.sleep(dice.uniform(0.3 * seconds, seconds))
             process.send_signal(signal.SIGKILL)
-            ended = process.wait() == 0
-            stages["already done" if ended else _stage(home)] += 1
+            if process.wait() == 0:
+                continue  # it was done before
+            landed += 1
+            stages[_stage(home)] += 1
             bad += _rerun(f"{method}, trial {trial}", arguments, home, golden)
     where = ", ".join(f"{stage} {count}" for stage, count in stages.most_common())
-    return Fault(f"SIGKILL at a random moment of `{method}`: {where}", n, SAME, bad)
+    if landed < n:
+        bad.append(f"{method}: only {landed} of {3 * n} runs were killed in time")
+    name = f"SIGKILL at a random moment of `{method}`: {where}"
+    return Fault(name, landed, SAME, bad)
 
 
 SAME = "run again it ends with the same predictions, scores and model, to the byte"
 
 
 def _at_writes(
-    method: str, digits: Path, golden: dict[str, bytes], short: bool
+    method: str, digits: Path, earlier: Path, golden: dict[str, bytes], short: bool
 ) -> Fault:
-    """Before and after each file takes its place, until a run writes no more files."""
+    """Before and after each file takes its place, until a run writes no more files.
+
+    Another run's record lies where this one's belongs.
+    """
     bad, trials = [], 0
     for moment in ("before", "after"):
         for nth in range(1, 100):
@@ -102,6 +117,7 @@ def _at_writes(
                 break
             with tempfile.TemporaryDirectory() as folder:
                 home = Path(folder)
+                shutil.copytree(earlier, home / "artifacts" / "results")
                 arguments = command(method, digits, home)
                 die = ("tests.soak.die", moment, str(nth))
                 done = visbase(arguments, places(home), die)
@@ -111,6 +127,8 @@ def _at_writes(
                 what = f"{method}, {moment} write {nth}"
                 if done.returncode != -signal.SIGKILL:
                     bad.append(f"{what}: status {done.returncode}")
+                if torn(home, earlier, golden):
+                    bad.append(f"{what}: a record of two runs")
                 bad += _rerun(what, arguments, home, golden)
     return Fault(f"SIGKILL beside every write of `{method}`", trials, SAME, bad)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.paths import results
 from tests.soak.fault import (
@@ -17,9 +21,11 @@ from tests.soak.fault import (
     Fault,
     command,
     make_digits,
+    make_earlier,
     outcome_of,
     places,
     told_in_one_line,
+    torn,
     visbase,
 )
 
@@ -41,62 +47,74 @@ def faults(short: bool) -> Iterator[Fault]:
             if done.returncode:
                 yield Fault(f"{method} undisturbed", 1, "failed", [done.stderr[-300:]])
                 continue
-            golden = outcome_of(home)
-            yield _limited_files(
-                method, digits, golden, FILE_KB[1:3] if short else FILE_KB
-            )
-            yield _limited_memory(
-                method, digits, golden, MEMORY_MB[1:2] if short else MEMORY_MB
-            )
-            yield from _full_disk(
-                method, digits, golden, DISK_KB[1:2] if short else DISK_KB
-            )
+            earlier = make_earlier(method, digits, Path(folder) / f"earlier {method}")
+            runs = Runs(method, digits, earlier, outcome_of(home))
+            yield _limited(runs, "file", FILE_KB[1:3] if short else FILE_KB)
+            yield _limited(runs, "memory", MEMORY_MB[1:2] if short else MEMORY_MB)
+            yield from _full_disk(runs, DISK_KB[1:2] if short else DISK_KB)
+            yield from _full_tmp(runs)
         yield from _read_only(digits)
         yield _forbidden(digits)
 
 
-def _limited_files(
-    method: str, digits: Path, golden: dict[str, bytes], sizes: tuple[int, ...]
-) -> Fault:
-    bad = []
-    for size in sizes:
-        done, again = _limited(
-            method, digits, golden, resource.RLIMIT_FSIZE, size << 10
+@dataclass(frozen=True)
+class Runs:
+    """What is run without room: over an earlier record, towards a known outcome."""
+
+    method: str
+    digits: Path
+    earlier: Path
+    golden: dict[str, bytes]
+
+    def attempt(self, home: Path, **how: Any) -> subprocess.CompletedProcess[str]:
+        shutil.copytree(
+            self.earlier, home / "artifacts" / "results", dirs_exist_ok=True
         )
-        bad += _verdict(f"{method}, files up to {size} kB", done)
-        bad += again
-    return Fault(f"files of `{method}` limited in size", len(sizes), OUTCOME, bad)
+        return self.run(home, **how)
+
+    def run(self, home: Path, **how: Any) -> subprocess.CompletedProcess[str]:
+        here = places(home, **how.pop("more", {}))
+        return visbase(command(self.method, self.digits, home), here, **how)
+
+    def faults(
+        self, what: str, home: Path, done: subprocess.CompletedProcess[str]
+    ) -> list[str]:
+        """What is wrong once an attempt ended, before there is room again."""
+        if torn(home, self.earlier, self.golden):
+            return [f"{what}: the earlier record is torn"]
+        return _verdict(f"{self.method}, {what}", done)
+
+    def again(self, what: str, home: Path, **how: Any) -> list[str]:
+        """What is wrong with the run once there is room."""
+        done = self.run(home, **how)
+        if done.returncode or outcome_of(home) != self.golden:
+            return [f"{self.method}, {what}: with room it ends otherwise"]
+        return []
 
 
-def _limited_memory(
-    method: str, digits: Path, golden: dict[str, bytes], sizes: tuple[int, ...]
-) -> Fault:
-    bad = []
+def _limited(runs: Runs, what: str, sizes: tuple[int, ...]) -> Fault:
+    """Runs under a limit of the largest file in kB, or of the address space in MiB."""
+    kind, unit, name = {
+        "file": (resource.RLIMIT_FSIZE, 1 << 10, "files of `{}` limited to {} kB"),
+        "memory": (resource.RLIMIT_AS, 1 << 20, "memory of `{}` limited to {} MiB"),
+    }[what]
+    bad, well = [], 0
     for size in sizes:
-        done, again = _limited(method, digits, golden, resource.RLIMIT_AS, size << 20)
-        bad += _verdict(f"{method}, memory of {size} MiB", done)
-        bad += again
-    name = f"memory of `{method}` limited to {' '.join(map(str, sizes))} MiB"
-    return Fault(name, len(sizes), OUTCOME, bad)
+
+        def limit(size: int = size * unit) -> None:
+            resource.setrlimit(kind, (size, size))
+
+        with tempfile.TemporaryDirectory() as folder:
+            done = runs.attempt(Path(folder), preexec_fn=limit)
+            well += done.returncode == 0
+            bad += runs.faults(f"{what} limit {size}", Path(folder), done)
+            bad += runs.again(f"{what} limit {size}", Path(folder))
+    listed = " ".join(map(str, sizes))
+    return Fault(name.format(runs.method, listed), len(sizes), _outcome(well), bad)
 
 
-def _limited(
-    method: str, digits: Path, golden: dict[str, bytes], kind: int, size: int
-) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """A run under a limit, and what is wrong with the run without it afterwards."""
-
-    def limit() -> None:
-        resource.setrlimit(kind, (size, size))
-
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        arguments = command(method, digits, home)
-        done = visbase(arguments, places(home), preexec_fn=limit)
-        again = visbase(arguments, places(home))
-        well = again.returncode == 0 and outcome_of(home) == golden
-    return done, [] if well else [
-        f"{method}, limit {size}: run again it ends otherwise"
-    ]
+def _outcome(well: int) -> str:
+    return f"{OUTCOME}; {well} had room enough"
 
 
 def _verdict(what: str, done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -131,39 +149,52 @@ def _remount(disk: Path, option: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{option}", str(disk)], check=True)
 
 
-def _full_disk(
-    method: str, digits: Path, golden: dict[str, bytes], sizes: tuple[int, ...]
-) -> Iterator[Fault]:
-    """Artifacts, results, model and /tmp on a small disk."""
-    bad: list[str] = []
-    name = f"disk and /tmp full during `{method}`"
+def _full_disk(runs: Runs, sizes: tuple[int, ...]) -> Iterator[Fault]:
+    """Artifacts, results, model and /tmp on a small disk, beside an earlier record."""
+    bad, well = [], 0
+    name = f"disk and /tmp full during `{runs.method}`"
+    occupied = sum(-(-len(content) // 4096) for content in _all_files(runs.earlier)) * 4
     for size in sizes:
-        what = f"{method}, disk of {size} kB"
-        with _small_disk(f"{size}k") as disk:
+        what = f"disk with {size} kB left"
+        with _small_disk(f"{occupied + size}k") as disk:
             if disk is None:
                 yield Fault(name, 0, "not run: only root may mount a small disk")
                 return
-            earlier = disk / "results" / "earlier"
-            earlier.parent.mkdir()
-            earlier.write_text("earlier")
-            arguments, here = (
-                command(method, digits, disk),
-                places(disk, TMPDIR=str(disk)),
-            )
-            bad += _verdict(what, visbase(arguments, here))
-            if earlier.read_text() != "earlier":
-                bad.append(f"{what}: earlier results changed")
+            done = runs.attempt(disk, more={"TMPDIR": str(disk)})
+            well += done.returncode == 0
+            bad += runs.faults(what, disk, done)
             _remount(disk, "size=200m")
-            again = visbase(arguments, here)
-            if again.returncode or outcome_of(disk) != golden:
-                bad.append(f"{what}: with room it ends otherwise")
-    yield Fault(name, len(sizes), OUTCOME, bad)
+            bad += runs.again(what, disk, more={"TMPDIR": str(disk)})
+    yield Fault(name, len(sizes), _outcome(well), bad)
+
+
+def _full_tmp(runs: Runs) -> Iterator[Fault]:
+    """/tmp alone is full; results and caches have room."""
+    name = f"/tmp full during `{runs.method}`"
+    with (
+        _small_disk("4k") as disk,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        if disk is None:
+            yield Fault(name, 0, "not run: only root may mount a small disk")
+            return
+        with contextlib.suppress(OSError):
+            (disk / "full").write_bytes(bytes(1 << 20))
+        done = runs.attempt(Path(folder), more={"TMPDIR": str(disk)})
+        bad = runs.faults("full /tmp", Path(folder), done)
+        bad += runs.again("full /tmp", Path(folder))
+    yield Fault(name, 1, _outcome(int(done.returncode == 0)), bad)
+
+
+def _all_files(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
 def _read_only(digits: Path) -> Iterator[Fault]:
     """Every place that is written to is on a disk that cannot be written."""
     bad: list[str] = []
     runs: dict[str, Callable[[Path], list[str]]] = {
+        "run": lambda disk: command("bovw_pyramid", digits, disk)[:-2],
         "run and model": lambda disk: command("bovw_pyramid", digits, disk),
         "report": lambda disk: ["report", "--out", str(disk / "report")],
     }
@@ -193,7 +224,7 @@ def _forbidden(digits: Path) -> Fault:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         home.chmod(0o555)
-        arguments = command("bovw_pyramid", digits, home)
+        arguments = command("bovw_pyramid", digits, home)[:-2]  # no model to save
         done = visbase(arguments, places(home), preexec_fn=obey)
         bad = ["ended well"] if done.returncode == 0 else []
         bad += _verdict(name, done)

@@ -100,7 +100,12 @@ def _damaged(
             what = f"{method}, {entry.name} {how}"
             if done.returncode or outcome_of(home) != golden:
                 bad.append(f"{what}: {done.stderr[-300:] or 'other results'}")
-            noticed += "is damaged" in done.stderr
+            lines = done.stderr.count("is damaged")
+            noticed += lines
+            if lines > 1:
+                bad.append(f"{what}: told {lines} times")
+    if not noticed:
+        bad.append(f"{method}: no damage was noticed")
     return Fault(
         f"cache entries of `{method}` truncated, emptied, replaced, bits flipped",
         trials,
