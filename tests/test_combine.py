@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,28 @@ def test_images_sorted_by_class_are_held_out_class_by_class(mnist: Dataset) -> N
     assert found.n_validation == sum(n // 6 for n in np.bincount(few.train.labels))
     # classes that are not held out could not be stacked
     assert (found.answers["stacked"] == found.truth).mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("stacked", "piled"), ('"a": 20', '"x": 20')]
+)
+def test_combination_of_other_answers_is_one_line(
+    tmp_path: Path, name: str, other: str
+) -> None:
+    path = tmp_path / "a+b.json"
+    facts = {
+        "methods": ["a", "b"],
+        "weight": 0.5,
+        "n_validation": 50,
+        "validation_errors": {"a": 20, "b": 10, "weighted sum": 4},
+        "answers": ["a", "b", "weighted sum", "stacked"],
+    }
+    np.save(path.with_suffix(".npy"), np.zeros((5, 3), np.int16))
+    path.write_text(json.dumps(facts))
+    assert read_combination(path).answers.keys() == {*facts["answers"]}
+    path.write_text(json.dumps(facts).replace(name, other))
+    with pytest.raises(BadInput, match="expected the answers a, b, weighted sum"):
+        read_combination(path)
 
 
 def test_torn_combination_is_one_line(fresh_folders: Path, mnist: Dataset) -> None:
