@@ -18,7 +18,7 @@ import tempfile
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -51,6 +51,7 @@ SHARE = {  # of all inputs
     "folders of images": 0.03,
     "--set": 0.25,
 }
+MODELS = ("majority", "linear", "lenet5")  # whose files are damaged
 INPUTS, SHORT_INPUTS = 1_050_000, 10_000
 GUIDED, SHORT_GUIDED = 600_000, 12_000  # inputs of the coverage-guided fuzzer
 OUTCOME = (
@@ -74,12 +75,14 @@ def faults(short: bool) -> Iterator[Fault]:
     yield _bombs()
 
 
-def targets(folder: Path) -> dict[str, tuple[Target, list[bytes]]]:
+def targets(
+    folder: Path, models: Sequence[str] = MODELS
+) -> dict[str, tuple[Target, list[bytes]]]:
     """What reads input from outside, each with sound inputs to begin from."""
     return {
         "IDX files": _idx(folder / "file.gz"),
         "records": _records(folder / "record"),
-        "model files": _models(folder / "model"),
+        "model files": _models(folder / "model", models),
         "images": _images(),
         "folders of images": _folders(folder / "photos"),
         "--set": _settings(),
@@ -199,9 +202,9 @@ def _records(folder: Path) -> tuple[Target, list[bytes]]:
     return target, [text, packed]
 
 
-def _models(path: Path) -> tuple[Target, list[bytes]]:
+def _models(path: Path, methods: Sequence[str]) -> tuple[Target, list[bytes]]:
     seeds = []
-    for method in ("majority", "linear", "lenet5"):
+    for method in methods:
         home = path.with_name("home")
         arguments = ["run", method, "--preset", "quick", "--save", str(path)]
         done = visbase(arguments, places(home))
