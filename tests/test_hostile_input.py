@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import BadInput
-from tests.soak.fuzz import SHARE, Target, mutated, targets
+from tests.soak.fuzz import SHARE
+from tests.soak.readers import Target, mutated, targets
 
 
 @pytest.fixture(scope="module")

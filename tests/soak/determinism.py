@@ -53,6 +53,8 @@ def _threads(method: str) -> Fault:
         outcome += f", {other} with another seed; errors alike (McNemar p {p:.2g})"
         if p < SURE:
             bad.append(f"{changed} predictions differ and errors too, p {p:.2g}")
+        if changed > other:
+            bad.append(f"{changed} predictions differ, with another seed {other}")
     elif changed > MOST_CHANGED:
         bad.append(f"{changed} predictions differ, expected at most {MOST_CHANGED}")
     return Fault(

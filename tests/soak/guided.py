@@ -10,7 +10,7 @@ import atheris
 
 with atheris.instrument_imports(include=["pipeline"]):
     from pipeline.errors import BadInput
-    from tests.soak.fuzz import targets
+    from tests.soak.readers import targets
 
 if __name__ == "__main__":
     name, folder = sys.argv[1:3]

@@ -1,0 +1,171 @@
+"""What reads input from outside, each with sound inputs and how they are damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import os
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.folder import load_folder
+from pipeline.idx import IdxFile, read_idx
+from pipeline.methods import configure, find_method
+from pipeline.model_file import open_model
+from pipeline.paths import results
+from pipeline.photo_files import read_image
+from pipeline.records import read_predictions, read_record, record_path
+from tests.hostile import sealed
+from tests.soak.fault import places, visbase
+
+Target = Callable[[bytes], object]
+
+MODELS = ("majority", "linear", "lenet5")  # whose files are damaged
+LETTERS = "abnwords=0123456789.,-+e()[]{}'\"\\\n é∞"
+
+
+def targets(
+    folder: Path, models: Sequence[str] = MODELS
+) -> dict[str, tuple[Target, list[bytes]]]:
+    """What reads input from outside, each with sound inputs to begin from."""
+    return {
+        "IDX files": _idx(folder / "file.gz"),
+        "records": _records(folder / "record"),
+        "model files": _models(folder / "model", models),
+        "images": _images(),
+        "folders of images": _folders(folder / "photos"),
+        "--set": _settings(),
+    }
+
+
+def mutated(seeds: list[bytes], dice: random.Random) -> bytes:
+    """One of the seeds after one to four small damages."""
+    data = bytearray(dice.choice(seeds))
+    for _ in range(dice.randint(1, 4)):
+        place = dice.randrange(len(data) + 1)
+        length = dice.randint(1, 8)
+        kind = dice.randrange(6)
+        if kind == 0 and data:
+            data[place % len(data)] ^= 1 << dice.randrange(8)
+        elif kind == 1:
+            data[place : place + length] = dice.randbytes(length)
+        elif kind == 2:
+            del data[place : place + length]
+        elif kind == 3:
+            data[place:place] = data[place : place + length]
+        elif kind == 4:
+            number = dice.choice([0, 1, 255, 2**15, 2**31 - 1, 2**32 - 1])
+            data[place : place + 4] = number.to_bytes(4, dice.choice(["big", "little"]))
+        else:
+            other = dice.choice(seeds)
+            data[place:] = other[dice.randrange(len(other) + 1) :]
+    return bytes(data)
+
+
+def _idx(path: Path) -> tuple[Target, list[bytes]]:
+    content = (
+        bytes([0, 0, 8, 3]) + np.array([3, 4, 4], ">u4").tobytes() + bytes(range(48))
+    )
+    expected = IdxFile("file.gz", (3, 4, 4), hashlib.sha256(content).hexdigest())
+    packed = gzip.compress(content, 1)
+
+    def target(data: bytes) -> object:
+        # half of the damage is inside a sound gzip stream
+        whole = data if data[:2] == b"\x1f\x8b" else gzip.compress(data, 1)
+        path.write_bytes(whole)
+        return read_idx(path, expected)
+
+    return target, [content, packed]
+
+
+def _records(folder: Path) -> tuple[Target, list[bytes]]:
+    source = record_path(results(), "mnist", "majority", 0)
+    folder.mkdir()
+    path = folder / "seed0.json"
+    facts = json.loads(source.read_text())
+    facts |= {"n_test": 12, "n_correct": 6}
+    small = np.zeros((2, 12), np.uint8)
+    small[1, :6] = 1
+    array = io.BytesIO()
+    np.save(array, small)
+    text, packed = json.dumps(facts).encode(), array.getvalue()
+
+    def target(data: bytes) -> object:
+        is_array = data[:1] == b"\x93"
+        path.write_bytes(text if is_array else data)
+        path.with_suffix(".npy").write_bytes(data if is_array else packed)
+        return read_predictions(path, read_record(path))
+
+    return target, [text, packed]
+
+
+def _models(path: Path, methods: Sequence[str]) -> tuple[Target, list[bytes]]:
+    seeds = []
+    for method in methods:
+        home = path.with_name("home")
+        arguments = ["run", method, "--preset", "quick", "--save", str(path)]
+        done = visbase(arguments, places(home))
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        seeds.append(path.read_bytes())
+
+    def target(data: bytes) -> object:
+        # half of the damage is sealed again by a right checksum
+        path.write_bytes(sealed(data) if len(data) % 2 else data)
+        return open_model(path)
+
+    return target, seeds
+
+
+def _images() -> tuple[Target, list[bytes]]:
+    dice = np.random.default_rng(0)
+    colour = Image.fromarray(dice.integers(0, 256, (9, 7, 3), np.uint8))
+    seeds = []
+    for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"):
+        for image in (colour, colour.convert("L")):
+            file = io.BytesIO()
+            image.save(file, kind)
+            seeds.append(file.getvalue())
+    return lambda data: read_image(io.BytesIO(data)), seeds
+
+
+def _folders(root: Path) -> tuple[Target, list[bytes]]:
+    """Another file among those of two classes: length of its name, name, content."""
+    for name in "ab":
+        (root / name).mkdir(parents=True)
+        for i in range(3):
+            Image.new("L", (4, 4), 50 * i).save(root / name / f"{i}.png")
+    file = io.BytesIO()
+    Image.new("L", (5, 3), 7).save(file, "PNG")
+
+    def target(data: bytes) -> object:
+        length = data[0] % 40 if data else 0
+        name, content = data[1 : length + 1], data[length + 1 :]
+        name = name.replace(b"/", b"_").replace(b"\0", b"_")
+        path = root / "a" / os.fsdecode(name if name.strip(b".") else b"x")
+        path.write_bytes(content)
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # what is left out
+                return load_folder(root, 1, 0, skip_bad=len(data) % 2 == 0)
+        finally:
+            path.unlink()
+
+    names = (b"c.png", "日本 é.png".encode(), b"\xff\n.jpg")
+    return target, [bytes([len(name)]) + name + file.getvalue() for name in names]
+
+
+def _settings() -> tuple[Target, list[bytes]]:
+    module = find_method("bovw_pyramid").load()
+    seeds = ["n_words=200", "levels=(1,2,4)", "bins_px=2.0", "deskewed=False", LETTERS]
+
+    def target(data: bytes) -> object:
+        return configure(module, "full", [data.decode("utf-8", "surrogateescape")])
+
+    return target, [seed.encode() for seed in seeds]
