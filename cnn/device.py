@@ -7,7 +7,7 @@ import os
 import torch
 import torch.distributed as dist
 
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, printable
 
 
 def choose_device() -> torch.device:
@@ -53,14 +53,32 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def n_processes() -> int:
-    """Processes that train together: those that torchrun started, else one."""
-    return int(os.environ.get("WORLD_SIZE", 1))
+    """Processes that train together: those that torchrun started, else one.
+
+    Raises BadInput where WORLD_SIZE is no number from 1 on.
+    """
+    value = os.environ.get("WORLD_SIZE", "1")
+    if not value.isdecimal() or int(value) == 0:
+        raise BadInput(
+            f"WORLD_SIZE={printable(value)}: expected the number of processes, as "
+            "torchrun sets it; unset it"
+        )
+    return int(value)
 
 
 def join_processes(device: torch.device) -> int:
-    """This process's rank; the processes can talk to each other after this call."""
+    """This process's rank; the processes can talk to each other after this call.
+
+    Raises BadInput where WORLD_SIZE asks for several and torchrun did not start them.
+    """
     if n_processes() == 1:
         return 0
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        try:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        except ValueError as error:
+            raise BadInput(
+                f"WORLD_SIZE={n_processes()}: the processes cannot meet ({error}); "
+                "start them with torchrun"
+            ) from None
     return dist.get_rank()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from cnn import device
@@ -17,6 +18,7 @@ from cnn.classifier import NetworkClassifier
 from cnn.lenet5 import network
 from cnn.trainer import Recipe
 from pipeline.data import Dataset, load_dataset
+from pipeline.errors import BadInput
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 N = 500  # the last batch of 128 is smaller
@@ -99,6 +101,24 @@ def test_device_that_is_not_there_is_refused_in_one_sentence(
     )
     assert done.returncode == 2
     assert done.stderr == "visbase: no device 'cuda' here; there is: cpu\n"
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        ("some", "WORLD_SIZE=some: expected the number of processes"),
+        ("0", "WORLD_SIZE=0: expected the number of processes"),
+        ("2", "WORLD_SIZE=2: the processes cannot meet"),  # nothing says which is this
+    ],
+)
+def test_processes_that_torchrun_did_not_start_are_refused_in_one_sentence(
+    size: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", size)
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(BadInput, match=told) as refused:
+        device.join_processes(torch.device("cpu"))
+    assert "\n" not in str(refused.value)
 
 
 def test_auto_is_the_processor_where_there_is_nothing_faster() -> None:
