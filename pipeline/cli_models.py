@@ -57,6 +57,8 @@ def predict(
     from pipeline.photo_files import read_bytes
     from pipeline.predict import predict_file, show, to_json, to_table
 
+    if images.count("-") > 1:
+        raise BadInput("standard input can be read once; name - once")
     model = open_model(path)
     predictions = []
     for image in images:

@@ -126,6 +126,9 @@ def test_image_from_standard_input_is_labelled_as_from_its_file(
     assert nothing.exit_code == 2
     assert nothing.stderr.startswith("visbase: standard input: ")
     assert nothing.stderr.count("\n") == 1
+    twice = visbase("predict", model, "-", "-", stdin=b"")
+    assert twice.exit_code == 2
+    assert twice.stderr == "visbase: standard input can be read once; name - once\n"
 
 
 def test_file_that_is_no_model_is_one_line(tmp_path: Path, images: list[str]) -> None:
