@@ -18,6 +18,10 @@ from safetensors.numpy import save
 from tests.hostile import Canary
 from tests.soak.fault import Fault, places, told_in_one_line, visbase
 
+OUTCOME = (
+    "refused in one line by `predict`, `explain`, `export` and `damage`; no canary sang"
+)
+
 
 def faults(short: bool) -> Iterator[Fault]:
     for name, attack in ATTACKS.items():
@@ -27,16 +31,26 @@ def faults(short: bool) -> Iterator[Fault]:
             home.mkdir()
             image, model = home / "image.png", home / "model.visbase"
             Image.new("L", (28, 28)).save(image)
-            for content in itertools.islice(attack(sung), 1 if short else None):
+            out = str(home / "out")
+            openers = (
+                ["predict", str(model), str(image)],
+                ["explain", str(model), str(image), "--out", f"{out}.png"],
+                ["export", str(model), "--out", f"{out}.onnx"],
+                ["damage", str(model)],
+            )
+            contents = itertools.islice(attack(sung), 1 if short else None)
+            for content, command in itertools.product(contents, openers):
                 trials += 1
                 model.write_bytes(content)
                 before = sorted(Path(folder).rglob("*"))
-                done = visbase(["predict", str(model), str(image)], places(home))
+                done = visbase(command, places(home))
                 if done.returncode != 2 or not told_in_one_line(done):
-                    bad.append(f"status {done.returncode}: {done.stderr[-200:]}")
+                    bad.append(
+                        f"{command[0]}: status {done.returncode}: {done.stderr[-200:]}"
+                    )
                 if sorted(Path(folder).rglob("*")) != before:
-                    bad.append("it wrote a file")
-        yield Fault(name, trials, "refused in one line, no canary sang", bad)
+                    bad.append(f"{command[0]} wrote a file")
+        yield Fault(name, trials, OUTCOME, bad)
 
 
 def _pickles(sung: Path) -> Iterator[bytes]:
