@@ -69,6 +69,12 @@ def mutated(seeds: list[bytes], dice: random.Random) -> bytes:
     return bytes(data)
 
 
+def _write_anew(path: Path, data: bytes) -> None:
+    """Writing over a file that is there may wait for the disk, a millisecond a time."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
 def _idx(path: Path) -> tuple[Target, list[bytes]]:
     content = (
         bytes([0, 0, 8, 3]) + np.array([3, 4, 4], ">u4").tobytes() + bytes(range(48))
@@ -79,7 +85,7 @@ def _idx(path: Path) -> tuple[Target, list[bytes]]:
     def target(data: bytes) -> object:
         # half of the damage is inside a sound gzip stream
         whole = data if data[:2] == b"\x1f\x8b" else gzip.compress(data, 1)
-        path.write_bytes(whole)
+        _write_anew(path, whole)
         return read_idx(path, expected)
 
     return target, [content, packed]
@@ -99,8 +105,8 @@ def _records(folder: Path) -> tuple[Target, list[bytes]]:
 
     def target(data: bytes) -> object:
         is_array = data[:1] == b"\x93"
-        path.write_bytes(text if is_array else data)
-        path.with_suffix(".npy").write_bytes(data if is_array else packed)
+        _write_anew(path, text if is_array else data)
+        _write_anew(path.with_suffix(".npy"), data if is_array else packed)
         return read_predictions(path, read_record(path))
 
     return target, [text, packed]
@@ -118,7 +124,7 @@ def _models(path: Path, methods: Sequence[str]) -> tuple[Target, list[bytes]]:
 
     def target(data: bytes) -> object:
         # half of the damage is sealed again by a right checksum
-        path.write_bytes(sealed(data) if len(data) % 2 else data)
+        _write_anew(path, sealed(data) if len(data) % 2 else data)
         return open_model(path)
 
     return target, seeds
