@@ -1,4 +1,4 @@
-"""SIGKILL at random moments, and before and after every write of a file."""
+"""SIGKILL at random moments, inside every stage, and beside every write of a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,24 @@ from tests.soak.fault import (
     visbase,
 )
 
-RANDOM, SHORT_RANDOM = 30, 1  # trials of each run
+RANDOM, SHORT_RANDOM = 10, 1  # trials of each run
+INSIDE = 4  # trials of each stage; the short form has one, of the first stage
+INSIDES = {  # run -> stage -> the function whose inside it is
+    "bovw_pyramid": {
+        "vocabulary": "learn_vocabulary",
+        "extraction": "DenseSift.extract",
+        "projection": "fit_projection",
+        "encoding": "BagOfWords.histograms",
+        "SVM": "fit_svm",
+        "record": "write_record",
+        "saving the model": "save_model",
+    },
+    "lenet5": {
+        "epoch": "train",
+        "record": "write_record",
+        "saving the model": "save_model",
+    },
+}
 DOWNLOADS, SHORT_DOWNLOADS = 10, 1
 # what is on disk, the last stage first -> where the run was
 STAGES = (
@@ -59,6 +76,7 @@ def faults(short: bool) -> Iterator[Fault]:
             golden = outcome_of(home)
             n = SHORT_RANDOM if short else RANDOM
             yield _at_random(method, digits, golden, seconds, n)
+            yield _inside(method, digits, golden, short)
             earlier = make_earlier(method, digits, Path(folder) / f"earlier {method}")
             yield _at_writes(method, digits, earlier, golden, short)
     yield _report(short)
@@ -98,6 +116,32 @@ def _at_random(
         bad.append(f"{method}: only {landed} of {3 * n} runs were killed in time")
     name = f"SIGKILL at a random moment of `{method}`: {where}"
     return Fault(name, landed, SAME, bad)
+
+
+def _inside(method: str, digits: Path, golden: dict[str, bytes], short: bool) -> Fault:
+    """At random calls inside each stage, of as many as an undisturbed run makes."""
+    dice, bad, counts = random.Random(0), [], Counter[str]()
+    stages = list(INSIDES[method].items())[: 1 if short else None]
+    for stage, function in stages:
+        moment = ("tests.soak.die", f"during:{function}")
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = command(method, digits, Path(folder))
+            done = visbase(arguments, places(Path(folder)), (*moment, "0"))
+            n_events = int(done.stdout.split()[-1])
+        for _ in range(1 if short else INSIDE):
+            with tempfile.TemporaryDirectory() as folder:
+                home, nth = Path(folder), dice.randint(1, n_events)
+                arguments = command(method, digits, home)
+                done = visbase(arguments, places(home), (*moment, str(nth)))
+                what = f"{method}, {stage}, call {nth} of {n_events}"
+                counts[stage] += done.returncode == -signal.SIGKILL
+                if done.returncode not in (0, -signal.SIGKILL):
+                    bad.append(f"{what}: status {done.returncode}")
+                bad += _rerun(what, arguments, home, golden)
+    bad += [f"{method}: no kill in {stage}" for stage, _ in stages if not counts[stage]]
+    where = ", ".join(f"{stage} {count}" for stage, count in counts.items())
+    name = f"SIGKILL at a random call inside each stage of `{method}`: {where}"
+    return Fault(name, counts.total(), SAME, bad)
 
 
 SAME = "run again it ends with the same predictions, scores and model, to the byte"
@@ -148,7 +192,7 @@ def _stage(home: Path) -> str:
         where = home / place
         if where.exists() or list(where.parent.glob(f"{where.name}*")):
             return stage
-    return "start, extraction or vocabulary"
+    return "before its first file"
 
 
 def _report(short: bool) -> Fault:
@@ -168,10 +212,10 @@ def _report(short: bool) -> Fault:
             trials += 1
             if done.returncode != -signal.SIGKILL:
                 bad.append(f"report, write {nth}: status {done.returncode}")
-            visbase(arguments, here)
+            done = visbase(arguments, here)
             found = {path.name: path.read_bytes() for path in out.iterdir()}
-            if found != golden:
-                bad.append(f"report, write {nth}: other files")
+            if done.returncode or found != golden:
+                bad.append(f"report, write {nth}: other files {done.stderr[-200:]}")
     name = "SIGKILL beside the writes of the report"
     return Fault(name, trials, "run again it writes the same files, to the byte", bad)
 
