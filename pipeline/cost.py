@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import provenance
-from pipeline.csv_table import read_rows, write_rows
+from pipeline.csv_table import alone, write_rows
 from pipeline.data import load_dataset
 from pipeline.errors import BadInput
-from pipeline.measured import BATCH, COST
+from pipeline.measured import BATCH, COST, read_measurements
 from pipeline.methods import find_method
 from pipeline.paths import artifacts, measured
 from pipeline.records import read_record
@@ -44,11 +44,13 @@ def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
         find_method(name)
     load_dataset(dataset)
     table = root / f"{dataset}.csv"
-    rows = read_rows(table, COST)
+    read_measurements(table, COST)
     for name in names:
         row = _measure(name, dataset)
-        rows = [*(other for other in rows if other["method"] != name), row]
-        write_rows(table, COST, rows)
+        with alone(table):
+            rows = read_measurements(table, COST)
+            others = [other for other in rows if other["method"] != name]
+            write_rows(table, COST, [*others, row])
         yield (
             f"{name}: fit {row['fit_s']} s, {row['cpu_s']} processor seconds, "
             f"{row['one_us']} µs an image alone, {row['batch_us']} in batches"

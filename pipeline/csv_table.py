@@ -1,30 +1,54 @@
-"""Tables of measurements as CSV files: read whole, replaced whole."""
+"""Tables of measurements as CSV files: read whole, replaced whole, one at a time."""
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.atomic import atomic_write
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, printable
+from pipeline.regular_file import open_regular
+
+
+@contextmanager
+def alone(table: Path) -> Iterator[None]:
+    """Wait until no other process changes a table of this folder, then keep them off.
+
+    Whoever adds a row reads the table inside, so that no row of another is lost. The
+    folder itself is locked: no file is left, and a killed process holds nothing.
+    """
+    table.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(table.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def read_rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows by column, none where there is no file; BadInput for another table."""
-    if not table.exists():
-        return []
+    name = printable(table)
     try:
-        with open(table, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows, found = list(reader), list(reader.fieldnames or ())
-    except (OSError, ValueError, csv.Error) as error:
-        raise BadInput(f"{table}: cannot be read ({error}); remove it") from None
+        with open_regular(table) as file:
+            text = io.StringIO(file.read().decode(), newline="")
+        reader = csv.DictReader(text, strict=True)
+        rows, found = list(reader), list(reader.fieldnames or ())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadInput(f"{name}: cannot be read ({error.strerror})") from None
+    except (ValueError, csv.Error) as error:
+        raise BadInput(f"{name}: is no table ({error}); restore or remove it") from None
     uneven = any(None in row or None in row.values() for row in rows)
     if found != list(columns) or uneven:
         raise BadInput(
-            f"{table}: expected full rows of the columns {', '.join(columns)}; "
+            f"{name}: expected full rows of the columns {', '.join(columns)}; "
             "restore or remove it"
         )
     return rows

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import cache, provenance
-from pipeline.csv_table import read_rows, write_rows
+from pipeline.csv_table import alone, write_rows
 from pipeline.data import Dataset, Split, hold_out_sixth, take
 from pipeline.errors import BadInput
-from pipeline.measured import CURVE
+from pipeline.measured import CURVE, measured_table, read_measurements
 from pipeline.methods import MethodFile, presets
 from pipeline.paths import artifacts, measured, results
 from pipeline.records import read_record, record_path
@@ -37,13 +37,14 @@ def measure_curve(
     """Measure every point that the table does not hold yet; yields a line a point.
 
     The table is curves/<dataset>/<method>.csv beside the records, or under artifacts
-    where the code is not committed or the data set is not published.
+    where the code is not committed or the data set is not published. Others may add
+    points to it at the same time.
     """
     module = method.load()
     for n in n_images:  # told before any work
         subset(dataset.train.labels, n, 0)
     table = _table(method.name, dataset)
-    rows = read_rows(table, CURVE)
+    rows = read_measurements(table, CURVE)
     for n in n_images:
         # seeds without a record add nothing where others have one: the images are the
         # same, and methods without randomness are recorded once
@@ -58,10 +59,7 @@ def measure_curve(
                 continue
             row |= {"method": method.name, "family": method.family}
             row |= {"n_train": str(n), "seed": str(seed)}
-            rows = [r for r in rows if (r["n_train"], r["seed"]) != (str(n), str(seed))]
-            rows.append(row)
-            rows.sort(key=lambda r: (int(r["n_train"]), int(r["seed"])))
-            write_rows(table, CURVE, rows)
+            rows = _add(table, row)
             error = 100 * int(row["n_errors"]) / int(row["n_test"])
             yield (
                 f"{method.name}, {n:,} images, seed {seed}: {error:.2f} % in "
@@ -94,7 +92,18 @@ def subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
 def _table(method: str, dataset: Dataset) -> Path:
     counts = dataset.published and provenance.dirty() is False
     root = measured("curves") if counts else artifacts() / "curves"
-    return root / dataset.name / f"{method}.csv"
+    return measured_table(root, method, dataset)
+
+
+def _add(table: Path, row: dict[str, str]) -> list[dict[str, str]]:
+    """Put a point into the table, in the place of an earlier one; all rows."""
+    with alone(table):
+        place = (row["n_train"], row["seed"])
+        others = read_measurements(table, CURVE)
+        rows = [r for r in others if (r["n_train"], r["seed"]) != place] + [row]
+        rows.sort(key=lambda r: (int(r["n_train"]), int(r["seed"])))
+        write_rows(table, CURVE, rows)
+    return rows
 
 
 def _held(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +18,10 @@ from numpy.typing import NDArray
 
 from pipeline.array_file import read_array
 from pipeline.csv_table import read_rows
-from pipeline.errors import BadInput
+from pipeline.data import Dataset
+from pipeline.errors import BadInput, printable
 from pipeline.methods import FAMILIES
+from pipeline.regular_file import open_regular
 
 CURVE = (
     "method",
@@ -66,11 +67,17 @@ COST = (
     "commit",
 )
 BATCH = 1000  # images
+POINT = {  # table -> what no two of its rows have in common
+    CURVE: ("n_train", "seed"),
+    DAMAGE: ("damage", "level"),
+    COST: ("method",),
+}
 COUNTS = {  # columns of whole numbers, and the least
     "n_train": 1,
     "seed": 0,
     "n_errors": 0,
     "n_test": 1,
+    "n_validation": 1,
     "level": 0,
     "model_bytes": 1,
     "n_parameters": 0,
@@ -107,22 +114,43 @@ class Combination:
     answers: dict[str, NDArray[np.int64]]
 
 
-def read_measurements(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+def measured_table(folder: Path, method: str, dataset: Dataset) -> Path:
+    """<folder>/<dataset>/<method>.csv, where a method's measurements belong.
+
+    Images that are not published may change: their fingerprint is in the name.
+    """
+    mark = "" if dataset.published else f"-{dataset.fingerprint[:12]}"
+    return folder / dataset.name / f"{method}{mark}.csv"
+
+
+def read_measurements(table: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a CSV file of the columns; BadInput for what nobody can have measured."""
     rows = read_rows(table, columns)
+    owner = table.stem.partition("-")[0]  # a fingerprint may follow
+    lines: dict[tuple[str, ...], int] = {}
     for line, row in enumerate(rows, 2):
         for name, value in row.items():
             fault = _fault(name, value, row)
+            if name == "method" and columns != COST and value != owner:
+                fault = f"{owner}, after which the file is named"
             if fault:
                 raise BadInput(
-                    f"{table}: line {line}: {name} is {value!r}, expected {fault}; "
-                    "restore or remove it"
+                    f"{printable(table)}: line {line}: {name} is {value[:60]!r}, "
+                    f"expected {fault}; restore or remove it"
                 )
+        point = tuple(row[name] for name in POINT.get(columns, columns))
+        if lines.setdefault(point, line) != line:
+            raise BadInput(
+                f"{printable(table)}: line {line}: measured the same as line "
+                f"{lines[point]}; remove one of them"
+            )
     return rows
 
 
 def _fault(name: str, value: str, row: dict[str, str]) -> str:
     """What was expected of a value, nothing where it may stand there."""
+    if name == "config" and not _is_object(value):
+        return "settings as a JSON object"
     if name == "family" and value not in FAMILIES.values():
         return f"one of {', '.join(sorted(set(FAMILIES.values())))}"
     if name in MEASURES and not _DECIMAL.fullmatch(value):
@@ -130,9 +158,16 @@ def _fault(name: str, value: str, row: dict[str, str]) -> str:
     if name in COUNTS:
         if not _WHOLE.fullmatch(value) or int(value) < COUNTS[name]:
             return f"a whole number from {COUNTS[name]} on"
-        if name == "n_test" and int(value) < int(row["n_errors"]):
+        if name in ("n_test", "n_validation") and int(value) < int(row["n_errors"]):
             return f"at least its {row['n_errors']} errors"
     return ""
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def read_combination(path: Path) -> Combination:
@@ -141,18 +176,28 @@ def read_combination(path: Path) -> Combination:
     The array has truth and answers, (1 + answers, n_test), in the JSON's order.
     """
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        truth, *answers = read_array(path.with_suffix(".npy"))
+        with open_regular(path) as file:
+            facts = json.loads(file.read().decode())
+        both = read_array(path.with_suffix(".npy"))
+        if both.ndim != 2 or both.dtype.kind not in "iu" or not both.size:
+            raise ValueError(f"its array has {both.dtype} of shape {both.shape}")
+        truth, *answers = both
         first, second = facts["methods"]
         own = (first, second, *TOGETHER)
         validated = {*facts["validation_errors"]} >= {*own[:3]}
         if (*facts["answers"],) != own or not validated:
             raise ValueError(f"expected the answers {', '.join(own)}")
+        weight, n = float(facts["weight"]), int(facts["n_validation"])
+        errors = {str(k): int(v) for k, v in facts["validation_errors"].items()}
+        if not 0 <= weight <= 1 or not all(0 <= v <= n for v in errors.values()):
+            raise ValueError(f"weight {weight}, {errors} errors of {n}")
+        if path.stem != f"{first}+{second}":
+            raise ValueError(f"it is of {first} and {second}; moved?")
         return Combination(
             (str(first), str(second)),
-            float(facts["weight"]),
-            int(facts["n_validation"]),
-            {str(k): int(v) for k, v in facts["validation_errors"].items()},
+            weight,
+            n,
+            errors,
             truth.astype(np.int64),
             dict(zip(facts["answers"], answers, strict=True)),
         )

@@ -1,4 +1,4 @@
-"""Opening a file that somebody named: nothing but a regular file is read."""
+"""Finding and opening files: nothing but a regular file is read, none is left out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import os
 import stat
 from pathlib import Path
 from typing import IO
+
+
+def listed(folder: Path, pattern: str = "*") -> list[Path]:
+    """What is in a folder by the pattern of its name, sorted; nothing if there is none.
+
+    OSError where the folder cannot be read, which `Path.glob` would leave out.
+    """
+    try:
+        found = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(path for path in found if path.match(pattern))
 
 
 def open_regular(path: Path) -> IO[bytes]:

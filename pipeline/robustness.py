@@ -12,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import provenance
-from pipeline.csv_table import read_rows, write_rows
+from pipeline.csv_table import alone, write_rows
 from pipeline.damage import DAMAGES, other_hand
 from pipeline.data import Dataset
 from pipeline.errors import BadInput
 from pipeline.images import stack_grey
-from pipeline.measured import CLEAN, DAMAGE, OTHER_HAND
+from pipeline.measured import (
+    CLEAN,
+    DAMAGE,
+    OTHER_HAND,
+    measured_table,
+    read_measurements,
+)
 from pipeline.methods import Method, find_method, presets
 from pipeline.model_card import data_fingerprint
 from pipeline.model_file import Model, open_model
@@ -36,16 +42,16 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
     """
     model = open_model(path)
     _require_full(path, model, dataset)
-    table = artifacts() / "damage" / dataset.name / f"{model.method}.csv"
+    table = measured_table(artifacts() / "damage", model.method, dataset)
     facts = {
         "method": model.method,
         "family": find_method(model.method).family,
         "model": hashlib.sha256(path.read_bytes()).hexdigest()[:12],
         "commit": (provenance.commit() or "")[:10] + "+" * bool(provenance.dirty()),
     }
-    rows = [row for row in read_rows(table, DAMAGE) if row["model"] == facts["model"]]
+    rows = _of(facts["model"], table)
     images, labels = stack_grey(dataset.test.images), dataset.test.labels
-    done = {(row["damage"], row["strength"]) for row in rows}
+    done = {_set(row) for row in rows}
     for name, level, strength in _all(dataset):
         if (name, strength) in done:
             continue
@@ -57,14 +63,25 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
             "n_errors": str(_n_errors(model.classifier, seen, truth)),
             "n_test": str(len(truth)),
         }
-        rows.append(row)
-        write_rows(table, DAMAGE, rows)
+        with alone(table):
+            others = [r for r in _of(facts["model"], table) if _set(r) != _set(row)]
+            rows = [*others, row]
+            write_rows(table, DAMAGE, rows)
         error = 100 * int(row["n_errors"]) / len(truth)
         yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
     if dataset.published and provenance.dirty() is False and not model.card["dirty"]:
-        table = measured("damage") / dataset.name / f"{model.method}.csv"
+        table = measured_table(measured("damage"), model.method, dataset)
         write_rows(table, DAMAGE, rows)
     yield f"{model.method}: {len(rows)} test sets in {table}"
+
+
+def _of(model: str, table: Path) -> list[dict[str, str]]:
+    """The rows that are of this model file."""
+    return [row for row in read_measurements(table, DAMAGE) if row["model"] == model]
+
+
+def _set(row: dict[str, str]) -> tuple[str, str]:
+    return row["damage"], row["strength"]
 
 
 def _require_full(path: Path, model: Model, dataset: Dataset) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from pipeline import cache, provenance
-from pipeline.csv_table import read_rows, write_rows
+from pipeline.csv_table import alone, write_rows
 from pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
 from pipeline.errors import BadInput
+from pipeline.measured import measured_table, read_measurements
 from pipeline.methods import MethodFile, presets
 from pipeline.paths import ROOT, artifacts
 
@@ -46,14 +47,14 @@ def search_method(
     fewer make a search quick, and rank settings nearly as well. The table is
     docs/search/<dataset>/<method>.csv, most training images first, then least errors;
     for a folder of photographs artifacts/search/<dataset>/<method>-<fingerprint>.csv,
-    since its images may change.
+    since its images may change. Others may add trials to it at the same time.
     """
     module = method.load()
     trials = getattr(module, "SEARCH", None)
     if trials is None:
         raise BadInput(f"{method.name} has no SEARCH: nothing to choose")
     table = _table(method.name, dataset)
-    rows = read_rows(table, COLUMNS)
+    rows = read_measurements(table, COLUMNS)
     if dataset.published:
         n_validation = min(10_000, max(1, len(dataset.train) // 6))
         train, validation = hold_out(dataset.train, n_validation)
@@ -65,25 +66,27 @@ def search_method(
         train = part(train, slice(0, n_train))
     usual = presets(module, dataset.photographs)["full"]
     preset = dataclasses.asdict(usual)
-    done = {(row["config"], row["seed"], row["n_train"]) for row in rows}
-    _write(table, rows, preset)
+    done = {_trial(row) for row in rows}
+    _add(table, [], preset)
     for changes in ({}, *trials):
         config = dataclasses.replace(usual, **changes)
         text = json.dumps(dataclasses.asdict(config), sort_keys=True)
         if (text, str(seed), str(len(train))) in done:
             continue
         row = _try(module.build(config, seed), train, validation)
-        rows.append(row | {"config": text, "seed": str(seed)})
-        done.add((text, str(seed), str(len(train))))
-        _write(table, rows, preset)
+        row |= {"config": text, "seed": str(seed)}
+        done.add(_trial(row))
+        _add(table, [row], preset)
         yield f"{row['error_pct']} %  {row['fit_s']} s  {changes or 'as it is'}"
 
 
 def _table(method: str, dataset: Dataset) -> Path:
-    if dataset.published:
-        return ROOT / "docs" / "search" / dataset.name / f"{method}.csv"
-    file = f"{method}-{dataset.fingerprint[:12]}.csv"
-    return artifacts() / "search" / dataset.name / file
+    root = ROOT / "docs" if dataset.published else artifacts()
+    return measured_table(root / "search", method, dataset)
+
+
+def _trial(row: dict[str, str]) -> tuple[str, str, str]:
+    return row["config"], row["seed"], row["n_train"]
 
 
 def _try(model: Any, train: Split, validation: Split) -> dict[str, str]:
@@ -101,12 +104,19 @@ def _try(model: Any, train: Split, validation: Split) -> dict[str, str]:
     }
 
 
-def _write(table: Path, rows: list[dict[str, str]], preset: dict[str, Any]) -> None:
-    """Write all rows, each with its differences from the preset as it is now.
+def _add(table: Path, new: list[dict[str, str]], preset: dict[str, Any]) -> None:
+    """Add trials; every row has its differences from the preset as it is now.
 
     A setting that did not exist when a row was tried is null there.
     """
     preset = json.loads(json.dumps(preset))  # tuples become lists, as in the rows
+    with alone(table):
+        tried = {_trial(row) for row in new}
+        rows = [r for r in read_measurements(table, COLUMNS) if _trial(r) not in tried]
+        _write(table, rows + new, preset)
+
+
+def _write(table: Path, rows: list[dict[str, str]], preset: dict[str, Any]) -> None:
     for row in rows:
         config = json.loads(row["config"])
         names = sorted(config.keys() | preset.keys())

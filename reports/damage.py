@@ -106,6 +106,13 @@ def _require_all(rows: Rows, folder: Path) -> None:
     for row in rows:
         own[row["method"]].add((row["damage"], row["level"]))
     everything = set().union(*own.values())
+    for damage, level in sorted(everything):
+        holders = [name for name, done in own.items() if (damage, level) in done]
+        if len(holders) == 1 < len(own) - 1:
+            raise BadInput(
+                f"{folder / holders[0]}.csv: {damage}, strength {level}, is of no "
+                "other method; remove the file, or measure again by `visbase damage`"
+            )
     for name, done in own.items():
         if done != everything:
             damage, level = min(everything - done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -144,6 +144,28 @@ def test_points_of_other_candidates_are_measured_again(
     assert row["n_errors"] == "0"
 
 
+def test_points_that_others_add_meanwhile_are_kept(
+    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = method_of(monkeypatch, {})
+    ours = measure_curve(method, [3, 30], 1, tiny())
+    next(ours)
+    list(measure_curve(method, [60], 1, tiny()))
+    assert list(ours)[-1].startswith("constant: 3 points")
+    assert [row["n_train"] for row in table(fresh_folders)] == ["3", "30", "60"]
+
+
+def test_points_of_photographs_that_changed_are_measured_again(
+    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, data = method_of(monkeypatch, {}), replace(tiny(), published=False)
+    list(measure_curve(method, [3], 1, data))
+    assert len(list(measure_curve(method, [3], 1, data))) == 1  # it is there
+    darker = replace(data.test, images=data.test.images - np.uint8(1))
+    changed = replace(data, test=darker)
+    assert len(list(measure_curve(method, [3], 1, changed))) == 2
+
+
 def test_impossible_size_is_told_before_any_work(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +193,7 @@ def test_crossing_is_the_last_one() -> None:
 def curve_rows(errors: dict[str, dict[int, list[int]]]) -> list[dict[str, str]]:
     """Rows of 10,000 test images with these errors by method, size and seed."""
     empty = dict.fromkeys(CURVE, "") | {"fit_s": "1.5", "seconds": "2.5"}
+    empty["config"] = "{}"
     return [
         empty
         | {

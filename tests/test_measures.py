@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.csv_table import write_rows
 from pipeline.errors import BadInput
-from pipeline.measured import COST, read_measurements
+from pipeline.measured import COST, DAMAGE, read_measurements
 from pipeline.model_file import open_model
 from reports.cost import cost_finding
 
@@ -46,6 +46,22 @@ def test_cost_of_another_method_keeps_the_first(fresh_folders: Path) -> None:
     assert all([r["method"] for r in rows] == ["other", "majority"] for rows in tables)
     assert any(rows[1]["n_errors"] == "8865" for rows in tables)
     assert all(rows[0] == earlier for rows in tables)
+
+
+def test_point_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    row = dict.fromkeys(COST, "1") | {"family": "network"}
+    write_rows(tmp_path / "mnist.csv", COST, [row, row | {"fit_s": "2"}])
+    with pytest.raises(BadInput, match=r"mnist.csv: line 3: .* the same as line 2"):
+        read_measurements(tmp_path / "mnist.csv", COST)
+
+
+def test_table_of_another_method_is_refused(tmp_path: Path) -> None:
+    row = dict.fromkeys(DAMAGE, "1") | {"family": "network", "method": "lenet5"}
+    write_rows(tmp_path / "lenet5.csv", DAMAGE, [row])
+    assert read_measurements(tmp_path / "lenet5.csv", DAMAGE) == [row]
+    write_rows(tmp_path / "linear.csv", DAMAGE, [row])
+    with pytest.raises(BadInput, match="method is 'lenet5', expected linear"):
+        read_measurements(tmp_path / "linear.csv", DAMAGE)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline import search
-from pipeline.csv_table import read_rows
+from pipeline.csv_table import read_rows, write_rows
 from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
 from pipeline.methods import MethodFile
@@ -87,6 +87,41 @@ def test_trials_in_the_table_are_not_run_again(
     assert len(list(search.search_method(method, 0, tiny(), 50))) == 2
     assert SEEN == [100, 100, 100, 100, 50, 50]
     assert [row["n_train"] for row in rows(tmp_path)] == ["100"] * 4 + ["50"] * 2
+
+
+def test_trials_that_others_add_meanwhile_are_kept(
+    method: MethodFile, tmp_path: Path
+) -> None:
+    ours = search.search_method(method, 0, tiny(), None)
+    next(ours)
+    list(search.search_method(method, 1, tiny(), None))
+    list(ours)
+    found = sorted((row["seed"], row["changes"]) for row in rows(tmp_path))
+    both = [(seed, how) for seed in "01" for how in ('{"answer": 1}', "{}")]
+    assert found == sorted(both)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("config", "not json", "settings as a JSON object"),
+        ("config", "[1]", "settings as a JSON object"),
+        ("config", "[" * 5000, "settings as a JSON object"),
+        ("n_train", "x", "a whole number from 1 on"),
+        ("n_train", "9" * 5000, "a whole number from 1 on"),
+        ("n_errors", "-3e", "a whole number from 0 on"),
+        ("n_validation", "3", "at least its 20 errors"),
+    ],
+)
+def test_table_that_no_search_wrote_is_told_in_one_line(
+    method: MethodFile, tmp_path: Path, name: str, value: str, expected: str
+) -> None:
+    list(search.search_method(method, 0, tiny(), None))
+    table = tmp_path / "docs" / "search" / "tiny" / "constant.csv"
+    first, second = rows(tmp_path)
+    write_rows(table, search.COLUMNS, [first, second | {name: value}])
+    with pytest.raises(BadInput, match=f"line 3: {name} is .* expected {expected}"):
+        list(search.search_method(method, 0, tiny(), None))
 
 
 def test_method_without_search_is_refused(

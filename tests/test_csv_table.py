@@ -1,0 +1,48 @@
+"""Tables that several processes add to, or that are none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.csv_table import alone, read_rows, write_rows
+from pipeline.errors import BadInput
+
+ROWS = 40
+
+
+def test_no_row_is_lost_where_two_processes_add_to_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "deep" / "table.csv"
+    command = [sys.executable, __file__, str(table)]
+    both = [subprocess.Popen([*command, name]) for name in "ab"]
+    assert [process.wait() for process in both] == [0, 0]
+    found = sorted(row["name"] for row in read_rows(table, ["name"]))
+    assert found == sorted(f"{name}{i}" for name in "ab" for i in range(ROWS))
+    assert [path.name for path in table.parent.iterdir()] == ["table.csv"]
+
+
+def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "table.csv")
+    with pytest.raises(BadInput, match=r"table.csv: cannot be read \(Not a regular"):
+        read_rows(tmp_path / "table.csv", ["name"])
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"other\nx\n", b"name\nx,y"])
+def test_what_is_no_table_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="restore or remove it") as refused:
+        read_rows(path, ["name"])
+    assert "\n" not in str(refused.value)
+
+
+if __name__ == "__main__":
+    for i in range(ROWS):
+        with alone(Path(sys.argv[1])):
+            rows = read_rows(Path(sys.argv[1]), ["name"])
+            rows.append({"name": f"{sys.argv[2]}{i}"})
+            write_rows(Path(sys.argv[1]), ["name"], rows)
