@@ -251,7 +251,7 @@ def report(
     runs = read_runs(results(), dataset)
     rows = compare(runs, dataset)
     folder = out or artifacts() / "report" / dataset
-    findings = find_findings(results().parent, dataset)
+    findings = find_findings(results().parent, loaded)
     write_report(folder, rows, runs, loaded, findings)
     if readme is not None:
         write_into_readme(readme, rows, runs, dataset, findings)

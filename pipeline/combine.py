@@ -114,10 +114,14 @@ def write_combination(found: Combination, dataset: Dataset) -> Path:
         "commit": provenance.commit(),
     }
     stacked = np.stack([found.truth, *found.answers.values()]).astype(np.int16)
-    with atomic_write(path.with_suffix(".npy")) as file:
-        np.save(file, stacked)
-    with atomic_write(path) as file:
-        file.write((json.dumps(facts, indent=1) + "\n").encode())
+    text = json.dumps(facts, indent=1) + "\n"
+    # the facts take their place last: never beside the array of another run
+    with atomic_write(path) as file, atomic_write(path.with_suffix(".npy")) as array:
+        file.write(text.encode())
+        file.flush()
+        np.save(array, stacked)
+        array.flush()
+        path.unlink(missing_ok=True)
     return path
 
 

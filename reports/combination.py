@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import BadInput
 from pipeline.measured import Combination, read_combination
+from pipeline.regular_file import listed
 from reports.evaluation import mcnemar_exact, n_errors
 from reports.finding import Finding
 
@@ -26,11 +31,24 @@ SURE = 0.05
 Rows = Sequence[dict[str, str]]
 
 
-def combination_finding(folder: Path, dataset: str) -> Finding | None:
-    """From combination/<dataset>/<a>+<b>.json; None where nothing was measured."""
+def combination_finding(
+    folder: Path, dataset: str, truth: NDArray[np.int64]
+) -> Finding | None:
+    """From combination/<dataset>/<a>+<b>.json; None where nothing was measured.
+
+    truth (n_test,): labels of the test images, which must be the combinations' own.
+    """
     from reports.finding_charts import bar_chart  # matplotlib is slow to import
 
-    found = [read_combination(p) for p in sorted((folder / dataset).glob("*.json"))]
+    found = []
+    for path in listed(folder / dataset, "*.json"):
+        one = read_combination(path)
+        if not np.array_equal(one.truth, truth):
+            raise BadInput(
+                f"{path}: is of other test images than {dataset}'s; run `visbase "
+                f"combine {' '.join(one.methods)}` again"
+            )
+        found.append(one)
     rows = [row for one in found for row in combination_rows(one)]
     if not rows:
         return None

@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.atomic import atomic_write
+from pipeline.atomic import write_named
 from pipeline.data import Dataset
 from pipeline.errors import BadInput
+from pipeline.regular_file import open_regular
 from reports.combination import combination_finding
 from reports.compare import Row, Runs
 from reports.cost import cost_finding
@@ -50,16 +51,17 @@ def write_report(
         _replace(folder / file, text)
 
 
-def find_findings(root: Path, dataset: str) -> list[Finding]:
+def find_findings(root: Path, dataset: Dataset) -> list[Finding]:
     """What was measured beyond the table, in the order of the page.
 
     root: the folder of curves, damage, cost and combination.
     """
+    name = dataset.name
     found = (
-        curves_finding(root / "curves", dataset),
-        damage_finding(root / "damage", dataset),
-        cost_finding(root / "cost", dataset),
-        combination_finding(root / "combination", dataset),
+        curves_finding(root / "curves", name),
+        damage_finding(root / "damage", name),
+        cost_finding(root / "cost", name),
+        combination_finding(root / "combination", name, dataset.test.labels),
     )
     return [one for one in found if one is not None]
 
@@ -84,7 +86,8 @@ def write_into_readme(
 ) -> None:
     """Renew what stands between the markers of a Markdown file, and its pictures."""
     try:
-        text = path.read_bytes().decode()
+        with open_regular(path) as file:
+            text = file.read().decode()
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: expected UTF-8 text ({error.reason})") from None
     told = "".join(f"- {line}\n" for one in findings for line in one.sentences)
@@ -147,8 +150,5 @@ def _cells(row: Row) -> list[str]:
 
 
 def _replace(path: Path, text: str) -> None:
-    try:
-        with atomic_write(path) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+    with write_named(path) as file:
+        file.write(text.encode())

@@ -59,7 +59,7 @@ def test_combination_is_written_read_and_told(
     assert again.answers.keys() == found.answers.keys()
     for name, answers in found.answers.items():
         np.testing.assert_array_equal(again.answers[name], answers)
-    shown = combination_finding(path.parents[1], "mnist")
+    shown = combination_finding(path.parents[1], "mnist", found.truth)
     assert shown is not None
     assert shown.sentences == sentences(shown.rows)
     errors = {row["answer"]: int(row["n_errors"]) for row in shown.rows}
@@ -104,7 +104,79 @@ def test_images_sorted_by_class_are_held_out_class_by_class(mnist: Dataset) -> N
 def test_combination_of_other_answers_is_one_line(
     tmp_path: Path, name: str, other: str
 ) -> None:
-    path = tmp_path / "a+b.json"
+    path = written(tmp_path, {})
+    answers = read_combination(path).answers
+    assert list(answers) == ["a", "b", "weighted sum", "stacked"]
+    path.write_text(path.read_text().replace(name, other))
+    with pytest.raises(BadInput, match="expected the answers a, b, weighted sum"):
+        read_combination(path)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((5, 3), np.float32),
+        np.full((5, 3), np.nan),
+        np.zeros((5, 0), np.int16),
+        np.zeros((4, 3), np.int16),
+        np.zeros(5, np.int16),
+    ],
+)
+def test_array_that_no_combination_left_is_one_line(
+    tmp_path: Path, array: np.ndarray
+) -> None:
+    path = written(tmp_path, {})
+    np.save(path.with_suffix(".npy"), array)
+    with pytest.raises(BadInput, match="not a sound combination"):
+        read_combination(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weight": float("inf")},
+        {"weight": -0.1},
+        {"n_validation": 19},
+        {"validation_errors": {"a": -1, "b": 10, "weighted sum": 4}},
+        {"methods": ["a", "c"], "answers": ["a", "c", "weighted sum", "stacked"]},
+    ],
+)
+def test_facts_that_no_combination_left_are_one_line(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    with pytest.raises(BadInput, match="not a sound combination"):
+        read_combination(written(tmp_path, change))
+
+
+def test_combination_of_other_test_images_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    written(folder, {})
+    assert combination_finding(tmp_path, "mnist", np.zeros(3, int)) is not None
+    for truth in (np.ones(3, int), np.zeros(4, int)):
+        with pytest.raises(BadInput, match=r"a\+b.json: .* other test images"):
+            combination_finding(tmp_path, "mnist", truth)
+
+
+def test_combination_that_could_not_be_written_whole_leaves_the_old_one(
+    fresh_folders: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read_combination(written(fresh_folders, {}))
+    path = write_combination(found, mnist)
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.save", full)
+    with pytest.raises(OSError, match="No space"):
+        write_combination(found, mnist)
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+def written(folder: Path, change: dict[str, object]) -> Path:
+    """A combination of a and b on three test images, its facts changed."""
+    path = folder / "a+b.json"
     facts = {
         "methods": ["a", "b"],
         "weight": 0.5,
@@ -113,11 +185,8 @@ def test_combination_of_other_answers_is_one_line(
         "answers": ["a", "b", "weighted sum", "stacked"],
     }
     np.save(path.with_suffix(".npy"), np.zeros((5, 3), np.int16))
-    path.write_text(json.dumps(facts))
-    assert read_combination(path).answers.keys() == {*facts["answers"]}
-    path.write_text(json.dumps(facts).replace(name, other))
-    with pytest.raises(BadInput, match="expected the answers a, b, weighted sum"):
-        read_combination(path)
+    path.write_text(json.dumps(facts | change))
+    return path
 
 
 def test_torn_combination_is_one_line(fresh_folders: Path, mnist: Dataset) -> None:

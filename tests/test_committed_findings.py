@@ -11,6 +11,7 @@ from statistics import mean
 import numpy as np
 import pytest
 
+from pipeline.data import Dataset
 from pipeline.paths import ROOT
 from reports.combination import combination_finding
 from reports.cost import cost_finding
@@ -120,9 +121,11 @@ def test_cost(tmp_path: Path) -> None:
     assert f"{best['method']} takes {ratio:.1f} times its processor seconds" in said
 
 
-def test_combination(tmp_path: Path) -> None:
+def test_combination(tmp_path: Path, mnist: Dataset) -> None:
     folder = ROOT / "reports" / "combination"
-    said, rows = written(combination_finding(folder, "mnist"), tmp_path)
+    said, rows = written(
+        combination_finding(folder, "mnist", mnist.test.labels), tmp_path
+    )
     truth, *answers = np.load(folder / "mnist" / "bovw_pyramid+convnet.npy")
     errors = {row["answer"]: int(row["n_errors"]) for row in rows}
     assert list(errors.values()) == [int((a != truth).sum()) for a in answers]

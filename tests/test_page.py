@@ -42,7 +42,7 @@ def written(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the committed records."""
     runs = read_runs(MNIST.parent, "mnist")
     path = tmp_path_factory.mktemp("page") / "index.html"
-    findings = find_findings(MNIST.parents[1], "mnist")
+    findings = find_findings(MNIST.parents[1], mnist)
     page = render_page(compare(runs, "mnist"), runs, mnist, findings)
     path.write_text(page, "utf-8")
     return path

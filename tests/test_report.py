@@ -20,6 +20,7 @@ from test_compare import (
     tiny_dataset,
 )
 
+from pipeline.data import Dataset
 from pipeline.errors import BadInput
 from pipeline.paths import ROOT
 from reports.compare import compare, read_runs
@@ -192,7 +193,7 @@ def git(*arguments: str) -> bytes:
     return done.stdout
 
 
-def test_readme_shows_the_committed_records(tmp_path: Path) -> None:
+def test_readme_shows_the_committed_records(tmp_path: Path, mnist: Dataset) -> None:
     if not git("ls-tree", "-r", "--name-only", "HEAD", "reports/results/mnist"):
         pytest.skip("the last commit has no records yet")
     readme = git("show", "HEAD:README.md").decode()
@@ -204,7 +205,7 @@ def test_readme_shows_the_committed_records(tmp_path: Path) -> None:
     rows = compare(runs, "mnist")
     assert shown == to_markdown(rows, runs, "mnist")
     told = readme.partition(f"{TOLD}\n")[2].partition(TOLD_END)[0].splitlines()
-    findings = find_findings(tmp_path / "reports", "mnist")
+    findings = find_findings(tmp_path / "reports", mnist)
     assert told == [f"- {line}" for one in findings for line in one.sentences]
     for name, svg in readme_pictures(rows, runs).items():
         assert f"({PICTURES}/{name})" in readme
