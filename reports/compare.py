@@ -24,6 +24,7 @@ from pipeline.records import (
     read_record,
     record_path,
 )
+from pipeline.regular_file import listed
 from reports.evaluation import (
     mcnemar_exact,
     mean_and_deviation,
@@ -85,13 +86,17 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
     Raises BadInput where there is none, where a record does not agree with its
     predictions, or is of a quick or uncommitted run.
     """
-    paths = sorted((results / dataset).glob("*/seed*.json"))
+    found = [listed(folder, "seed*") for folder in listed(results / dataset)]
+    files = [path for of_method in found for path in of_method]
+    paths = [path for path in files if path.suffix == ".json"]
     if not paths:
         raise BadInput(
             f"{results / dataset}: no records; run a method first, for example "
             f"`visbase run majority --dataset {dataset}`"
         )
-    for beside in (results / dataset).glob("*/seed*.npy"):
+    for beside in files:
+        if beside.suffix != ".npy":
+            continue
         if not beside.with_name(beside.name.partition(".")[0] + ".json").exists():
             raise BadInput(f"{beside}: has no record; run it again, or remove it")
     runs: list[tuple[Record, NDArray[np.integer], dict[str, NDArray[Any]]]] = []
@@ -115,10 +120,10 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
         runs.append((record, predictions, extras))
     runs.sort(key=lambda run: (run[0].method, run[0].seed))
     groups = groupby(runs, lambda run: run[0].method)
-    found = [Runs(*zip(*group, strict=True)) for _, group in groups]
-    for one in found:
+    grouped = [Runs(*zip(*group, strict=True)) for _, group in groups]
+    for one in grouped:
         _require_one_method(one.records)
-    return found
+    return grouped
 
 
 def compare(runs: Sequence[Runs], dataset: str) -> list[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.csv_table import to_csv
+from pipeline.regular_file import listed
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,4 @@ def families(rows: Sequence[dict[str, str]]) -> dict[str, str]:
 
 def tables(folder: Path) -> list[Path]:
     """The CSV files of a measurement, in the order of their names."""
-    return sorted(folder.glob("*.csv"))
+    return listed(folder, "*.csv")

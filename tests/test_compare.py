@@ -199,6 +199,14 @@ def test_runs_on_other_test_images_are_not_compared(
         rows_of(tmp_path)
 
 
+def test_folder_that_cannot_be_read_is_not_left_out(tmp_path: Path) -> None:
+    add_run(tmp_path, "linear")
+    loop = tmp_path / "mnist" / "svm_rbf"
+    loop.symlink_to(loop)
+    with pytest.raises(OSError, match="svm_rbf"):
+        rows_of(tmp_path)
+
+
 def test_no_records_tell_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"mnist: no records; .*visbase run majority"):
         read_runs(tmp_path, "mnist")
