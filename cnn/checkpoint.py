@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from pipeline import cache
 from pipeline.atomic import atomic_write
+from pipeline.regular_file import open_regular
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def read_checkpoint(
     empty, and nothing is changed, where there is no checkpoint or it is damaged.
     """
     try:
+        open_regular(path).close()  # safe_open would wait for a pipe
         with safetensors.safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             header = file.metadata()

@@ -7,7 +7,7 @@ import os
 import torch
 import torch.distributed as dist
 
-from pipeline.errors import BadInput, printable
+from pipeline.errors import BadEnvironment, printable
 
 
 def choose_device() -> torch.device:
@@ -26,7 +26,7 @@ def choose_device() -> torch.device:
         wanted = next(name for name, found in there.items() if found)
     if not there.get(wanted, False):
         found = ", ".join(name for name in there if there[name])
-        raise BadInput(f"no device {wanted!r} here; there is: {found}")
+        raise BadEnvironment(f"no device {wanted!r} here; there is: {found}")
     if wanted == "cuda":
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return torch.device(wanted)
@@ -59,7 +59,7 @@ def n_processes() -> int:
     """
     value = os.environ.get("WORLD_SIZE", "1")
     if not value.isdecimal() or int(value) == 0:
-        raise BadInput(
+        raise BadEnvironment(
             f"WORLD_SIZE={printable(value)}: expected the number of processes, as "
             "torchrun sets it; unset it"
         )
@@ -77,7 +77,7 @@ def join_processes(device: torch.device) -> int:
         try:
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         except ValueError as error:
-            raise BadInput(
+            raise BadEnvironment(
                 f"WORLD_SIZE={n_processes()}: the processes cannot meet ({error}); "
                 "start them with torchrun"
             ) from None

@@ -18,8 +18,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from cnn.kernels import first_kernels
-from pipeline.atomic import atomic_write
-from pipeline.errors import BadInput
+from pipeline.atomic import write_named
 
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood
 GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d)  # layers that look at everything
@@ -96,13 +95,8 @@ def save_pictures(network: nn.Module, image: Tensor, folder: Path) -> list[Path]
     paths = []
     for name, figure in pictures.items():
         paths.append(folder / name)
-        try:
-            with atomic_write(paths[-1]) as file:
-                figure.savefig(file, format="png", dpi=120)
-        except OSError as error:
-            raise BadInput(
-                f"{paths[-1]}: cannot be written ({error.strerror})"
-            ) from None
+        with write_named(paths[-1]) as file:
+            figure.savefig(file, format="png", dpi=120)
         plt.close(figure)
     return paths
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from cnn.views import shifted_views
-from pipeline.atomic import atomic_write
+from pipeline.atomic import write_named
 from pipeline.errors import BadInput
 
 
@@ -71,8 +71,5 @@ def write_onnx(
     model = program.model_proto
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
-    try:
-        with atomic_write(path) as file:
-            file.write(model.SerializeToString())
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+    with write_named(path) as file:
+        file.write(model.SerializeToString())

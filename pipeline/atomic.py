@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import BadInput, printable
+from pipeline.errors import FULL, BadInput, printable
 
 ENDING = ".visbase.part"  # of temporary files, nobody else's
 
@@ -18,7 +18,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place when all went well.
 
     Missing folders are made; on any exception the old file, if any, stays as it was.
-    BadInput where something else than a file is there, such as a device.
+    BadInput where something else than a file is there, such as a device. An OSError
+    names `path`.
     """
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "not a regular file"
@@ -30,8 +31,29 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         with open(partial, "wb") as file:
             yield file
         os.replace(partial, path)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(partial)):
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_named(path: Path) -> Iterator[IO[bytes]]:
+    """`atomic_write` to a place that the user named: BadInput where it is a wrong one.
+
+    An OSError passes where it was not the name's fault: the disk is full.
+    """
+    try:
+        with atomic_write(path) as file:
+            yield file
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise BadInput(
+            f"{printable(path)}: cannot be written ({error.strerror})"
+        ) from None
 
 
 def _remove_leftovers(folder: Path) -> None:

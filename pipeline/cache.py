@@ -26,6 +26,7 @@ from pipeline.atomic import atomic_write
 from pipeline.digest import digest_array
 from pipeline.paths import artifacts
 from pipeline.photo_files import PhotoFiles
+from pipeline.regular_file import open_regular
 
 Arrays = dict[str, np.ndarray]
 
@@ -138,7 +139,10 @@ def _environment() -> str:
 
 def _read(path: Path) -> Arrays | None:
     try:
-        with np.load(path, allow_pickle=False) as entry:
+        with (
+            open_regular(path) as file,
+            np.load(file, allow_pickle=False) as entry,
+        ):
             damaged = entry.zip.testzip()
             if damaged is not None:
                 raise zipfile.BadZipFile(f"wrong checksum of {damaged}")

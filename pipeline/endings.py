@@ -13,11 +13,13 @@ from typing import Any
 
 import click
 
-from pipeline.errors import BadInput, printable
+from pipeline.errors import FULL, BadInput, printable
 
-# what a machine lacks or a user named, as against what the program got wrong
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
 NO_PLACE = (
+    errno.ENOENT,
+    errno.EBUSY,
+    errno.EIO,
+    errno.ESTALE,
     errno.EROFS,
     errno.EACCES,
     errno.EPERM,
@@ -44,6 +46,8 @@ def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if sys.stderr is None:  # closed: what is told goes nowhere, not to the results
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         _refuse_little_address_space()
         try:
             return command(*args, **kwargs)

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+
+# what a machine lacks, as against what a user named or the program got wrong
+FULL = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+)
+
 
 class BadInput(Exception):
     """Wrong input; the message names the file, what was expected, found, and to do."""
+
+
+class BadEnvironment(BadInput):
+    """An environment variable or option is wrong, not the file at hand."""
 
 
 def printable(name: object) -> str:

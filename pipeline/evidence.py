@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic import atomic_write
-from pipeline.errors import BadInput
+from pipeline.atomic import write_named
 from pipeline.images import to_grey
 
 FloatArray = NDArray[np.float32]
@@ -86,11 +85,8 @@ def draw_evidence(
         strip, text, (6, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA
     )
     png = cv2.imencode(".png", np.vstack([picture, strip]))[1].tobytes()
-    try:
-        with atomic_write(path) as file:
-            file.write(png)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+    with write_named(path) as file:
+        file.write(png)
 
 
 def _heat(evidence: Evidence, height: int, width: int, factor: float) -> FloatArray:

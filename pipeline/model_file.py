@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.array_layout import check_layout
-from pipeline.atomic import atomic_write
+from pipeline.atomic import write_named
 from pipeline.cache import Arrays
-from pipeline.errors import BadInput, printable
+from pipeline.errors import BadEnvironment, BadInput, printable
 from pipeline.methods import Method, config_from_json, find_method
 from pipeline.model_card import read_card
 from pipeline.regular_file import open_regular
@@ -68,15 +68,10 @@ def save_model(path: Path, classifier: Method, card: dict[str, Any]) -> None:
     }
     content = save(arrays, {"card": json.dumps(card), "sha256": BLANK.decode()})
     place = content.index(MARK + BLANK) + len(MARK)
-    try:
-        with atomic_write(path) as file:
-            file.write(content[:place])
-            file.write(hashlib.sha256(content).hexdigest().encode())
-            file.write(memoryview(content)[place + len(BLANK) :])
-    except OSError as error:
-        raise BadInput(
-            f"{printable(path)}: cannot be written ({error.strerror})"
-        ) from None
+    with write_named(path) as file:
+        file.write(content[:place])
+        file.write(hashlib.sha256(content).hexdigest().encode())
+        file.write(memoryview(content)[place + len(BLANK) :])
 
 
 def open_model(path: Path) -> Model:
@@ -100,6 +95,8 @@ def open_model(path: Path) -> Model:
         classifier.restore(arrays)
         with np.errstate(all="ignore"):  # what overflows is told in one line, below
             _try_out(classifier, arrays, card)
+    except BadEnvironment:
+        raise
     except Exception as error:  # anybody may have written the file
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(

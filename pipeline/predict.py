@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic import atomic_write
+from pipeline.atomic import write_named
 from pipeline.errors import BadInput, printable
 from pipeline.images import to_grey
 from pipeline.model_file import Model
@@ -138,8 +138,5 @@ def show(predictions: Sequence[Prediction], path: Path) -> None:
     for picture in pictures:
         strip[: len(picture), left : left + picture.shape[1]] = picture
         left += picture.shape[1] + GAP
-    try:
-        with atomic_write(path) as file:
-            Image.fromarray(strip).save(file, format="PNG")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+    with write_named(path) as file:
+        Image.fromarray(strip).save(file, format="PNG")

@@ -123,7 +123,7 @@ def write_record(
             file.flush()
         path.unlink(missing_ok=True)
         for old in path.parent.glob(f"{path.stem}.*.npy"):
-            if old not in arrays:
+            if old not in arrays and old.is_file():
                 old.unlink(missing_ok=True)
     return path
 

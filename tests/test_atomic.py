@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.atomic import ENDING, atomic_write
+from pipeline.atomic import ENDING, atomic_write, write_named
 from pipeline.errors import BadInput
 
 
@@ -59,6 +60,18 @@ def test_leftover_of_a_killed_process_is_removed_and_of_a_running_one_kept(
         file.write(b"whole")
     assert not killed.exists()
     assert running.exists()
+
+
+def test_named_place_that_is_wrong_is_bad_input_and_a_full_disk_is_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    wrong = tmp_path / "file" / "x"
+    with pytest.raises(BadInput, match="x: cannot be written"), write_named(wrong):
+        pass
+    with pytest.raises(OSError, match="No space") as full, write_named(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, "No space")
+    assert full.value.filename == str(tmp_path / "x")
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from pipeline import cache, provenance
 from pipeline.cache import recall, recalled_s
 from pipeline.digest import digest_array
+from pipeline.errors import BadInput
 
 VALUES = np.arange(5000, dtype=np.float32)
 
@@ -103,6 +105,17 @@ def test_images_of_differing_size_are_told_apart_by_their_pixels() -> None:
     recall("words", {"images": list(IMAGES)}, stage)
     recall("words", {"images": list(OTHER)}, stage)
     assert stage.n_computed == 2
+
+
+def test_pipe_in_the_place_of_an_entry_does_not_make_it_wait(
+    fresh_folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = cache.entry_path("stage", {"size": 3}, ".npz")
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    with pytest.raises(BadInput, match="not a regular file"):
+        recall("stage", {"size": 3}, Stage())
+    assert "is damaged" in capsys.readouterr().err
 
 
 def test_layout_in_memory_does_not_change_the_digest() -> None:

@@ -21,6 +21,9 @@ from pipeline.errors import BadInput
             1,
             "visbase: a.npy: Read-only; perm",
         ),
+        (OSError(errno.ENOENT, "Gone", "art"), 1, "visbase: art: Gone; permit it or"),
+        (OSError(errno.EMFILE, "Too many"), 1, "visbase: Too many; make room"),
+        (OSError(errno.EIO, "I/O error", "a"), 1, "visbase: a: I/O error; permit"),
         (MemoryError(), 1, "visbase: out of memory; make room"),
         (
             RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
@@ -44,11 +47,25 @@ def test_what_a_user_can_mend_ends_in_one_line(error, status, said, capsys):
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError("sizes differ"), ImportError("no module"), OSError(5, "I/O")]
+    "error",
+    [RuntimeError("sizes differ"), ImportError("no module"), OSError(22, "Odd")],
 )
 def test_an_error_of_the_program_keeps_its_traceback(error):
     with pytest.raises(type(error)):
         raising(error)
+
+
+def test_run_goes_on_where_standard_error_is_closed(fresh_folders):
+    done = subprocess.run(
+        f"{sys.executable} -m pipeline run linear --preset quick 2>&-",
+        shell=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("linear")
+    assert list(fresh_folders.rglob("seed0.json"))
 
 
 def test_too_little_address_space_is_refused_before_a_library_aborts(tmp_path):

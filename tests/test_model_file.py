@@ -380,6 +380,15 @@ def test_unknown_format_version_says_which_and_what_to_do(
     assert "run the method again" in line
 
 
+def test_device_that_is_not_there_is_told_and_not_the_model(
+    train: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit_and_save("lenet5", train, tmp_path / "model")
+    monkeypatch.setenv("VISBASE_DEVICE", "abc")
+    with pytest.raises(BadInput, match=r"^no device 'abc' here"):
+        open_model(tmp_path / "model")
+
+
 def test_unknown_method_is_told_and_no_path_or_module_is_imported(
     saved: Path, tmp_path: Path
 ) -> None:
@@ -545,8 +554,9 @@ def test_interrupted_saving_leaves_the_old_model(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", stop)
-    with pytest.raises(BadInput, match="cannot be written"):
+    with pytest.raises(OSError, match="No space left") as full:
         save_model(path, model.classifier, model.card)
+    assert full.value.filename == str(path)
     assert path.read_bytes() == saved.read_bytes()
     assert list(tmp_path.iterdir()) == [path]
 
