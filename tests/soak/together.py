@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.measured import CURVE, read_measurements
 from pipeline.paths import ROOT
 from tests.soak.fault import (
     RUNS,
@@ -23,6 +24,7 @@ from tests.soak.fault import (
 
 ROUNDS, SHORT_ROUNDS = 3, 1
 FLIPS = 6  # of each entry
+SEEDS = 10  # of each of two learning curves
 
 
 def faults(short: bool) -> Iterator[Fault]:
@@ -37,6 +39,7 @@ def faults(short: bool) -> Iterator[Fault]:
             golden = outcome_of(home)
             yield _at_once(method, digits, golden, SHORT_ROUNDS if short else ROUNDS)
             yield _damaged(method, digits, home, golden, short)
+        yield _one_table(digits, SHORT_ROUNDS if short else ROUNDS)
 
 
 def _at_once(method: str, digits: Path, golden: dict[str, bytes], rounds: int) -> Fault:
@@ -75,6 +78,36 @@ def _at_once(method: str, digits: Path, golden: dict[str, bytes], rounds: int) -
     )
 
 
+def _one_table(digits: Path, rounds: int) -> Fault:
+    """Two learning curves of one method at once, of other sizes."""
+    bad = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            both = [
+                subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "pipeline", "curve", "linear"),
+                        *("--dataset", f"folder:{digits}", "--sizes", size),
+                        *("--seeds", str(SEEDS)),
+                    ],
+                    env=places(home),
+                    cwd=ROOT,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                for size in ("10", "20")
+            ]
+            states = [process.wait(timeout=600) for process in both]
+            (table,) = home.rglob("linear*.csv")
+            n_points = len(read_measurements(table, CURVE))
+            if any(states) or n_points != 2 * SEEDS:
+                bad.append(f"exit statuses {states}, {n_points} points")
+            bad += [f"{path} was left" for path in leftovers(home)]
+    name = "2 `curve` commands at once, one table"
+    return Fault(name, rounds, f"all {2 * SEEDS} points are there", bad)
+
+
 def _damaged(
     method: str, digits: Path, home: Path, golden: dict[str, bytes], short: bool
 ) -> Fault:
@@ -101,11 +134,11 @@ def _damaged(
             if done.returncode or outcome_of(home) != golden:
                 bad.append(f"{what}: {done.stderr[-300:] or 'other results'}")
             lines = done.stderr.count("is damaged")
+            if not lines and not how.startswith("bit flipped"):
+                bad.append(f"{what}: not noticed")
             noticed += lines
             if lines > 1:
                 bad.append(f"{what}: told {lines} times")
-    if not noticed:
-        bad.append(f"{method}: no damage was noticed")
     return Fault(
         f"cache entries of `{method}` truncated, emptied, replaced, bits flipped",
         trials,
