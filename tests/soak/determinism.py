@@ -51,7 +51,8 @@ def _threads(method: str) -> Fault:
     if find_method(method).family == "network":
         other = int((one[1] != _fit(method, threads=1, seed=1)[1]).sum())
         p = mcnemar_exact(one[0], one[1], two[1])
-        outcome += f", {other} with another seed; errors alike (McNemar p {p:.2g})"
+        errors = " and ".join(str(int((run[0] != run[1]).sum())) for run in (one, two))
+        outcome += f", {other} with another seed; {errors} errors (McNemar p {p:.2g})"
         if p < SURE:
             bad.append(f"{changed} predictions differ and errors too, p {p:.2g}")
         if changed > other:

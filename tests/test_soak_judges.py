@@ -1,0 +1,92 @@
+"""What judges the faults of the soak can say no."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import BadInput
+from tests.soak import fuzz
+from tests.soak.fault import leftovers, told_in_one_line, torn
+
+N_INPUTS = 30
+
+
+def raising(error: Exception) -> object:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [
+        (lambda data: raising(KeyError("x")), "KeyError"),
+        (lambda data: raising(BadInput("one\ntwo")), "more than one line"),
+        (lambda data: len(np.ones(fuzz.CONSTANT)), "bytes for"),
+        (lambda data: time.sleep(3), "Hang"),
+    ],
+    ids=["traceback", "two lines", "memory", "hang"],
+)
+def test_fuzzing_notices(target, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz, "LONGEST_S", 1)
+    found = fuzz._fuzz("target", target, [b"some bytes"], 1)
+    assert len(found.bad) == 1
+    assert fault in found.bad[0]
+
+
+def test_fuzzing_passes_what_is_refused_or_read() -> None:
+    def target(data: bytes) -> object:
+        if len(data) % 2:
+            raise BadInput("a line:\n  a file\n  another")
+        return data
+
+    found = fuzz._fuzz("target", target, [b"some bytes"], N_INPUTS)
+    assert (found.trials, found.bad) == (N_INPUTS, [])
+
+
+@pytest.mark.parametrize(
+    ("stderr", "told"),
+    [
+        ("visbase: no room\n", True),
+        ("a warning\nvisbase: two files:\n  a\n  b\n", True),
+        ("", False),
+        ("no room\n", False),
+        ("visbase: no room\nmore\n", False),
+        ("Traceback (most recent call last):\nvisbase: no room\n", False),
+    ],
+)
+def test_one_line_is_told_from_others(stderr: str, told: bool) -> None:
+    done = subprocess.CompletedProcess([], 1, "", stderr)
+    assert told_in_one_line(done) == told
+
+
+def test_record_of_two_runs_is_torn(tmp_path: Path) -> None:
+    earlier, results = tmp_path / "earlier", tmp_path / "artifacts" / "results"
+    old = {"seed0.json": b"old", "seed0.npy": b"1"}
+    golden = {"seed0.npy": b"2"}
+    fill(earlier, old)
+    for content, expected in (
+        (old, False),
+        ({"seed0.json": b"new", "seed0.npy": b"2"}, False),
+        ({"seed0.npy": b"2"}, False),  # no record until its facts are there
+        ({"seed0.json": b"old", "seed0.npy": b"2"}, True),
+        ({"seed0.json": b"new", "seed0.npy": b"1"}, True),
+    ):
+        fill(results, content)
+        assert torn(tmp_path, earlier, golden) == expected
+
+
+def test_temporary_files_are_found(tmp_path: Path) -> None:
+    fill(tmp_path / "deep", {"a.1.visbase.part": b"", "a": b""})
+    assert leftovers(tmp_path) == [str(tmp_path / "deep" / "a.1.visbase.part")]
+
+
+def fill(folder: Path, content: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
