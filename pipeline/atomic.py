@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import hashlib
 import os
+import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +16,7 @@ from typing import IO
 from pipeline.errors import FULL, BadInput, printable
 
 ENDING = ".visbase.part"  # of temporary files, nobody else's
+FOREIGN_S = 24 * 3600  # after which another machine's temporary file is left over
 
 
 @contextmanager
@@ -26,7 +32,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         raise BadInput(f"{printable(path)}: {what}; name another place to write to")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path.parent)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{ENDING}")
+    partial = path.with_name(f"{path.name}.{_home()}-{os.getpid()}{ENDING}")
     try:
         with open(partial, "wb") as file:
             yield file
@@ -36,7 +42,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             error.filename = str(path)
         raise
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong before is told
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -57,12 +64,30 @@ def write_named(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of any file in it whose process was killed."""
+    """Remove temporary files of any file in it whose process was killed.
+
+    Whether a process of another machine or container runs nobody here can tell: its
+    files are left over once they are a day old.
+    """
     for leftover in folder.glob(f"*{ENDING}"):
         owner = leftover.name.removesuffix(ENDING).rpartition(".")[2]
+        home, _, process = owner.rpartition("-")
         try:
-            os.kill(int(owner), 0)  # signal 0 only asks whether it runs
+            if home == _home():
+                os.kill(int(process), 0)  # signal 0 only asks whether it runs
+            elif time.time() - leftover.stat().st_mtime > FOREIGN_S:
+                leftover.unlink(missing_ok=True)
         except ProcessLookupError:
             leftover.unlink(missing_ok=True)
-        except (ValueError, OverflowError, PermissionError):
+        except (ValueError, OverflowError, PermissionError, FileNotFoundError):
             continue
+
+
+@functools.cache
+def _home() -> str:
+    """Where this process's number is its own: the machine, and the container."""
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not on Linux
+        space = ""
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]

@@ -12,9 +12,11 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import lzma
 import sys
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,8 @@ DAMAGE = (
     TypeError,
     AttributeError,
     zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
 )
 
 _recalled_s = 0.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import functools
 import io
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,15 +22,27 @@ def alone(table: Path) -> Iterator[None]:
     """Wait until no other process changes a table of this folder, then keep them off.
 
     Whoever adds a row reads the table inside, so that no row of another is lost. The
-    folder itself is locked: no file is left, and a killed process holds nothing.
+    folder itself is locked: no file is left, and a killed process holds nothing. A
+    line tells where the file system has no such locks.
     """
     table.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(table.parent, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        except OSError as error:  # as on some network file systems
+            _tell_no_lock(table.parent, error.strerror)
         yield
     finally:
         os.close(folder)
+
+
+@functools.cache
+def _tell_no_lock(folder: Path, reason: str) -> None:
+    print(
+        f"{printable(folder)}: cannot be locked ({reason}); run one command at a time",
+        file=sys.stderr,
+    )
 
 
 def read_rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:

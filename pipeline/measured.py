@@ -95,6 +95,7 @@ UNSOUND = (
     TypeError,
     AttributeError,
     RecursionError,
+    OverflowError,
 )
 
 
@@ -179,7 +180,8 @@ def read_combination(path: Path) -> Combination:
         with open_regular(path) as file:
             facts = json.loads(file.read().decode())
         both = read_array(path.with_suffix(".npy"))
-        if both.ndim != 2 or both.dtype.kind not in "iu" or not both.size:
+        labels = both.dtype.kind in "iu" and both.ndim == 2 and both.size > 0
+        if not labels or both.min() < 0:
             raise ValueError(f"its array has {both.dtype} of shape {both.shape}")
         truth, *answers = both
         first, second = facts["methods"]
@@ -191,7 +193,7 @@ def read_combination(path: Path) -> Combination:
         errors = {str(k): int(v) for k, v in facts["validation_errors"].items()}
         if not 0 <= weight <= 1 or not all(0 <= v <= n for v in errors.values()):
             raise ValueError(f"weight {weight}, {errors} errors of {n}")
-        if path.stem != f"{first}+{second}":
+        if path.stem != f"{first}+{second}" or first == second:
             raise ValueError(f"it is of {first} and {second}; moved?")
         return Combination(
             (str(first), str(second)),

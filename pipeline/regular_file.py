@@ -12,12 +12,12 @@ from typing import IO
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
     """What is in a folder by the pattern of its name, sorted; nothing if there is none.
 
-    OSError where the folder cannot be read, which `Path.glob` would leave out.
+    Hidden files do not count. OSError where it cannot be read, or is a file or a link
+    that leads nowhere: `Path.glob` would leave these out.
     """
-    try:
-        found = list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
+    if not os.path.lexists(folder):
         return []
+    found = [path for path in folder.iterdir() if path.name[0] != "."]
     return sorted(path for path in found if path.match(pattern))
 
 

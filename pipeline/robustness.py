@@ -35,21 +35,22 @@ PART = 500  # images that are predicted at once
 def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
     """Count a saved model's errors under every damage; yields a line a test set.
 
-    The table grows in artifacts/damage/<dataset>/<method>.csv; complete and of
-    committed code it is written to damage/<dataset> beside the records as well. Raises
-    BadInput for a model of another data set, of other training images, or whose
+    The table grows under artifacts/damage, in a folder of the model file; complete and
+    of committed code it is written to damage/<dataset> beside the records as well.
+    Raises BadInput for a model of another data set, of other training images, or whose
     settings are not the method's.
     """
     model = open_model(path)
     _require_full(path, model, dataset)
-    table = measured_table(artifacts() / "damage", model.method, dataset)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    table = measured_table(artifacts() / "damage" / digest, model.method, dataset)
     facts = {
         "method": model.method,
         "family": find_method(model.method).family,
-        "model": hashlib.sha256(path.read_bytes()).hexdigest()[:12],
+        "model": digest,
         "commit": (provenance.commit() or "")[:10] + "+" * bool(provenance.dirty()),
     }
-    rows = _of(facts["model"], table)
+    rows = read_measurements(table, DAMAGE)
     images, labels = stack_grey(dataset.test.images), dataset.test.labels
     done = {_set(row) for row in rows}
     for name, level, strength in _all(dataset):
@@ -64,20 +65,16 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
             "n_test": str(len(truth)),
         }
         with alone(table):
-            others = [r for r in _of(facts["model"], table) if _set(r) != _set(row)]
-            rows = [*others, row]
+            others = read_measurements(table, DAMAGE)
+            rows = [*(other for other in others if _set(other) != _set(row)), row]
             write_rows(table, DAMAGE, rows)
         error = 100 * int(row["n_errors"]) / len(truth)
         yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
     if dataset.published and provenance.dirty() is False and not model.card["dirty"]:
         table = measured_table(measured("damage"), model.method, dataset)
-        write_rows(table, DAMAGE, rows)
+        with alone(table):
+            write_rows(table, DAMAGE, rows)
     yield f"{model.method}: {len(rows)} test sets in {table}"
-
-
-def _of(model: str, table: Path) -> list[dict[str, str]]:
-    """The rows that are of this model file."""
-    return [row for row in read_measurements(table, DAMAGE) if row["model"] == model]
 
 
 def _set(row: dict[str, str]) -> tuple[str, str]:

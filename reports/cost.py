@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.measured import BATCH, COST, read_measurements
-from reports.finding import Finding, families
+from pipeline.measured import BATCH, COST
+from reports.finding import Finding, families, read_evidence
 
 Rows = Sequence[dict[str, str]]
 
@@ -27,7 +27,7 @@ def cost_finding(folder: Path, dataset: str) -> Finding | None:
     """From cost/<dataset>.csv; None where nothing was measured."""
     from reports.finding_charts import latency_chart  # matplotlib is slow to import
 
-    rows = read_measurements(folder / f"{dataset}.csv", COST)
+    rows = read_evidence(folder / f"{dataset}.csv", COST)
     if not rows:
         return None
     rows.sort(key=lambda row: -_error(row))

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.measured import CURVE, read_measurements
+from pipeline.measured import CURVE
 from reports.evaluation import t_interval
-from reports.finding import Finding, families, tables
+from reports.finding import Finding, families, read_evidence, tables
 
 CLASSICAL = "bovw_pyramid"
 NETWORKS = ("convnet", "lenet5")
@@ -37,9 +37,7 @@ def curves_finding(folder: Path, dataset: str) -> Finding | None:
     from reports.finding_charts import size_chart  # matplotlib is slow to import
 
     rows = [
-        row
-        for path in tables(folder / dataset)
-        for row in read_measurements(path, CURVE)
+        row for path in tables(folder / dataset) for row in read_evidence(path, CURVE)
     ]
     if not rows:
         return None

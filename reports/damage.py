@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import BadInput
-from pipeline.measured import CLEAN, DAMAGE, OTHER_HAND, read_measurements
-from reports.finding import Finding, families, tables
+from pipeline.measured import CLEAN, DAMAGE, OTHER_HAND
+from reports.finding import Finding, families, read_evidence, tables
 
 Rows = Sequence[dict[str, str]]
 LEVELS = range(1, 6)
@@ -20,9 +20,7 @@ def damage_finding(folder: Path, dataset: str) -> Finding | None:
     from reports.finding_charts import damage_chart  # matplotlib is slow to import
 
     rows = [
-        row
-        for path in tables(folder / dataset)
-        for row in read_measurements(path, DAMAGE)
+        row for path in tables(folder / dataset) for row in read_evidence(path, DAMAGE)
     ]
     if not rows:
         return None
@@ -101,11 +99,18 @@ def _mean_of(rows: Rows, method: str, kind: str) -> float:
 
 
 def _require_all(rows: Rows, folder: Path) -> None:
-    """Raise BadInput where a method lacks a test set that another one has."""
+    """Raise BadInput where a method lacks a test set, or has one of its own.
+
+    All need the undamaged images, five strengths of a kind, and what another one has.
+    """
     own = {name: set[tuple[str, str]]() for name in _methods(rows)}
     for row in rows:
         own[row["method"]].add((row["damage"], row["level"]))
-    everything = set().union(*own.values())
+    everything = set().union({(CLEAN, "0")}, *own.values())
+    kinds = _kinds(rows)
+    everything |= {(kind, str(level)) for kind in kinds for level in LEVELS}
+    if not kinds:
+        raise BadInput(f"{folder}: no kind of damage; measure by `visbase damage`")
     for damage, level in sorted(everything):
         holders = [name for name, done in own.items() if (damage, level) in done]
         if len(holders) == 1 < len(own) - 1:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.csv_table import to_csv
+from pipeline.errors import BadInput
+from pipeline.measured import read_measurements
 from pipeline.regular_file import listed
 
 
@@ -35,6 +37,18 @@ class Finding:
 def families(rows: Sequence[dict[str, str]]) -> dict[str, str]:
     """Family of each method that the rows are about."""
     return {row["method"]: row["family"] for row in rows}
+
+
+def read_evidence(table: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """`read_measurements`; BadInput for what uncommitted code measured as well."""
+    rows = read_measurements(table, columns)
+    for row in rows:
+        if row["commit"].endswith("+"):
+            raise BadInput(
+                f"{table}: {row['method']} was measured by uncommitted code; commit, "
+                "measure again, or move it away"
+            )
+    return rows
 
 
 def tables(folder: Path) -> list[Path]:

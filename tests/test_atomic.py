@@ -6,11 +6,12 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from pipeline.atomic import ENDING, atomic_write, write_named
+from pipeline.atomic import ENDING, FOREIGN_S, atomic_write, write_named
 from pipeline.errors import BadInput
 
 
@@ -48,8 +49,11 @@ def test_leftover_of_a_killed_process_is_removed_and_of_a_running_one_kept(
 ) -> None:
     finished = subprocess.Popen([sys.executable, "-c", ""])
     finished.wait()
-    killed = tmp_path / f"entry.npz.{finished.pid}{ENDING}"
-    running = tmp_path / f"entry.npz.{os.getppid()}{ENDING}"
+    with atomic_write(tmp_path / "name"):
+        (own,) = tmp_path.glob(f"name.*{ENDING}")
+    home = own.name.removeprefix("name.").rpartition("-")[0]
+    killed = tmp_path / f"entry.npz.{home}-{finished.pid}{ENDING}"
+    running = tmp_path / f"entry.npz.{home}-{os.getppid()}{ENDING}"
     for leftover in (killed, running):
         leftover.write_bytes(b"half")
     with atomic_write(tmp_path / "entry.npz") as file:
@@ -60,6 +64,18 @@ def test_leftover_of_a_killed_process_is_removed_and_of_a_running_one_kept(
         file.write(b"whole")
     assert not killed.exists()
     assert running.exists()
+
+
+def test_temporary_file_of_another_machine_is_kept_for_a_day(tmp_path: Path) -> None:
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()  # a process that may run there all the same
+    for age_s, kept in ((0, True), (2 * FOREIGN_S, False)):
+        foreign = tmp_path / f"entry.npz.elsewhere-{finished.pid}{ENDING}"
+        foreign.write_bytes(b"half")
+        os.utime(foreign, (time.time() - age_s,) * 2)
+        with atomic_write(tmp_path / "another") as file:
+            file.write(b"whole")
+        assert foreign.exists() == kept
 
 
 def test_named_place_that_is_wrong_is_bad_input_and_a_full_disk_is_not(

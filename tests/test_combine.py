@@ -120,6 +120,7 @@ def test_combination_of_other_answers_is_one_line(
         np.zeros((5, 0), np.int16),
         np.zeros((4, 3), np.int16),
         np.zeros(5, np.int16),
+        np.full((5, 3), -5, np.int16),
     ],
 )
 def test_array_that_no_combination_left_is_one_line(
@@ -136,6 +137,8 @@ def test_array_that_no_combination_left_is_one_line(
     [
         {"weight": float("inf")},
         {"weight": -0.1},
+        {"weight": 10**400},
+        {"n_validation": float("inf")},
         {"n_validation": 19},
         {"validation_errors": {"a": -1, "b": 10, "weighted sum": 4}},
         {"methods": ["a", "c"], "answers": ["a", "c", "weighted sum", "stacked"]},

@@ -201,8 +201,13 @@ def test_runs_on_other_test_images_are_not_compared(
 
 def test_folder_that_cannot_be_read_is_not_left_out(tmp_path: Path) -> None:
     add_run(tmp_path, "linear")
-    loop = tmp_path / "mnist" / "svm_rbf"
-    loop.symlink_to(loop)
+    broken = tmp_path / "mnist" / "svm_rbf"
+    for target in (broken, tmp_path / "nowhere"):  # a circle, and a dead end
+        broken.symlink_to(target)
+        with pytest.raises(OSError, match="svm_rbf"):
+            rows_of(tmp_path)
+        broken.unlink()
+    broken.write_text("no folder")
     with pytest.raises(OSError, match="svm_rbf"):
         rows_of(tmp_path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -23,6 +24,21 @@ def test_no_row_is_lost_where_two_processes_add_to_a_table(tmp_path: Path) -> No
     found = sorted(row["name"] for row in read_rows(table, ["name"]))
     assert found == sorted(f"{name}{i}" for name in "ab" for i in range(ROWS))
     assert [path.name for path in table.parent.iterdir()] == ["table.csv"]
+
+
+def test_file_system_without_locks_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    for name in ("a", "b"):
+        with alone(tmp_path / "table.csv"):
+            write_rows(tmp_path / "table.csv", ["name"], [{"name": name}])
+    told = capsys.readouterr().err
+    assert told.count("cannot be locked (No locks available); run one command") == 1
+    assert read_rows(tmp_path / "table.csv", ["name"]) == [{"name": "b"}]
 
 
 def test_pipe_is_refused_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,10 @@ from pipeline import provenance
 from pipeline.damage import DAMAGES, Damage, other_hand
 from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
-from pipeline.measured import DAMAGE
+from pipeline.measured import DAMAGE, read_measurements
 from pipeline.methods import configure, find_method
 from pipeline.model_card import make_card
-from pipeline.model_file import save_model
+from pipeline.model_file import open_model, save_model
 from pipeline.paths import ROOT, artifacts, measured
 from pipeline.robustness import measure_damage
 from pipeline.run import run_method
@@ -202,12 +204,15 @@ def saved_linear(folder: Path, mnist: Dataset) -> Path:
     return path
 
 
-def test_saved_model_is_counted_under_every_damage(model: Path, mnist: Dataset) -> None:
+def test_saved_model_is_counted_under_every_damage(
+    model: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "dirty", lambda: False)
     lines = list(measure_damage(model, small(mnist)))
     assert len(lines) == 1 + 12 * 5 + 1 + 1
     (where,) = measure_damage(model, small(mnist))  # all of it is there
     assert where.startswith("linear: 62 test sets in ")
-    found = damage_finding(artifacts() / "damage", "mnist")
+    found = damage_finding(of_model(model), "mnist")
     assert found is not None
     assert found.columns == DAMAGE
     mean = mean_corruption_error(found.rows, "linear")
@@ -231,8 +236,9 @@ def test_table_of_uncommitted_code_stays_in_artifacts(
     dirty: bool, fresh_folders: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provenance, "dirty", lambda: dirty)
-    list(measure_damage(saved_linear(fresh_folders, mnist), small(mnist)))
-    assert (artifacts() / "damage" / "mnist" / "linear.csv").exists()
+    model = saved_linear(fresh_folders, mnist)
+    list(measure_damage(model, small(mnist)))
+    assert (of_model(model) / "mnist" / "linear.csv").exists()
     assert (measured("damage") / "mnist" / "linear.csv").exists() == (not dirty)
 
 
@@ -244,6 +250,58 @@ def test_table_without_a_test_set_that_another_has_is_refused(tmp_path: Path) ->
         (tmp_path / "mnist").mkdir(exist_ok=True)
         (tmp_path / "mnist" / f"{name}.csv").write_text("".join(kept))
     with pytest.raises(BadInput, match=r"lenet5\.csv: blur, strength 1, is missing"):
+        damage_finding(tmp_path, "mnist")
+
+
+def of_model(model: Path) -> Path:
+    """Where the errors of this model file are gathered."""
+    return artifacts() / "damage" / hashlib.sha256(model.read_bytes()).hexdigest()[:12]
+
+
+def test_two_models_of_a_method_at_once_keep_their_own_errors(
+    fresh_folders: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "dirty", lambda: False)
+    first = saved_linear(fresh_folders, mnist)
+    second = fresh_folders / "second"
+    model = open_model(first)
+    save_model(second, model.classifier, model.card | {"licence": "another"})
+    ours = measure_damage(first, small(mnist))
+    next(ours)
+    list(measure_damage(second, small(mnist)))
+    assert list(ours)[-1].startswith("linear: 62 test sets")
+    for one in (first, second):
+        rows = read_measurements(of_model(one) / "mnist" / "linear.csv", DAMAGE)
+        assert len(rows) == 62
+    rows = read_measurements(measured("damage") / "mnist" / "linear.csv", DAMAGE)
+    assert len({row["model"] for row in rows}) == 1
+    assert len(rows) == 62
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        (lambda line: ",shift,3," not in line, "linear.csv: shift, strength 3, is"),
+        (lambda line: ",none,0," not in line, "linear.csv: none, strength 0, is"),
+        (lambda line: line[:6] == "method" or ",none,0," in line, "no kind of damage"),
+    ],
+)
+def test_table_that_lacks_what_no_other_has_is_refused(
+    tmp_path: Path, kept: Callable[[str], bool], told: str
+) -> None:
+    text = (ROOT / "reports" / "damage" / "mnist" / "linear.csv").read_text()
+    lines = [line for line in text.splitlines(keepends=True) if kept(line)]
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "linear.csv").write_text("".join(lines))
+    with pytest.raises(BadInput, match=told):
+        damage_finding(tmp_path, "mnist")
+
+
+def test_table_of_uncommitted_code_is_refused(tmp_path: Path) -> None:
+    text = (ROOT / "reports" / "damage" / "mnist" / "linear.csv").read_text()
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "linear.csv").write_text(text.rstrip("\n") + "+\n")
+    with pytest.raises(BadInput, match="linear was measured by uncommitted code"):
         damage_finding(tmp_path, "mnist")
 
 

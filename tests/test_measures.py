@@ -19,9 +19,10 @@ def test_cost_of_a_method_is_measured_in_a_run_of_its_own(fresh_folders: Path) -
     done = CliRunner().invoke(main, ["cost", "majority"])
     assert done.exit_code == 0, done.output
     (path,) = fresh_folders.rglob("mnist.csv")
+    (row,) = read_measurements(path, COST)
+    write_rows(path, COST, [row | {"commit": row["commit"].rstrip("+")}])
     found = cost_finding(path.parent, "mnist")
     assert found is not None
-    (row,) = found.rows
     assert (row["method"], row["n_errors"], row["n_test"]) == (
         "majority",
         "8865",
