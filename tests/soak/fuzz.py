@@ -37,12 +37,13 @@ WEIGHED = 10  # every so many inputs the memory is measured
 TIMES, CONSTANT = 10, 30_000_000  # bytes: times the input and its image, and beside
 GUIDED_LIMIT_MIB = 1024  # resident, with the libraries: model files need 400 at rest
 SHARE = {  # of all inputs
-    "IDX files": 0.30,
+    "IDX files": 0.25,
     "records": 0.20,
     "model files": 0.15,
     "images": 0.07,
     "folders of images": 0.03,
     "--set": 0.25,
+    "tables of measurements": 0.05,
 }
 INPUTS, SHORT_INPUTS = 1_050_000, 10_000
 GUIDED, SHORT_GUIDED = 600_000, 12_000  # inputs of the coverage-guided fuzzer

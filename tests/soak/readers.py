@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.csv_table import to_csv
 from pipeline.folder import load_folder
 from pipeline.idx import IdxFile, read_idx
+from pipeline.measured import CURVE, DAMAGE, read_combination, read_measurements
 from pipeline.methods import configure, find_method
 from pipeline.model_file import open_model
 from pipeline.paths import results
@@ -28,6 +30,7 @@ from tests.soak.fault import places, visbase
 Target = Callable[[bytes], object]
 
 MODELS = ("majority", "linear", "lenet5")  # whose files are damaged
+WORDS = (b"Infinity", b"1e999", b"NaN", b"-1", b"null", b'"', b"[", b"9" * 400)
 LETTERS = "abnwords=0123456789.,-+e()[]{}'\"\\\n é∞"
 
 
@@ -42,6 +45,7 @@ def targets(
         "images": _images(),
         "folders of images": _folders(folder / "photos"),
         "--set": _settings(),
+        "tables of measurements": _tables(folder / "tables"),
     }
 
 
@@ -51,7 +55,7 @@ def mutated(seeds: list[bytes], dice: random.Random) -> bytes:
     for _ in range(dice.randint(1, 4)):
         place = dice.randrange(len(data) + 1)
         length = dice.randint(1, 8)
-        kind = dice.randrange(6)
+        kind = dice.randrange(7)
         if kind == 0 and data:
             data[place % len(data)] ^= 1 << dice.randrange(8)
         elif kind == 1:
@@ -63,6 +67,8 @@ def mutated(seeds: list[bytes], dice: random.Random) -> bytes:
         elif kind == 4:
             number = dice.choice([0, 1, 255, 2**15, 2**31 - 1, 2**32 - 1])
             data[place : place + 4] = number.to_bytes(4, dice.choice(["big", "little"]))
+        elif kind == 5:
+            data[place : place + length] = dice.choice(WORDS)
         else:
             other = dice.choice(seeds)
             data[place:] = other[dice.randrange(len(other) + 1) :]
@@ -173,5 +179,35 @@ def _settings() -> tuple[Target, list[bytes]]:
 
     def target(data: bytes) -> object:
         return configure(module, "full", [data.decode("utf-8", "surrogateescape")])
+
+    return target, [seed.encode() for seed in seeds]
+
+
+def _tables(folder: Path) -> tuple[Target, list[bytes]]:
+    """What `curve` and `damage` measured, and a combination's facts."""
+    folder.mkdir()
+    table, combination = folder / "linear.csv", folder / "a+b.json"
+    np.save(combination.with_suffix(".npy"), np.zeros((5, 3), np.int16))
+    facts = {
+        "methods": ["a", "b"],
+        "weight": 0.5,
+        "n_validation": 50,
+        "validation_errors": {"a": 20, "b": 10, "weighted sum": 4},
+        "answers": ["a", "b", "weighted sum", "stacked"],
+    }
+    seeds = [json.dumps(facts)]
+    for columns in (CURVE, DAMAGE):
+        row = dict.fromkeys(columns, "7") | {"method": "linear", "config": '{"a": 1}'}
+        row |= {"family": "classical", "fit_s": "1.5", "seconds": "2.5"}
+        rows = [{name: row[name] for name in columns} | {"n_errors": n} for n in "12"]
+        rows[1] |= {name: "8" for name in ("seed", "level") if name in columns}
+        seeds.append(to_csv(columns, rows))
+
+    def target(data: bytes) -> object:
+        if data[:1] == b"{":
+            _write_anew(combination, data)
+            return read_combination(combination)
+        _write_anew(table, data)
+        return read_measurements(table, CURVE if b"n_train" in data else DAMAGE)
 
     return target, [seed.encode() for seed in seeds]
