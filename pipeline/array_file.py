@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.errors import BadInput
 from pipeline.regular_file import open_regular
 
-UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, TokenError)
+UNREADABLE = (OSError, ValueError, TypeError, EOFError, SyntaxError, TokenError)
 VERSION = (1, 0)  # what np.save writes
 
 

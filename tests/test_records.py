@@ -357,6 +357,16 @@ def test_array_that_claims_what_fits_in_memory_reserves_none_of_it(
     assert peak_bytes(lambda: fault_of(written, beside)) < 1_000_000
 
 
+def test_array_whose_header_cannot_be_sorted_is_one_line(written: Path) -> None:
+    beside = written.with_suffix(".npy")
+    header = b"{1e999: '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (2,)}\n"
+    beside.write_bytes(
+        b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"12"
+    )
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_predictions(written, read_record(written))
+
+
 def test_empty_exhibit_is_one_line(written: Path) -> None:
     np.save(written.with_suffix(".kernels.npy"), np.zeros((0, 5, 5), np.float16))
     with pytest.raises(BadInput, match=r"kernels.npy: expected finite numbers"):
