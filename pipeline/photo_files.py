@@ -158,7 +158,9 @@ def _decode(file: IO[bytes]) -> NDArray[np.uint8]:
                 f"{width:,} x {height:,} pixels, at most {MAX_PIXELS:,} in all; make "
                 "it smaller"
             )
-        return _to_pixels(ImageOps.exif_transpose(image))
+        # not in place it would be a copy, as converting to its own mode would be
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_pixels(image)
 
 
 def read_bytes(file: IO[bytes]) -> bytes:
@@ -183,4 +185,5 @@ def _to_pixels(image: Image.Image) -> NDArray[np.uint8]:
         alpha = image.convert("LA" if grey else "RGBA")
         image = Image.new("L" if grey else "RGB", image.size, "white")
         image.paste(alpha.convert(image.mode), mask=alpha.getchannel("A"))
-    return np.array(image.convert("L" if grey else "RGB"))
+    mode = "L" if grey else "RGB"
+    return np.array(image if image.mode == mode else image.convert(mode))
