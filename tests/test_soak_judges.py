@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.soak import fuzz
 from tests.soak.fault import leftovers, told_in_one_line, torn
 
 N_INPUTS = 30
+linux = pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
 
 
 def raising(error: Exception) -> object:
@@ -26,10 +28,15 @@ def raising(error: Exception) -> object:
         (lambda data: raising(KeyError("x")), "KeyError"),
         (lambda data: raising(BadInput("one\ntwo")), "more than one line"),
         (lambda data: len(np.ones(fuzz.CONSTANT)), "bytes for"),
+        (
+            lambda data: raising(BadInput(f"{np.ones(fuzz.CONSTANT).sum()}")),
+            "bytes for",
+        ),
         (lambda data: time.sleep(3), "Hang"),
     ],
-    ids=["traceback", "two lines", "memory", "hang"],
+    ids=["traceback", "two lines", "memory", "memory of what is refused", "hang"],
 )
+@linux
 def test_fuzzing_notices(target, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "LONGEST_S", 1)
     found = fuzz._fuzz("target", target, [b"some bytes"], 1)
@@ -37,6 +44,7 @@ def test_fuzzing_notices(target, fault: str, monkeypatch: pytest.MonkeyPatch) ->
     assert fault in found.bad[0]
 
 
+@linux
 def test_fuzzing_passes_what_is_refused_or_read() -> None:
     def target(data: bytes) -> object:
         if len(data) % 2:

@@ -129,11 +129,17 @@ def _models(path: Path, methods: Sequence[str]) -> tuple[Target, list[bytes]]:
         seeds.append(path.read_bytes())
 
     def target(data: bytes) -> object:
-        # half of the damage is sealed again by a right checksum
-        _write_anew(path, sealed(data) if len(data) % 2 else data)
+        # half of the damage is sealed again by a right checksum, and of a right length
+        _write_anew(path, sealed(_lengthened(data, seeds)) if len(data) % 2 else data)
         return open_model(path)
 
     return target, seeds
+
+
+def _lengthened(data: bytes, seeds: list[bytes]) -> bytes:
+    """Cut or filled up to the length of the seed that is nearest in length."""
+    seed = min(seeds, key=lambda seed: abs(len(seed) - len(data)))
+    return (data + seed[len(data) :])[: len(seed)]
 
 
 def _images() -> tuple[Target, list[bytes]]:
