@@ -94,9 +94,7 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
             f"{results / dataset}: no records; run a method first, for example "
             f"`visbase run majority --dataset {dataset}`"
         )
-    for beside in files:
-        if beside.suffix != ".npy":
-            continue
+    for beside in (path for path in files if path.suffix == ".npy"):
         if not beside.with_name(beside.name.partition(".")[0] + ".json").exists():
             raise BadInput(f"{beside}: has no record; run it again, or remove it")
     runs: list[tuple[Record, NDArray[np.integer], dict[str, NDArray[Any]]]] = []

@@ -15,6 +15,7 @@ from pipeline.errors import BadInput
 from pipeline.measured import Combination, read_combination
 from pipeline.methods import find_method
 from reports.combination import combination_finding, combination_rows, sentences
+from tests.soak.readers import COMBINATION
 
 
 def test_mixed_scores_by_hand() -> None:
@@ -180,15 +181,8 @@ def test_combination_that_could_not_be_written_whole_leaves_the_old_one(
 def written(folder: Path, change: dict[str, object]) -> Path:
     """A combination of a and b on three test images, its facts changed."""
     path = folder / "a+b.json"
-    facts = {
-        "methods": ["a", "b"],
-        "weight": 0.5,
-        "n_validation": 50,
-        "validation_errors": {"a": 20, "b": 10, "weighted sum": 4},
-        "answers": ["a", "b", "weighted sum", "stacked"],
-    }
     np.save(path.with_suffix(".npy"), np.zeros((5, 3), np.int16))
-    path.write_text(json.dumps(facts | change))
+    path.write_text(json.dumps(COMBINATION | change))
     return path
 
 

@@ -31,6 +31,13 @@ Target = Callable[[bytes], object]
 
 MODELS = ("majority", "linear", "lenet5")  # whose files are damaged
 WORDS = (b"Infinity", b"1e999", b"NaN", b"-1", b"null", b'"', b"[", b"9" * 400)
+COMBINATION = {  # facts of a sound one, on any test images
+    "methods": ["a", "b"],
+    "weight": 0.5,
+    "n_validation": 50,
+    "validation_errors": {"a": 20, "b": 10, "weighted sum": 4},
+    "answers": ["a", "b", "weighted sum", "stacked"],
+}
 LETTERS = "abnwords=0123456789.,-+e()[]{}'\"\\\n é∞"
 
 
@@ -194,14 +201,7 @@ def _tables(folder: Path) -> tuple[Target, list[bytes]]:
     folder.mkdir()
     table, combination = folder / "linear.csv", folder / "a+b.json"
     np.save(combination.with_suffix(".npy"), np.zeros((5, 3), np.int16))
-    facts = {
-        "methods": ["a", "b"],
-        "weight": 0.5,
-        "n_validation": 50,
-        "validation_errors": {"a": 20, "b": 10, "weighted sum": 4},
-        "answers": ["a", "b", "weighted sum", "stacked"],
-    }
-    seeds = [json.dumps(facts)]
+    seeds = [json.dumps(COMBINATION)]
     for columns in (CURVE, DAMAGE):
         row = dict.fromkeys(columns, "7") | {"method": "linear", "config": '{"a": 1}'}
         row |= {"family": "classical", "fit_s": "1.5", "seconds": "2.5"}
