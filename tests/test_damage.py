@@ -1,27 +1,13 @@
-"""Damaged images: each kind by its formula; saved models counted under all of them."""
+"""Damaged images: each kind does what its formula says, the same in every run."""
 
 from __future__ import annotations
-
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import provenance
 from pipeline.damage import DAMAGES, Damage, other_hand
-from pipeline.data import Dataset, Split
-from pipeline.errors import BadInput
-from pipeline.measured import DAMAGE, read_measurements
-from pipeline.methods import configure, find_method
-from pipeline.model_card import make_card
-from pipeline.model_file import open_model, save_model
-from pipeline.paths import ROOT, artifacts, measured
-from pipeline.robustness import measure_damage
-from pipeline.run import run_method
-from reports.damage import damage_finding, mean_corruption_error, sentences
+from pipeline.data import Dataset
 
 Batch = NDArray[np.uint8]
 KINDS = {damage.name: damage for damage in DAMAGES}
@@ -177,134 +163,3 @@ def test_digits_of_another_hand_look_like_mnists() -> None:
     assert np.bincount(labels).min() > 170
     assert not images[:, :4].any() and not images[:, :, :4].any()
     assert np.abs(centres(images).mean(axis=0) - 13.5).max() < 1
-
-
-def small(mnist: Dataset) -> Dataset:
-    test = mnist.test
-    few = Split(test.images[:200], test.labels[:200], test.names[:200])
-    train = Split(mnist.train.images[:1000], mnist.train.labels[:1000], ["x"] * 1000)
-    return Dataset("mnist", train, few, mnist.classes)
-
-
-@pytest.fixture
-def model(fresh_folders: Path, mnist: Dataset) -> Path:
-    return saved_linear(fresh_folders, mnist)
-
-
-def saved_linear(folder: Path, mnist: Dataset) -> Path:
-    """`linear`, fitted on 1,000 digits and saved."""
-    dataset, path = small(mnist), folder / "linear.visbase"
-    method = find_method("linear")
-    config = configure(method.load(), "full", [])
-
-    def keep(fitted, record, train) -> None:  # type: ignore[no-untyped-def]
-        save_model(path, fitted, make_card(record, train, dataset, False, ""))
-
-    run_method(method, config, "full", 0, dataset, keep)
-    return path
-
-
-def test_saved_model_is_counted_under_every_damage(
-    model: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "dirty", lambda: False)
-    lines = list(measure_damage(model, small(mnist)))
-    assert len(lines) == 1 + 12 * 5 + 1 + 1
-    (where,) = measure_damage(model, small(mnist))  # all of it is there
-    assert where.startswith("linear: 62 test sets in ")
-    found = damage_finding(of_model(model), "mnist")
-    assert found is not None
-    assert found.columns == DAMAGE
-    mean = mean_corruption_error(found.rows, "linear")
-    by_hand = [
-        100 * int(row["n_errors"]) / int(row["n_test"])
-        for row in found.rows
-        if row["damage"] in KINDS
-    ]
-    assert len(by_hand) == 60
-    assert mean == pytest.approx(np.mean(by_hand))
-    assert found.sentences[0] == (
-        "By mean corruption error, over 12 kinds of damage and 5 strengths of each, "
-        f"linear errs least: linear {mean:.1f} %."
-    )
-    assert found.sentences == sentences(found.rows)
-    assert "1,797 digits of another origin" in found.sentences[2]
-
-
-@pytest.mark.parametrize("dirty", [True, False])
-def test_table_of_uncommitted_code_stays_in_artifacts(
-    dirty: bool, fresh_folders: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "dirty", lambda: dirty)
-    model = saved_linear(fresh_folders, mnist)
-    list(measure_damage(model, small(mnist)))
-    assert (of_model(model) / "mnist" / "linear.csv").exists()
-    assert (measured("damage") / "mnist" / "linear.csv").exists() == (not dirty)
-
-
-def test_table_without_a_test_set_that_another_has_is_refused(tmp_path: Path) -> None:
-    folder = ROOT / "reports" / "damage" / "mnist"
-    for name in ("linear", "lenet5"):
-        text = (folder / f"{name}.csv").read_text().splitlines(keepends=True)
-        kept = text[:30] if name == "lenet5" else text
-        (tmp_path / "mnist").mkdir(exist_ok=True)
-        (tmp_path / "mnist" / f"{name}.csv").write_text("".join(kept))
-    with pytest.raises(BadInput, match=r"lenet5\.csv: blur, strength 1, is missing"):
-        damage_finding(tmp_path, "mnist")
-
-
-def of_model(model: Path) -> Path:
-    """Where the errors of this model file are gathered."""
-    return artifacts() / "damage" / hashlib.sha256(model.read_bytes()).hexdigest()[:12]
-
-
-def test_two_models_of_a_method_at_once_keep_their_own_errors(
-    fresh_folders: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "dirty", lambda: False)
-    first = saved_linear(fresh_folders, mnist)
-    second = fresh_folders / "second"
-    model = open_model(first)
-    save_model(second, model.classifier, model.card | {"licence": "another"})
-    ours = measure_damage(first, small(mnist))
-    next(ours)
-    list(measure_damage(second, small(mnist)))
-    assert list(ours)[-1].startswith("linear: 62 test sets")
-    for one in (first, second):
-        rows = read_measurements(of_model(one) / "mnist" / "linear.csv", DAMAGE)
-        assert len(rows) == 62
-    rows = read_measurements(measured("damage") / "mnist" / "linear.csv", DAMAGE)
-    assert len({row["model"] for row in rows}) == 1
-    assert len(rows) == 62
-
-
-@pytest.mark.parametrize(
-    ("kept", "told"),
-    [
-        (lambda line: ",shift,3," not in line, "linear.csv: shift, strength 3, is"),
-        (lambda line: ",none,0," not in line, "linear.csv: none, strength 0, is"),
-        (lambda line: line[:6] == "method" or ",none,0," in line, "no kind of damage"),
-    ],
-)
-def test_table_that_lacks_what_no_other_has_is_refused(
-    tmp_path: Path, kept: Callable[[str], bool], told: str
-) -> None:
-    text = (ROOT / "reports" / "damage" / "mnist" / "linear.csv").read_text()
-    lines = [line for line in text.splitlines(keepends=True) if kept(line)]
-    (tmp_path / "mnist").mkdir()
-    (tmp_path / "mnist" / "linear.csv").write_text("".join(lines))
-    with pytest.raises(BadInput, match=told):
-        damage_finding(tmp_path, "mnist")
-
-
-def test_table_of_uncommitted_code_is_refused(tmp_path: Path) -> None:
-    text = (ROOT / "reports" / "damage" / "mnist" / "linear.csv").read_text()
-    (tmp_path / "mnist").mkdir()
-    (tmp_path / "mnist" / "linear.csv").write_text(text.rstrip("\n") + "+\n")
-    with pytest.raises(BadInput, match="linear was measured by uncommitted code"):
-        damage_finding(tmp_path, "mnist")
-
-
-def test_model_of_other_training_images_is_refused(model: Path, mnist: Dataset) -> None:
-    with pytest.raises(BadInput, match="was not trained on all training images"):
-        list(measure_damage(model, mnist))
