@@ -45,6 +45,17 @@ def test_fuzzing_notices(target, fault: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @linux
+def test_fuzzing_counts_memory_that_was_freed_and_is_taken_again() -> None:
+    megabytes_20 = 20_000_000
+    np.ones(megabytes_20, np.uint8)  # freed, so such arrays are put on the heap now
+    freed = [np.ones(megabytes_20, np.uint8) for _ in range(20)]
+    _above_them = [bytes(200_000) for _ in range(3)]  # the heap cannot shrink
+    freed.clear()
+    found = fuzz._fuzz("target", lambda data: len(np.ones(10**7)), [b"some bytes"], 1)
+    assert len(found.bad) == 1
+
+
+@linux
 def test_fuzzing_passes_what_is_refused_or_read() -> None:
     def target(data: bytes) -> object:
         if len(data) % 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gzip
 import importlib.util
 import io
@@ -116,7 +117,11 @@ def _fuzz(name: str, target: Target, seeds: list[bytes], n: int) -> Fault:
 
 
 def _forget_peak() -> int:
-    """Begin to measure this process's peak memory anew; what it has now, in bytes."""
+    """Begin to measure this process's peak memory anew; what it has now, in bytes.
+
+    What was freed goes back to the system first: taken again, it would not be counted.
+    """
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return _resident("VmRSS")
 
