@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.measured import CURVE, read_measurements
 from pipeline.paths import ROOT, results
 from tests.soak.fault import (
     RUNS,
@@ -48,6 +49,7 @@ INSIDES = {  # run -> stage -> the function whose inside it is
         "saving the model": "save_model",
     },
 }
+CURVE_POINTS, N_POINTS = ("--sizes", "10,20", "--seeds", "3"), 6
 DOWNLOADS, SHORT_DOWNLOADS = 10, 1
 # what is on disk, the last stage first -> where the run was
 STAGES = (
@@ -79,6 +81,7 @@ def faults(short: bool) -> Iterator[Fault]:
             yield _inside(method, digits, golden, short)
             earlier = make_earlier(method, digits, Path(folder) / f"earlier {method}")
             yield _at_writes(method, digits, earlier, golden, short)
+        yield _curve(digits, short)
     yield _report(short)
     yield _download(SHORT_DOWNLOADS if short else DOWNLOADS)
 
@@ -193,6 +196,45 @@ def _stage(home: Path) -> str:
         if where.exists() or list(where.parent.glob(f"{where.name}*")):
             return stage
     return "before its first file"
+
+
+def _curve(digits: Path, short: bool) -> Fault:
+    """A learning curve, killed beside every write of its table."""
+    arguments = ["curve", "linear", "--dataset", f"folder:{digits}", *CURVE_POINTS]
+    bad, trials = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        visbase(arguments, places(Path(folder)))
+        golden = _points(Path(folder))
+    for moment in ("before", "after"):
+        for nth in range(1, 2 if short else N_POINTS + 1):
+            with tempfile.TemporaryDirectory() as folder:
+                home, what = Path(folder), f"curve, {moment} write {nth}"
+                die = ("tests.soak.die", moment, str(nth))
+                done = visbase(arguments, places(home), die)
+                trials += 1
+                if done.returncode != -signal.SIGKILL:
+                    bad.append(f"{what}: status {done.returncode}")
+                kept = nth - (moment == "before")
+                if _points(home) != golden[:kept]:
+                    bad.append(f"{what}: other points than the first {kept}")
+                done = visbase(arguments, places(home))
+                if done.returncode or _points(home) != golden:
+                    bad.append(f"{what}: other points {done.stderr[-200:]}")
+                bad += [f"{what}: {path} was left" for path in leftovers(home)]
+    name = "SIGKILL beside every write of `curve`"
+    outcome = "the points before it are kept; run again it has the same points"
+    if len(golden) != N_POINTS:
+        bad.append(f"undisturbed it has {len(golden)} points")
+    return Fault(name, trials, outcome, bad)
+
+
+def _points(home: Path) -> list[tuple[str, ...]]:
+    """Every point of a learning curve but its seconds."""
+    return [
+        tuple(row[column] for column in CURVE if column not in ("fit_s", "seconds"))
+        for table in home.rglob("linear*.csv")
+        for row in read_measurements(table, CURVE)
+    ]
 
 
 def _report(short: bool) -> Fault:
