@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +25,11 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place when all went well.
 
     Missing folders are made; on any exception the old file, if any, stays as it was.
-    BadInput where something else than a file is there, such as a device. An OSError
-    names `path`.
+    The new one has its permissions; where `path` is a link, it is what the link leads
+    to that is replaced. BadInput where something else than a file is there, such as a
+    device. An OSError names `path`.
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "not a regular file"
         raise BadInput(f"{printable(path)}: {what}; name another place to write to")
@@ -36,6 +39,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     try:
         with open(partial, "wb") as file:
             yield file
+        with contextlib.suppress(OSError):  # there is no old file, or it is another's
+            shutil.copymode(path, partial)
         os.replace(partial, path)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(partial)):
@@ -72,15 +77,19 @@ def _remove_leftovers(folder: Path) -> None:
     for leftover in folder.glob(f"*{ENDING}"):
         owner = leftover.name.removesuffix(ENDING).rpartition(".")[2]
         home, _, process = owner.rpartition("-")
-        try:
-            if home == _home():
-                os.kill(int(process), 0)  # signal 0 only asks whether it runs
-            elif time.time() - leftover.stat().st_mtime > FOREIGN_S:
+        with contextlib.suppress(OSError, ValueError, OverflowError):  # another's
+            if _is_over(leftover, home, process):
                 leftover.unlink(missing_ok=True)
-        except ProcessLookupError:
-            leftover.unlink(missing_ok=True)
-        except (ValueError, OverflowError, PermissionError, FileNotFoundError):
-            continue
+
+
+def _is_over(leftover: Path, home: str, process: str) -> bool:
+    if home != _home():
+        return time.time() - leftover.stat().st_mtime > FOREIGN_S
+    try:
+        os.kill(int(process), 0)  # signal 0 only asks whether it runs
+    except ProcessLookupError:
+        return True
+    return False
 
 
 @functools.cache

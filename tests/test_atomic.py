@@ -96,3 +96,35 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=what), atomic_write(path):
             pass
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_link_stays_and_what_it_leads_to_is_replaced_with_its_permissions(
+    tmp_path: Path,
+) -> None:
+    real, link = tmp_path / "deep" / "real", tmp_path / "link"
+    real.parent.mkdir()
+    real.write_bytes(b"old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    with atomic_write(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "link", "real"]
+
+
+def test_leftover_that_nobody_can_remove_keeps_nobody_from_writing(
+    tmp_path: Path,
+) -> None:
+    with atomic_write(tmp_path / "name"):
+        (own,) = tmp_path.glob(f"name.*{ENDING}")
+    home = own.name.removeprefix("name.").rpartition("-")[0]
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    folder = tmp_path / f"entry.{home}-{finished.pid}{ENDING}"
+    folder.mkdir()
+    with atomic_write(tmp_path / "entry") as file:
+        file.write(b"whole")
+    assert (tmp_path / "entry").read_bytes() == b"whole"
+    assert folder.is_dir()
