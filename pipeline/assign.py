@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.compiled import compiled
 
 BLOCK = 1024  # descriptors whose product with 400 words (1.6 MB) stays in cache
 LANES = 64  # of words, whose least scores are found side by side
@@ -78,7 +79,7 @@ def nearest(
     return index, distance
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _smallest(products, half_norms, squares, index, distance):  # type: ignore[no-untyped-def]
     """The m words of least score |c|^2 / 2 - x.c, row by row of products (n, k).
 
@@ -126,7 +127,7 @@ def _smallest(products, half_norms, squares, index, distance):  # type: ignore[n
             words[first], scores[first] = words[place], scores[place]
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@compiled(fastmath={"nnan", "nsz"})
 def _least_of_lanes(row, half_norms, least):  # type: ignore[no-untyped-def]
     """Least score of each lane, by vector instructions: (k,), (k,) -> (LANES,)."""
     least[:] = np.inf
@@ -139,7 +140,7 @@ def _least_of_lanes(row, half_norms, least):  # type: ignore[no-untyped-def]
         least[word - whole] = min(least[word - whole], half_norms[word] - row[word])
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@compiled(fastmath={"nnan", "nsz"})
 def _mth_least(values, least):  # type: ignore[no-untyped-def]
     """The m-th least of values, m = len(least), which is overwritten; without branches.
 

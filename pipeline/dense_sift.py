@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.compiled import compiled
 from pipeline.descriptors import Descriptors, concatenate
 from pipeline.errors import BadInput
 from pipeline.images import Images, to_grey
@@ -170,7 +170,7 @@ def _bands(weights: FloatArray) -> Iterator[tuple[slice, slice]]:
         yield some, slice(used[0], used[-1] + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _share_orientations(magnitude, angle, maps):  # type: ignore[no-untyped-def]
     n, height, width = magnitude.shape
     for i in range(n):
@@ -187,7 +187,7 @@ def _share_orientations(magnitude, angle, maps):  # type: ignore[no-untyped-def]
                     maps[i, high, y + 1, x + 1] = strength * upper
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@compiled(fastmath={"reassoc", "contract"})
 def _gather_and_normalise(sums, values):  # type: ignore[no-untyped-def]
     """Collect the 128 sums of each grid point; clip; RootSIFT.
 

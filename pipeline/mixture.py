@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.compiled import compiled
 from pipeline.progress import track
 from pipeline.vocabulary import learn_vocabulary
 
@@ -129,7 +129,7 @@ def _points(
     return np.hstack([(values - mean) @ components, xy - np.float32(0.5)])
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@compiled(fastmath={"reassoc", "contract"})
 def _softmax(logs):  # type: ignore[no-untyped-def]
     """Rows of logarithms to probabilities, in place."""
     for i in range(len(logs)):

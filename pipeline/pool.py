@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.assign import Words
+from pipeline.compiled import compiled
 
 FloatArray = NDArray[np.float32]
 
@@ -46,7 +46,7 @@ def cells(xy: FloatArray, levels: Sequence[int]) -> Iterator[NDArray[np.int32]]:
         first += side * side
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _add(index, weight, cell, offsets, histograms):  # type: ignore[no-untyped-def]
     for i in range(len(offsets) - 1):
         for row in range(offsets[i], offsets[i + 1]):

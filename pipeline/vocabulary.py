@@ -6,11 +6,11 @@ the nearest-word search that the encoding uses too.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.assign import nearest
+from pipeline.compiled import compiled
 from pipeline.parallel import in_threads
 from pipeline.progress import track
 
@@ -72,7 +72,7 @@ def seed_plus_plus(
     return np.array(seeds, np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@compiled(fastmath={"reassoc", "contract"})
 def _lower(sample, seed, distance):  # type: ignore[no-untyped-def]
     """distance (n,) <- the least of itself and |x - seed|^2, for each x of sample."""
     for i in range(len(sample)):
@@ -107,7 +107,7 @@ def _assign_and_sum(
     return np.sum(sums, axis=0), np.sum(counts, axis=0), np.concatenate(distances)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _add(values, index, sums):  # type: ignore[no-untyped-def]
     for i in range(len(values)):
         for k in range(values.shape[1]):
