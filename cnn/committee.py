@@ -28,6 +28,9 @@ from pipeline.images import Images, stack_grey
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
 
 
+MOST_PLAIN = 100  # of them, before a model file's arrays are looked at
+
+
 @dataclass(frozen=True)
 class Config:
     """Fixed before any committee was trained; width and epochs are convnet's."""
@@ -118,6 +121,8 @@ def build(config: Config, seed: int) -> Committee:
     settings = dataclasses.replace(
         convnet.PRESETS["full"], width=config.width, epochs=config.epochs
     )
+    if config.n_plain > MOST_PLAIN:
+        raise BadInput(f"n_plain is {config.n_plain:,}, expected at most {MOST_PLAIN}")
     # no member of two committees is the same net
     seeds = range(config.n_plain * seed, config.n_plain * (seed + 1))
     members: list[tuple[NetworkClassifier, float | None]] = [

@@ -28,6 +28,7 @@ from pipeline.errors import BadInput, printable
 from pipeline.images import Images
 from pipeline.paths import ROOT
 
+MOST_VALUES = 100  # of a setting
 FAMILIES = {"baselines": "classical", "cnn": "network"}
 
 
@@ -157,6 +158,10 @@ def _typed(setting: str, value: Any, kind: Any) -> Any:
     """A value as a field of this type holds it; setting: what a message calls it."""
     if typing.get_origin(kind) is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
+        if len(items) > MOST_VALUES:
+            raise BadInput(
+                f"{setting}: {len(items):,} values, expected at most {MOST_VALUES}"
+            )
         item_kind = typing.get_args(kind)[0]
         return tuple(_check(setting, item, item_kind) for item in items)
     return _check(setting, value, kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from cnn import committee, convnet, lenet5, plain, resnet
 from cnn.residual import Block, residual_network
 from pipeline.data import Dataset
 from pipeline.errors import BadInput
+from pipeline.methods import config_from_json
 
 
 def parameters_by_layer(network: nn.Module) -> list[int]:
@@ -130,3 +133,18 @@ def test_no_two_members_of_two_committees_are_the_same_net() -> None:
         for member, _ in committee.build(committee.Config(), seed).members
     ]
     assert len(set(seeds)) == len(seeds)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"n_plain": 10**9}, "n_plain is 1,000,000,000, expected at most 100"),
+        ({"spreads_px": [3.0] * 101}, "spreads_px: 101 values, expected at most 100"),
+    ],
+)
+def test_committee_of_any_number_of_members_is_refused_before_they_are_made(
+    settings: dict[str, object], told: str
+) -> None:
+    usual = dataclasses.asdict(committee.PRESETS["quick"])
+    with pytest.raises(BadInput, match=told):
+        committee.build(config_from_json(committee, usual | settings), 0)

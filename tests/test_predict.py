@@ -16,7 +16,7 @@ from pipeline import digit
 from pipeline.cli import main
 from pipeline.data import Dataset, Split, part
 from pipeline.model_file import open_model
-from pipeline.predict import prepare
+from pipeline.predict import Prediction, prepare, show
 
 N_TRAIN = 200
 
@@ -179,6 +179,13 @@ def test_show_puts_what_the_model_saw_side_by_side(
     result = visbase("predict", model, images[0], "--show", tmp_path / "file" / "x.png")
     assert result.exit_code == 2
     assert "cannot be written" in result.stderr
+
+
+def test_thin_image_is_not_enlarged_to_gigabytes(tmp_path: Path) -> None:
+    thin = np.zeros((1, 5000, 3), np.uint8)
+    show([Prediction("thin.png", {"a": 1.0}, 1.0, thin)], tmp_path / "seen.png")
+    with Image.open(tmp_path / "seen.png") as seen:
+        assert seen.size == (5000, 1)
 
 
 def test_photographs_of_several_sizes_are_predicted_and_shown(tmp_path: Path) -> None:
