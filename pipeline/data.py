@@ -132,7 +132,10 @@ def _load_folder(
     if not path:
         raise BadInput(f"--dataset {name}: expected {FOLDER}PATH, found no path")
     # the shell expands a tilde only where a word begins
-    root = Path.home() / path[2:] if path.startswith("~/") else Path(path)
+    try:
+        root = Path.home() / path[2:] if path.startswith("~/") else Path(path)
+    except RuntimeError:
+        raise BadInput(f"--dataset {name}: nothing says where ~ is; set HOME") from None
     return load_folder(root, train_per_class, seed, skip_bad)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import io
 import os
 import resource
 import signal
@@ -31,8 +32,16 @@ NO_PLACE = (
 )
 # the same in the words of the loader, PyTorch, CUDA and Python's threads, which raise
 # ImportError or RuntimeError for it
-NO_MEMORY = ("allocate", "out of memory", "map segment", "start new thread")
-LIBRARIES_MIB = 1800  # of address space that they take before the first image
+NO_MEMORY = (
+    "allocate",
+    "out of memory",
+    "map segment",
+    "cannot map",
+    "start new thread",
+)
+# MiB of a limited resource that the libraries take before the first image: of address
+# space, and of its part that is no file's
+LIBRARIES_MIB = {resource.RLIMIT_AS: 1800, resource.RLIMIT_DATA: 1000}
 MEND = "make room and run it again to continue; what was recorded before is intact"
 MOVE = "permit it or name another place; what was recorded before is intact"
 
@@ -48,7 +57,10 @@ def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if sys.stderr is None:  # closed: what is told goes nowhere, not to the results
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-        _refuse_little_address_space()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # what it cannot say is spelt out
+                stream.reconfigure(errors="backslashreplace")
+        _refuse_little_memory()
         try:
             return command(*args, **kwargs)
         except BadInput as error:
@@ -78,14 +90,19 @@ def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _refuse_little_address_space() -> None:
+def _refuse_little_memory() -> None:
     """Under a limit that the libraries exceed some of them abort without a word."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY or limit >> 20 >= LIBRARIES_MIB:
-        return
-    click.echo(
-        f"visbase: address space limited to {limit >> 20:,} MiB, expected at least "
-        f"{LIBRARIES_MIB:,} for the libraries alone; raise the limit (ulimit -v)",
-        err=True,
-    )
-    sys.exit(1)
+    for which, what, option in (
+        (resource.RLIMIT_AS, "address space", "-v"),
+        (resource.RLIMIT_DATA, "data in memory", "-d"),
+    ):
+        limit, _ = resource.getrlimit(which)
+        if limit == resource.RLIM_INFINITY or limit >> 20 >= LIBRARIES_MIB[which]:
+            continue
+        click.echo(
+            f"visbase: {what} limited to {limit >> 20:,} MiB, expected at least "
+            f"{LIBRARIES_MIB[which]:,} for the libraries alone; raise the limit "
+            f"(ulimit {option})",
+            err=True,
+        )
+        sys.exit(1)

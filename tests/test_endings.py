@@ -68,10 +68,17 @@ def test_run_goes_on_where_standard_error_is_closed(fresh_folders):
     assert list(fresh_folders.rglob("seed0.json"))
 
 
-def test_too_little_address_space_is_refused_before_a_library_aborts(tmp_path):
+@pytest.mark.parametrize(
+    ("which", "told"),
+    [
+        (resource.RLIMIT_AS, "visbase: address space limited to 1,799 MiB"),
+        (resource.RLIMIT_DATA, "visbase: data in memory limited to 999 MiB"),
+    ],
+)
+def test_too_little_memory_is_refused_before_a_library_aborts(which, told):
     def limit():
-        size = (LIBRARIES_MIB - 1) << 20
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        size = (LIBRARIES_MIB[which] - 1) << 20
+        resource.setrlimit(which, (size, size))
 
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "run", "bovw_pyramid"],
@@ -82,7 +89,7 @@ def test_too_little_address_space_is_refused_before_a_library_aborts(tmp_path):
     )
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith("visbase: address space limited to 1,799 MiB")
+    assert done.stderr.startswith(told)
     assert done.stderr.count("\n") == 1
 
 
