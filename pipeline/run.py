@@ -136,7 +136,8 @@ def _require_sizes(model: Method, dataset: Dataset) -> None:
 
 def leads() -> bool:
     """Whether this process writes the record: of several that train together, one."""
-    return os.environ.get("RANK", "0") == "0"
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    return alone or os.environ.get("RANK", "0") == "0"
 
 
 def _exhibits(model: Method, train: Split) -> dict[str, NDArray[Any]]:
