@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -120,8 +122,14 @@ def cost(names: tuple[str, ...], dataset: str) -> None:
 
     if dataset.startswith("folder:"):
         raise BadInput("costs are measured on named data sets")
-    for line in measure_cost(names, dataset):
-        click.echo(line)
+    try:
+        for line in measure_cost(names, dataset):
+            click.echo(line)
+    except subprocess.CalledProcessError as error:
+        if error.returncode < 0:
+            signal = -error.returncode
+            click.echo(f"visbase: {error.cmd} was killed by signal {signal}", err=True)
+        sys.exit(max(1, error.returncode))
 
 
 @click.command()

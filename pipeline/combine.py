@@ -34,6 +34,7 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
     """Fit two methods and put their scores together."""
     if methods[0].name == methods[1].name:
         raise BadInput(f"{methods[0].name} twice: name two methods")
+    revision = provenance.revision()
     if dataset.published:
         n_validation = min(N_VALIDATION, max(1, len(dataset.train) // 6))
         train, held_out = hold_out(dataset.train, n_validation)
@@ -71,6 +72,7 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
         {name: int((labels != truth).sum()) for name, labels in validation.items()},
         dataset.test.labels,
         answers,
+        revision,
     )
 
 
@@ -102,7 +104,7 @@ def write_combination(found: Combination, dataset: Dataset) -> Path:
     Under artifacts where the code is not committed. The array has truth and answers,
     (1 + 4, n_test), in the JSON's order.
     """
-    committed = provenance.dirty() is False and dataset.published
+    committed = provenance.is_committed(found.revision) and dataset.published
     root = measured("combination") if committed else artifacts() / "combination"
     path = root / dataset.name / ("+".join(found.methods) + ".json")
     facts: dict[str, Any] = {
@@ -111,7 +113,7 @@ def write_combination(found: Combination, dataset: Dataset) -> Path:
         "n_validation": found.n_validation,
         "validation_errors": found.validation,
         "answers": list(found.answers),
-        "commit": provenance.commit(),
+        "commit": found.revision,
     }
     stacked = np.stack([found.truth, *found.answers.values()]).astype(np.int16)
     text = json.dumps(facts, indent=1) + "\n"

@@ -8,26 +8,31 @@ and in a batch.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from pipeline import provenance
-from pipeline.csv_table import alone, write_rows
+from pipeline.csv_table import write_rows
 from pipeline.data import load_dataset
-from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 from pipeline.measured import BATCH, COST, read_measurements
 from pipeline.methods import find_method
 from pipeline.paths import artifacts, measured
 from pipeline.records import read_record
 
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 ONES, BATCHES = 200, 5  # how many are timed
 
 
@@ -36,9 +41,11 @@ def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
 
     The models stay in artifacts/models/<dataset>, for `measure_damage`.
     The table is cost/<dataset>.csv beside the records, under artifacts where the code
-    is not committed. A method's line replaces its earlier one, the others stay.
+    is not committed. A method's line replaces its earlier one, the others stay. Raises
+    subprocess.CalledProcessError where a process failed, which has said why unless it
+    was killed.
     """
-    committed = provenance.dirty() is False
+    committed = provenance.is_committed(provenance.revision())
     root = measured("cost") if committed else artifacts() / "cost"
     for name in names:  # told before any work
         find_method(name)
@@ -59,10 +66,10 @@ def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
 
 def _measure(name: str, dataset: str) -> dict[str, str]:
     model = artifacts().absolute() / "models" / dataset / name
-    with tempfile.TemporaryDirectory() as folder:
+    with _empty_folder() as folder:
         environment = os.environ | {
-            "VISBASE_ARTIFACTS": folder,
-            "VISBASE_RESULTS": str(Path(folder) / "results"),
+            "VISBASE_ARTIFACTS": str(folder),
+            "VISBASE_RESULTS": str(folder / "results"),
         }
         if (artifacts() / "data" / dataset).is_dir():  # what was downloaded before
             environment["VISBASE_DATA"] = str(artifacts() / "data")
@@ -71,21 +78,27 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
             [sys.executable, "-m", "pipeline", *run],
             env=environment,
             stdout=subprocess.DEVNULL,
+            preexec_fn=_end_with_parent,
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # such as Ctrl-C
+            process.kill()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            raise BadInput(f"{name}: its run failed, see above")
+            raise subprocess.CalledProcessError(process.returncode, name)
         done = subprocess.run(
             [sys.executable, "-m", "pipeline.cost", str(model), dataset],
             env=environment,
             stdout=subprocess.PIPE,
+            preexec_fn=_end_with_parent,
             check=False,
         )
         if done.returncode:
-            raise BadInput(f"{name}: its model could not be timed, see above")
+            raise subprocess.CalledProcessError(done.returncode, name)
         latency = json.loads(done.stdout)
-        record = read_record(next(Path(folder).rglob("seed0.json")))
+        record = read_record(next(folder.rglob("seed0.json")))
         size = model.stat().st_size
     assert record.n_correct is not None
     return {
@@ -104,6 +117,28 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
         "n_cores": str(record.n_cores),
         "commit": (record.commit or "")[:10] + "+" * bool(record.dirty),
     }
+
+
+@contextmanager
+def _empty_folder() -> Iterator[Path]:
+    """Where a run keeps its files; what a killed measurement left there is removed.
+
+    There is one, so that whoever measures costs at the same time waits.
+    """
+    folder = artifacts().absolute() / "scratch" / "cost"
+    with alone(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_with_parent() -> None:
+    """Have the system kill this process when the one that started it ends (Linux)."""
+    if sys.platform == "linux":
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def latency(model: Path, dataset: str) -> dict[str, float]:

@@ -1,48 +1,15 @@
-"""Tables of measurements as CSV files: read whole, replaced whole, one at a time."""
+"""Tables of measurements as CSV files: read whole, replaced whole."""
 
 from __future__ import annotations
 
 import csv
-import fcntl
-import functools
 import io
-import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.atomic import atomic_write
 from pipeline.errors import BadInput, printable
 from pipeline.regular_file import open_regular
-
-
-@contextmanager
-def alone(table: Path) -> Iterator[None]:
-    """Wait until no other process changes a table of this folder, then keep them off.
-
-    Whoever adds a row reads the table inside, so that no row of another is lost. The
-    folder itself is locked: no file is left, and a killed process holds nothing. A
-    line tells where the file system has no such locks.
-    """
-    table.parent.mkdir(parents=True, exist_ok=True)
-    folder = os.open(table.parent, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-        except OSError as error:  # as on some network file systems
-            _tell_no_lock(table.parent, error.strerror)
-        yield
-    finally:
-        os.close(folder)
-
-
-@functools.cache
-def _tell_no_lock(folder: Path, reason: str) -> None:
-    print(
-        f"{printable(folder)}: cannot be locked ({reason}); run one command at a time",
-        file=sys.stderr,
-    )
 
 
 def read_rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -51,21 +18,21 @@ def read_rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
         with open_regular(table) as file:
             text = io.StringIO(file.read().decode(), newline="")
-        reader = csv.DictReader(text, strict=True)
-        rows, found = list(reader), list(reader.fieldnames or ())
+        found, *lines = [*csv.reader(text, strict=True)] or [[]]
     except FileNotFoundError:
-        return []
+        if not table.is_symlink():
+            return []
+        raise BadInput(f"{name}: is a link to nothing; restore or remove it") from None
     except OSError as error:
         raise BadInput(f"{name}: cannot be read ({error.strerror})") from None
     except (ValueError, csv.Error) as error:
         raise BadInput(f"{name}: is no table ({error}); restore or remove it") from None
-    uneven = any(None in row or None in row.values() for row in rows)
-    if found != list(columns) or uneven:
+    if found != list(columns) or any(len(line) != len(columns) for line in lines):
         raise BadInput(
             f"{name}: expected full rows of the columns {', '.join(columns)}; "
             "restore or remove it"
         )
-    return rows
+    return [dict(zip(columns, line, strict=True)) for line in lines]
 
 
 def write_rows(

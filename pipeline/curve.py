@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import cache, provenance
-from pipeline.csv_table import alone, write_rows
+from pipeline.csv_table import write_rows
 from pipeline.data import Dataset, Split, hold_out_sixth, take
 from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 from pipeline.measured import CURVE, measured_table, read_measurements
 from pipeline.methods import MethodFile, presets
 from pipeline.paths import artifacts, measured, results
@@ -43,7 +44,8 @@ def measure_curve(
     module = method.load()
     for n in n_images:  # told before any work
         subset(dataset.train.labels, n, 0)
-    table = _table(method.name, dataset)
+    revision = provenance.revision()
+    table = _table(method.name, dataset, revision)
     rows = read_measurements(table, CURVE)
     for n in n_images:
         # seeds without a record add nothing where others have one: the images are the
@@ -54,7 +56,7 @@ def measure_curve(
             if row is None and (recorded or _held(rows, n, seed, module, dataset)):
                 continue
             if row is None:
-                row = _measure(module, n, seed, dataset)
+                row = _measure(module, n, seed, dataset) | {"commit": revision}
             elif any(_same(row, other, n, seed) for other in rows):
                 continue
             row |= {"method": method.name, "family": method.family}
@@ -89,8 +91,8 @@ def subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(chosen))
 
 
-def _table(method: str, dataset: Dataset) -> Path:
-    counts = dataset.published and provenance.dirty() is False
+def _table(method: str, dataset: Dataset, revision: str) -> Path:
+    counts = dataset.published and provenance.is_committed(revision)
     root = measured("curves") if counts else artifacts() / "curves"
     return measured_table(root, method, dataset)
 
@@ -179,7 +181,6 @@ def _measure(module: ModuleType, n: int, seed: int, dataset: Dataset) -> dict[st
         "fit_s": f"{fit_s:.1f}",
         "seconds": f"{seconds:.1f}",
         "source": "curve",
-        "commit": (provenance.commit() or "")[:10] + "+" * bool(provenance.dirty()),
         "config": _text(config),
     }
 

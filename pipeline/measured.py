@@ -3,6 +3,7 @@
 curves/<dataset>/<method>.csv           `curve` writes it
 damage/<dataset>/<method>.csv           `damage`
 cost/<dataset>.csv                      `cost`
+docs/search/<dataset>/<method>.csv          `search`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
 """
 
@@ -34,7 +35,7 @@ CURVE = (
     "changes",  # of the chosen candidate
     "fit_s",  # of the last fit
     "seconds",  # choosing, fitting and scoring
-    "source",  # "curve", or "record" for a point of the comparison table
+    "source",  # of SOURCES; "record" for a point of the comparison table
     "commit",
     "config",
 )
@@ -49,6 +50,7 @@ DAMAGE = (
     "model",  # begin of the model file's SHA-256
     "commit",
 )
+SOURCES = ("curve", "record")
 CLEAN, OTHER_HAND = "none", "other hand"  # beside the kinds of damage, level 0
 COST = (
     "method",
@@ -67,10 +69,22 @@ COST = (
     "commit",
 )
 BATCH = 1000  # images
+SEARCH = (
+    "changes",  # from the full preset
+    "error_pct",
+    "n_errors",
+    "n_validation",
+    "n_train",
+    "seed",
+    "fit_s",
+    "commit",
+    "config",
+)
 POINT = {  # table -> what no two of its rows have in common
     CURVE: ("n_train", "seed"),
     DAMAGE: ("damage", "level"),
     COST: ("method",),
+    SEARCH: ("config", "seed", "n_train"),
 }
 COUNTS = {  # columns of whole numbers, and the least
     "n_train": 1,
@@ -85,7 +99,7 @@ COUNTS = {  # columns of whole numbers, and the least
 }
 MEASURES = ("fit_s", "seconds", "cpu_s", "one_us", "batch_us", "peak_rss_mb")
 TOGETHER = ("weighted sum", "stacked")  # answers of two methods
-_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_WHOLE = re.compile(r"0|[1-9]\d{0,14}", re.ASCII)  # each number in one way only
 _DECIMAL = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 UNSOUND = (
     OSError,
@@ -104,7 +118,7 @@ class Combination:
     """Answers of two methods and of both together to the test images.
 
     weight: of the first one's scores in the sum; validation: errors on n_validation
-    held-out images by name; answers: labels (n_test,) by name.
+    held-out images by name; answers: labels (n_test,) by name; revision: of the code.
     """
 
     methods: tuple[str, str]
@@ -113,6 +127,7 @@ class Combination:
     validation: dict[str, int]
     truth: NDArray[np.int64]
     answers: dict[str, NDArray[np.int64]]
+    revision: str
 
 
 def measured_table(folder: Path, method: str, dataset: Dataset) -> Path:
@@ -139,7 +154,7 @@ def read_measurements(table: Path, columns: tuple[str, ...]) -> list[dict[str, s
                     f"{printable(table)}: line {line}: {name} is {value[:60]!r}, "
                     f"expected {fault}; restore or remove it"
                 )
-        point = tuple(row[name] for name in POINT.get(columns, columns))
+        point = tuple(row[name] for name in POINT[columns])
         if lines.setdefault(point, line) != line:
             raise BadInput(
                 f"{printable(table)}: line {line}: measured the same as line "
@@ -150,8 +165,10 @@ def read_measurements(table: Path, columns: tuple[str, ...]) -> list[dict[str, s
 
 def _fault(name: str, value: str, row: dict[str, str]) -> str:
     """What was expected of a value, nothing where it may stand there."""
-    if name == "config" and not _is_object(value):
+    if name in ("config", "changes") and not _is_object(value):
         return "settings as a JSON object"
+    if name == "source" and value not in SOURCES:
+        return f"one of {', '.join(SOURCES)}"
     if name == "family" and value not in FAMILIES.values():
         return f"one of {', '.join(sorted(set(FAMILIES.values())))}"
     if name in MEASURES and not _DECIMAL.fullmatch(value):
@@ -189,9 +206,12 @@ def read_combination(path: Path) -> Combination:
         validated = {*facts["validation_errors"]} >= {*own[:3]}
         if (*facts["answers"],) != own or not validated:
             raise ValueError(f"expected the answers {', '.join(own)}")
-        weight, n = float(facts["weight"]), int(facts["n_validation"])
-        errors = {str(k): int(v) for k, v in facts["validation_errors"].items()}
-        if not 0 <= weight <= 1 or not all(0 <= v <= n for v in errors.values()):
+        weight, n = facts["weight"], facts["n_validation"]
+        errors = dict(facts["validation_errors"])
+        if any(type(count) is not int for count in (n, *errors.values())):
+            raise ValueError(f"{errors} errors of {n}: expected whole numbers")
+        in_range = all(0 <= v <= n for v in errors.values())
+        if type(weight) not in (int, float) or not 0 <= weight <= 1 or not in_range:
             raise ValueError(f"weight {weight}, {errors} errors of {n}")
         if path.stem != f"{first}+{second}" or first == second:
             raise ValueError(f"it is of {first} and {second}; moved?")
@@ -202,6 +222,7 @@ def read_combination(path: Path) -> Combination:
             errors,
             truth.astype(np.int64),
             dict(zip(facts["answers"], answers, strict=True)),
+            str(facts["commit"] or ""),
         )
     except UNSOUND as error:
         raise BadInput(f"{path}: not a sound combination ({error})") from None

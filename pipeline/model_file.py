@@ -34,11 +34,12 @@ PHOTO_SIZE = (64, 64)  # of the first image that a model of photographs sees
 
 @dataclass(frozen=True)
 class Model:
-    """A classifier that is ready to score images, and its card."""
+    """A classifier that is ready to score images, its card, its file's SHA-256."""
 
     method: str
     classifier: Method
     card: dict[str, Any]
+    sha256: str
 
 
 LONGEST_NAME = 200  # bytes; file systems take 255, a temporary ending included
@@ -82,7 +83,7 @@ def open_model(path: Path) -> Model:
     unknown here or needs torch and torch is missing.
     """
     name = printable(path)
-    card, arrays = _read(path)
+    card, arrays, sha256 = _read(path)
     try:
         method = find_method(card["method"])
     except BadInput as error:
@@ -102,7 +103,7 @@ def open_model(path: Path) -> Model:
         raise BadInput(
             f"{name}: not a sound model of {method.name}: {reason}"
         ) from None
-    return Model(method.name, classifier, card)
+    return Model(method.name, classifier, card, sha256)
 
 
 def _try_out(classifier: Method, arrays: Arrays, card: dict[str, Any]) -> None:
@@ -121,8 +122,8 @@ def _try_out(classifier: Method, arrays: Arrays, card: dict[str, Any]) -> None:
         )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
-    """Card and arrays of a file whose checksum is right."""
+def _read(path: Path) -> tuple[dict[str, Any], Arrays, str]:
+    """Card, arrays and SHA-256 of a file whose checksum is right."""
     name = printable(path)
     content = _content(path)
     start = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
@@ -148,7 +149,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
             f"{name}: damaged or edited, its checksum is wrong; copy it again, or run "
             f"{card['method']} again with --save"
         )
-    return card, _arrays(path, content)
+    return card, _arrays(path, content), hashlib.sha256(content).hexdigest()
 
 
 def _content(path: Path) -> bytes:

@@ -30,22 +30,39 @@ NOT_CODE = (
 
 
 def commit() -> str | None:
-    """The checked-out commit, or None outside a git checkout."""
-    return _git("rev-parse", "HEAD")
+    """The checked-out commit; None where this is no git checkout of its own.
+
+    Another repository may be around it, whose commits say nothing of this code.
+    """
+    top, _, head = (_git("rev-parse", "--show-toplevel", "HEAD") or "").partition("\n")
+    return head if head and Path(top) == ROOT else None
 
 
 def dirty() -> bool | None:
-    """Whether code differs from the commit; None outside a git checkout.
+    """Whether code differs from the commit; None where there is no `commit`.
 
     A new file counts where Python could import it, not a model or picture saved here.
     """
     changes = _git("status", "--porcelain", "-uall", "--", ".", *NOT_CODE)
-    if changes is None:
+    if commit() is None or changes is None:
         return None
     return any(
         not line.startswith("??") or line.strip('"').endswith((".py", ".so"))
         for line in changes.splitlines()
     )
+
+
+def revision() -> str:
+    """Ten digits of the commit, and + where code differs from it; "" without one.
+
+    To be asked for before any work: others may commit while it goes on.
+    """
+    return (commit() or "")[:10] + "+" * (dirty() is True)
+
+
+def is_committed(revision: str) -> bool:
+    """Whether a `revision` names all of the code."""
+    return revision != "" and not revision.endswith("+")
 
 
 def versions() -> dict[str, str]:
@@ -94,9 +111,18 @@ def peak_rss_mb() -> float:
 
 
 def _git(*arguments: str) -> str | None:
+    # variables may name another repository; without its optional locks git leaves
+    # none when it is killed, and is in nobody's way
+    here = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+            ["git", "--no-optional-locks", *arguments],
+            cwd=ROOT,
+            env=here,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return None

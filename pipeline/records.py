@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pipeline.array_file import read_array
 from pipeline.atomic import atomic_write
 from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 from pipeline.methods import FAMILIES
 from pipeline.regular_file import open_regular
 
@@ -113,7 +114,7 @@ def write_record(
         both = both.astype(np.uint8 if both.max(initial=0) < 256 else np.int16)
         arrays[path.with_suffix(".npy")] = both
     text = json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n"
-    with ExitStack() as stack:  # what is opened first takes its place last
+    with alone(path), ExitStack() as stack:  # what is opened first takes its place last
         facts = stack.enter_context(atomic_write(path))
         facts.write(text.encode())
         facts.flush()

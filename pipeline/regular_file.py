@@ -8,16 +8,26 @@ import stat
 from pathlib import Path
 from typing import IO
 
+from pipeline.errors import BadInput, printable
+
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
     """What is in a folder by the pattern of its name, sorted; nothing if there is none.
 
-    Hidden files do not count. OSError where it cannot be read, or is a file or a link
-    that leads nowhere: `Path.glob` would leave these out.
+    Hidden files do not count. BadInput where it, or a folder that it should be in, is a
+    file or a link that leads nowhere, OSError where it cannot be read: `Path.glob`
+    would leave these out.
     """
-    if not os.path.lexists(folder):
+    try:
+        found = [path for path in folder.iterdir() if path.name[0] != "."]
+    except (FileNotFoundError, NotADirectoryError):
+        for place in (folder, *folder.parents):
+            if os.path.lexists(place) and not place.is_dir():
+                raise BadInput(
+                    f"{printable(place)}: expected a folder, found a file or a link to "
+                    "nothing; restore or remove it"
+                ) from None
         return []
-    found = [path for path in folder.iterdir() if path.name[0] != "."]
     return sorted(path for path in found if path.match(pattern))
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import provenance
-from pipeline.csv_table import alone, write_rows
+from pipeline.csv_table import write_rows
 from pipeline.damage import DAMAGES, other_hand
 from pipeline.data import Dataset
 from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 from pipeline.images import stack_grey
 from pipeline.measured import (
     CLEAN,
@@ -30,6 +30,7 @@ from pipeline.model_file import Model, open_model
 from pipeline.paths import artifacts, measured
 
 PART = 500  # images that are predicted at once
+TestSet = tuple[str, int, str]  # damage, level, strength
 
 
 def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
@@ -42,19 +43,20 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
     """
     model = open_model(path)
     _require_full(path, model, dataset)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    digest, revision = model.sha256[:12], provenance.revision()
+    committed = provenance.is_committed(revision)
     table = measured_table(artifacts() / "damage" / digest, model.method, dataset)
     facts = {
         "method": model.method,
         "family": find_method(model.method).family,
         "model": digest,
-        "commit": (provenance.commit() or "")[:10] + "+" * bool(provenance.dirty()),
+        "commit": revision,
     }
-    rows = read_measurements(table, DAMAGE)
     images, labels = stack_grey(dataset.test.images), dataset.test.labels
-    done = {_set(row) for row in rows}
-    for name, level, strength in _all(dataset):
-        if (name, strength) in done:
+    wanted = list(_all(dataset))
+    found = _held(table, wanted, facts, committed)
+    for name, level, strength in wanted:
+        if (name, level, strength) in found:
             continue
         seen, truth = _images(name, level, images, labels)
         row = facts | {
@@ -65,20 +67,32 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
             "n_test": str(len(truth)),
         }
         with alone(table):
-            others = read_measurements(table, DAMAGE)
-            rows = [*(other for other in others if _set(other) != _set(row)), row]
-            write_rows(table, DAMAGE, rows)
+            found = _held(table, wanted, facts, committed)
+            found[name, level, strength] = row
+            write_rows(table, DAMAGE, found.values())
         error = 100 * int(row["n_errors"]) / len(truth)
         yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
-    if dataset.published and provenance.dirty() is False and not model.card["dirty"]:
+    if dataset.published and committed and not model.card["dirty"]:
         table = measured_table(measured("damage"), model.method, dataset)
         with alone(table):
-            write_rows(table, DAMAGE, rows)
-    yield f"{model.method}: {len(rows)} test sets in {table}"
+            write_rows(table, DAMAGE, (found[one] for one in wanted))
+    yield f"{model.method}: {len(found)} test sets in {table}"
 
 
-def _set(row: dict[str, str]) -> tuple[str, str]:
-    return row["damage"], row["strength"]
+def _held(
+    table: Path, wanted: Sequence[TestSet], facts: dict[str, str], committed: bool
+) -> dict[TestSet, dict[str, str]]:
+    """Rows of the model that are there, by test set; others are measured again.
+
+    committed: what uncommitted code measured does not count either.
+    """
+    found = {}
+    for row in read_measurements(table, DAMAGE):
+        which = row["damage"], int(row["level"]), row["strength"]
+        sound = row["model"] == facts["model"] and which in wanted
+        if sound and not (committed and row["commit"].endswith("+")):
+            found[which] = row
+    return found
 
 
 def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
@@ -96,7 +110,7 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
         )
 
 
-def _all(dataset: Dataset) -> Iterator[tuple[str, int, str]]:
+def _all(dataset: Dataset) -> Iterator[TestSet]:
     """Name, level and strength of every test set."""
     yield CLEAN, 0, ""
     for damage in DAMAGES:

@@ -18,24 +18,13 @@ from typing import Any
 import numpy as np
 
 from pipeline import cache, provenance
-from pipeline.csv_table import alone, write_rows
+from pipeline.csv_table import write_rows
 from pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
 from pipeline.errors import BadInput
-from pipeline.measured import measured_table, read_measurements
+from pipeline.folder_lock import alone
+from pipeline.measured import SEARCH, measured_table, read_measurements
 from pipeline.methods import MethodFile, presets
 from pipeline.paths import ROOT, artifacts
-
-COLUMNS = (
-    "changes",
-    "error_pct",
-    "n_errors",
-    "n_validation",
-    "n_train",
-    "seed",
-    "fit_s",
-    "commit",
-    "config",
-)
 
 
 def search_method(
@@ -53,8 +42,9 @@ def search_method(
     trials = getattr(module, "SEARCH", None)
     if trials is None:
         raise BadInput(f"{method.name} has no SEARCH: nothing to choose")
+    revision = provenance.revision()
     table = _table(method.name, dataset)
-    rows = read_measurements(table, COLUMNS)
+    rows = read_measurements(table, SEARCH)
     if dataset.published:
         n_validation = min(10_000, max(1, len(dataset.train) // 6))
         train, validation = hold_out(dataset.train, n_validation)
@@ -74,7 +64,7 @@ def search_method(
         if (text, str(seed), str(len(train))) in done:
             continue
         row = _try(module.build(config, seed), train, validation)
-        row |= {"config": text, "seed": str(seed)}
+        row |= {"config": text, "seed": str(seed), "commit": revision}
         done.add(_trial(row))
         _add(table, [row], preset)
         yield f"{row['error_pct']} %  {row['fit_s']} s  {changes or 'as it is'}"
@@ -100,7 +90,6 @@ def _try(model: Any, train: Split, validation: Split) -> dict[str, str]:
         "n_validation": str(len(validation)),
         "n_train": str(len(train)),
         "fit_s": f"{fit_s:.0f}",
-        "commit": (provenance.commit() or "")[:10] + "+" * bool(provenance.dirty()),
     }
 
 
@@ -112,7 +101,7 @@ def _add(table: Path, new: list[dict[str, str]], preset: dict[str, Any]) -> None
     preset = json.loads(json.dumps(preset))  # tuples become lists, as in the rows
     with alone(table):
         tried = {_trial(row) for row in new}
-        rows = [r for r in read_measurements(table, COLUMNS) if _trial(r) not in tried]
+        rows = [r for r in read_measurements(table, SEARCH) if _trial(r) not in tried]
         _write(table, rows + new, preset)
 
 
@@ -124,4 +113,4 @@ def _write(table: Path, rows: list[dict[str, str]], preset: dict[str, Any]) -> N
         changes = {k: v for k, v in found.items() if v != preset.get(k)}
         row["changes"] = json.dumps(changes)
     ranked = sorted(rows, key=lambda row: (-int(row["n_train"]), int(row["n_errors"])))
-    write_rows(table, COLUMNS, ranked)
+    write_rows(table, SEARCH, ranked)

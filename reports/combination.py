@@ -41,8 +41,16 @@ def combination_finding(
     from reports.finding_charts import bar_chart  # matplotlib is slow to import
 
     found = []
-    for path in listed(folder / dataset, "*.json"):
+    for path in listed(folder / dataset, "*+*.*"):
+        if path.suffix == ".npy" and not path.with_suffix(".json").exists():
+            raise BadInput(f"{path}: has no facts beside it; measure again")
+        if path.suffix != ".json":
+            continue
         one = read_combination(path)
+        if one.revision.endswith("+"):
+            raise BadInput(
+                f"{path}: was measured by uncommitted code; commit, and measure again"
+            )
         if not np.array_equal(one.truth, truth):
             raise BadInput(
                 f"{path}: is of other test images than {dataset}'s; run `visbase "

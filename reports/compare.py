@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 from pipeline.records import (
     Record,
     read_extras,
@@ -86,7 +88,16 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
     Raises BadInput where there is none, where a record does not agree with its
     predictions, or is of a quick or uncommitted run.
     """
-    found = [listed(folder, "seed*") for folder in listed(results / dataset)]
+    with ExitStack() as stack:  # nobody writes a record meanwhile
+        folders = listed(results / dataset)
+        for folder in folders:
+            if folder.is_dir():
+                stack.enter_context(alone(folder / "record"))
+        return _read_runs(results, dataset, folders)
+
+
+def _read_runs(results: Path, dataset: str, folders: Sequence[Path]) -> list[Runs]:
+    found = [listed(folder, "seed*") for folder in folders]
     files = [path for of_method in found for path in of_method]
     paths = [path for path in files if path.suffix == ".json"]
     if not paths:

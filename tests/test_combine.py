@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import provenance
 from pipeline.combine import best_weight, combine, mixed, write_combination
 from pipeline.data import Dataset, Split, take
 from pipeline.errors import BadInput
@@ -47,16 +48,20 @@ def few_digits(mnist: Dataset) -> Dataset:
 
 
 def test_combination_is_written_read_and_told(
-    fresh_folders: Path, mnist: Dataset
+    fresh_folders: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = (find_method("linear"), find_method("svm_rbf"))
+    monkeypatch.setattr(provenance, "revision", lambda: "0123456789")
     found = combine(pair, few_digits(mnist))
+    monkeypatch.setattr(provenance, "revision", lambda: "9876543210")  # committed since
     assert found.n_validation == 200
     assert found.validation["weighted sum"] <= min(
         found.validation["linear"], found.validation["svm_rbf"]
     )
     path = write_combination(found, few_digits(mnist))
+    assert path.is_relative_to(fresh_folders / "combination")
     again = read_combination(path)
+    assert again.revision == found.revision == "0123456789"
     assert again.answers.keys() == found.answers.keys()
     for name, answers in found.answers.items():
         np.testing.assert_array_equal(again.answers[name], answers)
@@ -79,6 +84,7 @@ def test_sentence_counts_saved_errors() -> None:
         {"a": 20, "b": 10, "weighted sum": 4},
         truth,
         {"a": first, "b": second, "weighted sum": both, "stacked": second},
+        "",
     )
     (sentence,) = sentences(combination_rows(found))
     # 12 images that only the sum gets right, none the other way: 2 / 2^12
@@ -139,6 +145,9 @@ def test_array_that_no_combination_left_is_one_line(
         {"weight": float("inf")},
         {"weight": -0.1},
         {"weight": 10**400},
+        {"weight": True},
+        {"n_validation": 50.5},
+        {"validation_errors": {"a": 1.9, "b": 10, "weighted sum": 4}},
         {"n_validation": float("inf")},
         {"n_validation": 19},
         {"validation_errors": {"a": -1, "b": 10, "weighted sum": 4}},
@@ -160,6 +169,17 @@ def test_combination_of_other_test_images_is_refused(tmp_path: Path) -> None:
     for truth in (np.ones(3, int), np.zeros(4, int)):
         with pytest.raises(BadInput, match=r"a\+b.json: .* other test images"):
             combination_finding(tmp_path, "mnist", truth)
+
+
+def test_combination_that_is_no_evidence_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    path = written(folder, {"commit": "0123456789+"})
+    with pytest.raises(BadInput, match="measured by uncommitted code"):
+        combination_finding(tmp_path, "mnist", np.zeros(3, int))
+    path.unlink()
+    with pytest.raises(BadInput, match=r"a\+b.npy: has no facts beside it"):
+        combination_finding(tmp_path, "mnist", np.zeros(3, int))
 
 
 def test_combination_that_could_not_be_written_whole_leaves_the_old_one(

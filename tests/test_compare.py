@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 from pipeline.records import Record, record_path, write_record
 from reports.compare import Row, compare, read_runs
 from reports.tables import to_markdown
@@ -204,12 +206,36 @@ def test_folder_that_cannot_be_read_is_not_left_out(tmp_path: Path) -> None:
     broken = tmp_path / "mnist" / "svm_rbf"
     for target in (broken, tmp_path / "nowhere"):  # a circle, and a dead end
         broken.symlink_to(target)
-        with pytest.raises(OSError, match="svm_rbf"):
+        with pytest.raises((OSError, BadInput), match="svm_rbf"):
             rows_of(tmp_path)
         broken.unlink()
     broken.write_text("no folder")
-    with pytest.raises(OSError, match="svm_rbf"):
+    with pytest.raises(BadInput, match="svm_rbf: expected a folder, found a file"):
         rows_of(tmp_path)
+
+
+def test_data_set_whose_folder_is_a_dead_link_is_not_left_out(tmp_path: Path) -> None:
+    (tmp_path / "results").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(BadInput, match="results: expected a folder, found a file or"):
+        read_runs(tmp_path / "results", "mnist")
+
+
+def test_report_waits_while_a_record_is_written(tmp_path: Path) -> None:
+    path, read = add_run(tmp_path, "linear"), threading.Event()
+
+    def read_all() -> None:
+        read_runs(tmp_path, "mnist")
+        read.set()
+
+    reader = threading.Thread(target=read_all)
+    with alone(path):
+        facts = path.read_bytes()
+        path.unlink()  # as between the facts of two records
+        reader.start()
+        assert not read.wait(0.2)
+        path.write_bytes(facts)
+    reader.join()
+    assert read.is_set()
 
 
 def test_no_records_tell_what_to_run(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.csv_table import alone, read_rows, write_rows
+from pipeline.csv_table import read_rows, write_rows
 from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 
 ROWS = 40
 
@@ -47,7 +48,15 @@ def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
         read_rows(tmp_path / "table.csv", ["name"])
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"other\nx\n", b"name\nx,y"])
+def test_link_to_nothing_is_no_empty_table(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(BadInput, match=r"table.csv: is a link to nothing; restore"):
+        read_rows(tmp_path / "table.csv", ["name"])
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff", b"other\nx\n", b"name\nx,y", b"name\nx\n\ny\n", b""]
+)
 def test_what_is_no_table_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(content)

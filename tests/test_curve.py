@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import provenance
 from pipeline.csv_table import read_rows
 from pipeline.curve import measure_curve, subset
 from pipeline.data import Dataset, Split
@@ -130,6 +131,17 @@ def test_points_that_are_there_are_not_measured_again(
     rows = table(fresh_folders)
     found = [(row["n_train"], row["seed"]) for row in rows]
     assert found == [(n, s) for n in ("3", "30", "60") for s in ("0", "1")]
+
+
+def test_points_name_the_code_that_was_there_when_they_were_begun(
+    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "revision", lambda: "0123456789")
+    points = measure_curve(method_of(monkeypatch, {}), [3, 30], 1, tiny())
+    next(points)
+    monkeypatch.setattr(provenance, "revision", lambda: "9876543210+")  # edited since
+    list(points)
+    assert [row["commit"] for row in table(fresh_folders)] == ["0123456789"] * 2
 
 
 def test_points_of_other_candidates_are_measured_again(

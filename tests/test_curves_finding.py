@@ -33,7 +33,7 @@ def test_crossing_is_the_last_one() -> None:
 def curve_rows(errors: dict[str, dict[int, list[int]]]) -> list[dict[str, str]]:
     """Rows of 10,000 test images with these errors by method, size and seed."""
     empty = dict.fromkeys(CURVE, "") | {"fit_s": "1.5", "seconds": "2.5"}
-    empty["config"] = "{}"
+    empty |= {"config": "{}", "changes": "{}", "source": "curve"}
     return [
         empty
         | {

@@ -31,6 +31,7 @@ MAY_IMPORT = {
         "pipeline.atomic",
         "pipeline.measured",
         "pipeline.csv_table",
+        "pipeline.folder_lock",
         "pipeline.regular_file",
     ),
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,55 @@ def test_cost_of_another_method_keeps_the_first(fresh_folders: Path) -> None:
     assert all([r["method"] for r in rows] == ["other", "majority"] for rows in tables)
     assert any(rows[1]["n_errors"] == "8865" for rows in tables)
     assert all(rows[0] == earlier for rows in tables)
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "told"),
+    [
+        ("sys.exit(1)", 1, ""),  # it has told why
+        ("os.kill(os.getpid(), 9)", 1, "visbase: majority was killed by signal 9\n"),
+    ],
+)
+def test_run_that_failed_ends_the_measurement_as_it_ended(
+    end: str,
+    status: int,
+    told: str,
+    fresh_folders: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = fresh_folders / "python"
+    program.write_text(f"#!{sys.executable}\nimport os, sys\n{end}\n")
+    program.chmod(0o755)
+    leftover = fresh_folders / "artifacts" / "scratch" / "cost" / "of a killed one"
+    leftover.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(program))
+    done = CliRunner().invoke(main, ["cost", "majority"])
+    assert (done.exit_code, done.output) == (status, told)
+    assert not list((fresh_folders / "artifacts" / "scratch").iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="by prctl")
+def test_run_ends_with_the_measurement_that_started_it(fresh_folders: Path) -> None:
+    measuring = subprocess.Popen([sys.executable, "-m", "pipeline", "cost", "linear"])
+    children = Path(f"/proc/{measuring.pid}/task/{measuring.pid}/children")
+    while not (found := children.read_text().split()):
+        time.sleep(0.05)
+    measuring.kill()
+    measuring.wait()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{found[0]}/cmdline").exists() and time.monotonic() < deadline:
+        if "Z" in Path(f"/proc/{found[0]}/stat").read_text().split()[2]:
+            break  # it is dead, and nobody asked for its status yet
+        time.sleep(0.05)
+    assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("n_errors", ["010", "+10", "1_0", " 10"])
+def test_number_has_one_spelling(tmp_path: Path, n_errors: str) -> None:
+    row = dict.fromkeys(COST, "20") | {"family": "network", "n_errors": n_errors}
+    write_rows(tmp_path / "mnist.csv", COST, [row])
+    with pytest.raises(BadInput, match=r"n_errors is .* expected a whole number"):
+        read_measurements(tmp_path / "mnist.csv", COST)
 
 
 def test_point_that_stands_there_twice_is_refused(tmp_path: Path) -> None:

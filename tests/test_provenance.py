@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +27,70 @@ from pipeline import provenance
 def test_new_files_count_as_changes_where_they_are_code(
     status: str | None, expected: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(provenance, "commit", lambda: "abc")
     monkeypatch.setattr(provenance, "_git", lambda *_: status)
     assert provenance.dirty() is expected
+
+
+def test_commit_is_that_of_this_code_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "copy"
+    inside.mkdir()
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a", "-C", str(tmp_path))
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "other"], check=True)
+    here = provenance.commit()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
+    assert provenance.commit() == here
+    monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
+    assert len(str(provenance.commit())) == 40
+    assert provenance.commit() != here
+    assert provenance.dirty() is False
+    # a copy without a repository of its own, inside another one
+    monkeypatch.setattr(provenance, "ROOT", inside.resolve())
+    assert (provenance.commit(), provenance.dirty()) == (None, None)
+    assert provenance.revision() == ""
+
+
+def test_git_takes_no_lock_that_it_could_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a", "-C", str(tmp_path))
+    subprocess.run([*git, "init", "-q"], check=True)
+    (tmp_path / "a.py").write_text("1")
+    (tmp_path / os.fsdecode(b"\xff.py")).write_text("2")  # untracked, no UTF-8
+    subprocess.run([*git, "add", "a.py"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "a"], check=True)
+    subprocess.run([*git, "config", "core.quotepath", "false"], check=True)
+    os.utime(tmp_path / "a.py", (1, 1))  # git would write what it found into its index
+    before = (tmp_path / ".git" / "index").stat()
+    monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
+    assert provenance.dirty() is True
+    after = (tmp_path / ".git" / "index").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize(
+    ("commit", "dirty", "revision", "committed"),
+    [
+        ("0123456789abcdef", False, "0123456789", True),
+        ("0123456789abcdef", True, "0123456789+", False),
+        (None, None, "", False),
+    ],
+)
+def test_revision_tells_committed_code(
+    commit: str | None,
+    dirty: bool | None,
+    revision: str,
+    committed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provenance, "commit", lambda: commit)
+    monkeypatch.setattr(provenance, "dirty", lambda: dirty)
+    assert provenance.revision() == revision
+    assert provenance.is_committed(revision) is committed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")

@@ -125,6 +125,52 @@ def test_two_models_of_a_method_at_once_keep_their_own_errors(
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (",shift,3,3 pixels,", ",shift,3,9 pixels,"),  # a strength of earlier code
+        (",shift,3,3 pixels,", ",lift,3,3 pixels,"),  # a kind of earlier code
+        ("abcdefabcd\n", "abcdefabcd+\n"),  # uncommitted code
+    ],
+)
+def test_what_other_code_measured_is_measured_again(
+    old: str,
+    new: str,
+    fresh_folders: Path,
+    mnist: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provenance, "dirty", lambda: False)
+    monkeypatch.setattr(provenance, "commit", lambda: "abcdefabcdef")
+    model = saved_linear(fresh_folders, mnist)
+    list(measure_damage(model, small(mnist)))
+    gathered = of_model(model) / "mnist" / "linear.csv"
+    published = measured("damage") / "mnist" / "linear.csv"
+    before = published.read_text()
+    assert old in before
+    gathered.write_text(gathered.read_text().replace(old, new, 1))
+    again, where = measure_damage(model, small(mnist))
+    assert again.startswith("linear, ") and where.startswith("linear: 62 test sets")
+    assert published.read_text() == before
+    assert list(measure_damage(model, small(mnist))) == [where]
+
+
+def test_errors_are_of_the_file_that_was_opened(
+    model: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "dirty", lambda: False)
+    opened = of_model(model)
+
+    def open_and_replace(path: Path) -> object:
+        result = open_model(path)
+        path.write_bytes(b"another model")
+        return result
+
+    monkeypatch.setattr("pipeline.robustness.open_model", open_and_replace)
+    list(measure_damage(model, small(mnist)))
+    assert len(read_measurements(opened / "mnist" / "linear.csv", DAMAGE)) == 62
+
+
+@pytest.mark.parametrize(
     ("kept", "told"),
     [
         (lambda line: ",shift,3," not in line, "linear.csv: shift, strength 3, is"),

@@ -14,6 +14,7 @@ from pipeline import search
 from pipeline.csv_table import read_rows, write_rows
 from pipeline.data import Dataset, Split
 from pipeline.errors import BadInput
+from pipeline.measured import SEARCH
 from pipeline.methods import MethodFile
 
 
@@ -119,7 +120,7 @@ def test_table_that_no_search_wrote_is_told_in_one_line(
     list(search.search_method(method, 0, tiny(), None))
     table = tmp_path / "docs" / "search" / "tiny" / "constant.csv"
     first, second = rows(tmp_path)
-    write_rows(table, search.COLUMNS, [first, second | {name: value}])
+    write_rows(table, SEARCH, [first, second | {name: value}])
     with pytest.raises(BadInput, match=f"line 3: {name} is .* expected {expected}"):
         list(search.search_method(method, 0, tiny(), None))
 
@@ -146,7 +147,7 @@ def test_setting_that_a_row_did_not_have_is_null_in_its_changes(
     method: MethodFile, fresh_folders: Path
 ) -> None:
     table = search.ROOT / "docs" / "search" / "tiny" / "x.csv"
-    rows = [dict.fromkeys(search.COLUMNS, "0") | {"config": '{"a": 1}'}]
+    rows = [dict.fromkeys(SEARCH, "0") | {"config": '{"a": 1}'}]
     table.parent.mkdir(parents=True, exist_ok=True)
     search._write(table, rows, {"a": 1, "b": True})
-    assert read_rows(table, search.COLUMNS)[0]["changes"] == '{"b": null}'
+    assert read_rows(table, SEARCH)[0]["changes"] == '{"b": null}'

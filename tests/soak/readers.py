@@ -37,6 +37,7 @@ COMBINATION = {  # facts of a sound one, on any test images
     "n_validation": 50,
     "validation_errors": {"a": 20, "b": 10, "weighted sum": 4},
     "answers": ["a", "b", "weighted sum", "stacked"],
+    "commit": "0123456789",
 }
 LETTERS = "abnwords=0123456789.,-+e()[]{}'\"\\\n é∞"
 
@@ -205,6 +206,7 @@ def _tables(folder: Path) -> tuple[Target, list[bytes]]:
     for columns in (CURVE, DAMAGE):
         row = dict.fromkeys(columns, "7") | {"method": "linear", "config": '{"a": 1}'}
         row |= {"family": "classical", "fit_s": "1.5", "seconds": "2.5"}
+        row |= {"changes": "{}", "source": "curve"}
         rows = [{name: row[name] for name in columns} | {"n_errors": n} for n in "12"]
         rows[1] |= {name: "8" for name in ("seed", "level") if name in columns}
         seeds.append(to_csv(columns, rows))
