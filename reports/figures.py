@@ -13,7 +13,7 @@ from typing import Any
 
 import matplotlib
 
-matplotlib.use("Agg")
+matplotlib.use("agg")  # where it was imported before
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,22 +26,25 @@ from reports.details import Detail
 INK = "#010203"  # stands for the colour of the surrounding text
 COLOURS = {"classical": "#c2571a", "network": "#2b7bba"}
 PUBLISHED = "#8a8a8a"
-STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "visbase",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#8a8a8a",
-    "grid.alpha": 0.3,
-    "legend.frameon": False,
-}
+STYLE: Any = [
+    "default",  # not the user's own
+    {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "visbase",
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "text.color": INK,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": "#8a8a8a",
+        "grid.alpha": 0.3,
+        "legend.frameon": False,
+    },
+]
 COSTS: dict[str, tuple[str, Callable[[Row], float]]] = {
     "fit": ("seconds to fit", lambda row: row.fit_s),
     "predict": ("seconds to predict the test images", lambda row: row.predict_s),
@@ -55,7 +58,7 @@ def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> s
     Small dots below are the single seeds.
     """
     shown = [row for row in rows if row.seeds]
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 0.33 * len(shown) + 1.1))
         for y, row in enumerate(shown):
             colour = COLOURS[families[row.method]]
@@ -86,7 +89,7 @@ def cost_chart(
     shown = [row for row in rows if row.seeds and value(row) > 0]
     points = [(value(row), row.error_pct) for row in shown]
     front = pareto_front(points)
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.4))
         joined = np.array(sorted(points[i] for i in front)).reshape(-1, 2)
         axes.step(*joined.T, where="post", color=PUBLISHED, linewidth=1)
@@ -107,7 +110,7 @@ def cost_chart(
 def curve_chart(details: Sequence[Detail], ground: str) -> str:
     """Training error after each epoch of every network, first seed, first net."""
     shown = [one for one in details if one.record.curves]
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.2))
         colours = plt.get_cmap("tab10")
         for i, one in enumerate(shown):

@@ -25,7 +25,7 @@ def size_chart(
     ground: str,
 ) -> str:
     """Error against training images: method -> size -> mean, low, high in percent."""
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.6))
         for name, style in _styles(list(curves), families).items():
             sizes, values = list(curves[name]), np.array(list(curves[name].values()))
@@ -47,7 +47,7 @@ def damage_chart(
 ) -> str:
     """A small chart a damage: method -> damage -> error at levels 0 to 5, percent."""
     kinds = list(next(iter(errors.values())))
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         n_rows = -(-len(kinds) // 4)
         size = (7.6, 1.7 * n_rows + 0.5)
         figure, grid = plt.subplots(n_rows, 4, figsize=size, sharex=True, sharey=True)
@@ -69,7 +69,7 @@ def latency_chart(
     points: dict[str, tuple[float, float]], families: dict[str, str], ground: str
 ) -> str:
     """Error in percent against microseconds for one image: method -> both."""
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.2))
         for name, (micros, error) in points.items():
             axes.plot(micros, error, "o", color=COLOURS[families[name]])
@@ -85,7 +85,7 @@ def latency_chart(
 
 def bar_chart(bars: dict[str, float], label: str, ground: str) -> str:
     """Horizontal bars by name, with their values."""
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 0.4 * len(bars) + 0.8))
         drawn = axes.barh(list(bars), list(bars.values()), color=PUBLISHED, height=0.6)
         axes.bar_label(drawn, fmt="%.2f", padding=3)

@@ -18,6 +18,7 @@ from reports.damage import damage_finding
 from reports.finding import Finding
 from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 
+DATA_OF_FINDINGS = ("curves.csv", "damage.csv", "cost.csv", "combination.csv")
 PICTURES = Path("docs") / "pictures"  # beside the README
 # lines of the README between which the table and the findings' sentences stand
 TABLE = "<!-- table begins -->", "<!-- table ends -->"
@@ -49,6 +50,9 @@ def write_report(
     }
     for file, text in files.items():
         _replace(folder / file, text)
+    for data in DATA_OF_FINDINGS:
+        if data not in files:  # of an earlier report
+            (folder / data).unlink(missing_ok=True)
 
 
 def find_findings(root: Path, dataset: Dataset) -> list[Finding]:
@@ -90,6 +94,8 @@ def write_into_readme(
             text = file.read().decode()
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: expected UTF-8 text ({error.reason})") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
     told = "".join(f"- {line}\n" for one in findings for line in one.sentences)
     contents = {TABLE: to_markdown(rows, runs, dataset), FINDINGS: told}
     for (begin, end), content in contents.items():

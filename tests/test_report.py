@@ -114,6 +114,15 @@ def test_report_is_written_in_every_form(results: Path, tmp_path: Path) -> None:
     assert "</html>" in (out / "index.html").read_text()
 
 
+def test_data_of_a_finding_that_is_no_more_goes(results: Path, tmp_path: Path) -> None:
+    runs, rows = read_runs(results, "mnist"), rows_of(results)
+    (tmp_path / "damage.csv").write_text("of an earlier report")
+    (tmp_path / "mine.csv").write_text("not the report's")
+    write_report(tmp_path, rows, runs, tiny_dataset("mnist"))
+    assert not (tmp_path / "damage.csv").exists()
+    assert (tmp_path / "mine.csv").exists()
+
+
 def test_json_holds_every_row_and_null_for_what_is_not_known(results: Path) -> None:
     content = json.loads(
         to_json(rows_of(results), read_runs(results, "mnist"), "mnist")
