@@ -175,7 +175,7 @@ def _fault(name: str, value: str, row: dict[str, str]) -> str:
         return "a number"
     if name in COUNTS:
         if not _WHOLE.fullmatch(value) or int(value) < COUNTS[name]:
-            return f"a whole number from {COUNTS[name]} on"
+            return f"a whole number from {COUNTS[name]} on, in plain digits"
         if name in ("n_test", "n_validation") and int(value) < int(row["n_errors"]):
             return f"at least its {row['n_errors']} errors"
     return ""
