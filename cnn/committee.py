@@ -28,7 +28,7 @@ from pipeline.images import Images, stack_grey
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
 
 
-MOST_PLAIN = 100  # of them, before a model file's arrays are looked at
+MOST_PLAIN = 100  # nets, which are made before a model's arrays are looked at
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,9 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place when all went well.
 
     Missing folders are made; on any exception the old file, if any, stays as it was.
-    The new one has its permissions; where `path` is a link, it is what the link leads
-    to that is replaced. BadInput where something else than a file is there, such as a
-    device. An OSError names `path`.
+    The new one has its permissions. BadInput where something else than a file is there,
+    such as a device. An OSError names `path`.
     """
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "not a regular file"
         raise BadInput(f"{printable(path)}: {what}; name another place to write to")
@@ -38,9 +36,9 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     partial = path.with_name(f"{path.name}.{_home()}-{os.getpid()}{ENDING}")
     try:
         with open(partial, "wb") as file:
+            with contextlib.suppress(OSError):  # there is no old file
+                shutil.copymode(path, partial)
             yield file
-        with contextlib.suppress(OSError):  # there is no old file, or it is another's
-            shutil.copymode(path, partial)
         os.replace(partial, path)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(partial)):
@@ -55,8 +53,11 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 def write_named(path: Path) -> Iterator[IO[bytes]]:
     """`atomic_write` to a place that the user named: BadInput where it is a wrong one.
 
-    An OSError passes where it was not the name's fault: the disk is full.
+    A link stays, and what it leads to is replaced. An OSError passes where it was not
+    the name's fault: the disk is full.
     """
+    if path.is_symlink() and (path.is_file() or not path.exists()):  # no device
+        path = Path(os.path.realpath(path))
     try:
         with atomic_write(path) as file:
             yield file

@@ -19,6 +19,7 @@ from pipeline import provenance
 from pipeline.atomic import atomic_write
 from pipeline.data import Dataset, hold_out, hold_out_sixth
 from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 from pipeline.measured import Combination
 from pipeline.methods import MethodFile, presets
 from pipeline.paths import artifacts, measured
@@ -118,7 +119,8 @@ def write_combination(found: Combination, dataset: Dataset) -> Path:
     stacked = np.stack([found.truth, *found.answers.values()]).astype(np.int16)
     text = json.dumps(facts, indent=1) + "\n"
     # the facts take their place last: never beside the array of another run
-    with atomic_write(path) as file, atomic_write(path.with_suffix(".npy")) as array:
+    beside = path.with_suffix(".npy")
+    with alone(path), atomic_write(path) as file, atomic_write(beside) as array:
         file.write(text.encode())
         file.flush()
         np.save(array, stacked)

@@ -30,7 +30,9 @@ def compiled(**how: Any) -> Callable[[Function], Function]:
         except RuntimeError:  # no folder for its code
             unkept: Function = numba.njit(nogil=True, **how)(function)
             return unkept
-        on_disk = kept._cache
+        on_disk = getattr(kept, "_cache", None)
+        if on_disk is None:  # NUMBA_DISABLE_JIT
+            return function
         load = on_disk.load_overload
 
         def load_sound(*signature: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,19 +28,25 @@ def read_rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise BadInput(f"{name}: cannot be read ({error.strerror})") from None
     except (ValueError, csv.Error) as error:
         raise BadInput(f"{name}: is no table ({error}); restore or remove it") from None
-    if found != list(columns) or any(len(line) != len(columns) for line in lines):
-        raise BadInput(
-            f"{name}: expected full rows of the columns {', '.join(columns)}; "
-            "restore or remove it"
-        )
+    while lines and not lines[-1]:  # empty lines at the end
+        lines.pop()
+    for i, line in enumerate([found, *lines], 1):
+        if len(line) != len(columns) or (i == 1 and line != list(columns)):
+            raise BadInput(
+                f"{name}: line {i}: expected a full row of the columns "
+                f"{', '.join(columns)}; restore or remove it"
+            )
     return [dict(zip(columns, line, strict=True)) for line in lines]
 
 
 def write_rows(
     table: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]
 ) -> None:
-    """Write all rows; the old file stays until the new one is complete."""
-    with atomic_write(table) as file:
+    """Write all rows; the old file stays until the new one is complete.
+
+    Where the table is a link, what it leads to is written.
+    """
+    with atomic_write(Path(os.path.realpath(table))) as file:
         file.write(to_csv(columns, rows).encode())
 
 

@@ -6,11 +6,14 @@ import fcntl
 import functools
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import printable
+
+PATIENCE_S = 2  # with whom it waits for, before it says so
 
 
 @contextmanager
@@ -25,12 +28,26 @@ def alone(path: Path) -> Iterator[None]:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+            _wait_for(folder, path.parent)
         except OSError as error:  # as on some network file systems
             _tell_no_lock(path.parent, error.strerror)
         yield
     finally:
         os.close(folder)
+
+
+def _wait_for(folder: int, name: Path) -> None:
+    """Lock it; a line tells where that takes long."""
+    patient_until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > patient_until:
+                break
+            time.sleep(0.01)
+    print(f"{printable(name)}: waiting for who else works there", file=sys.stderr)
+    return fcntl.flock(folder, fcntl.LOCK_EX)
 
 
 @functools.cache

@@ -22,6 +22,16 @@ DISTRIBUTIONS = (
     "torch",
 )
 MEASURED = ("results", "curves", "damage", "cost", "combination")
+NAMES_A_REPOSITORY = (  # variables of git, which may be those of another one
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_PREFIX",
+)
 # Records, pages made from them and tests do not change what the next run computes.
 NOT_CODE = (
     *(f":!reports/{data}" for data in MEASURED),
@@ -111,9 +121,8 @@ def peak_rss_mb() -> float:
 
 
 def _git(*arguments: str) -> str | None:
-    # variables may name another repository; without its optional locks git leaves
-    # none when it is killed, and is in nobody's way
-    here = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    # without its optional locks git is in nobody's way, and leaves none when killed
+    here = {k: v for k, v in os.environ.items() if k not in NAMES_A_REPOSITORY}
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", *arguments],

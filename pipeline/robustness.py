@@ -67,7 +67,7 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
             "n_test": str(len(truth)),
         }
         with alone(table):
-            found = _held(table, wanted, facts, committed)
+            found |= _held(table, wanted, facts, committed)  # what others added
             found[name, level, strength] = row
             write_rows(table, DAMAGE, found.values())
         error = 100 * int(row["n_errors"]) / len(truth)
@@ -90,7 +90,7 @@ def _held(
     for row in read_measurements(table, DAMAGE):
         which = row["damage"], int(row["level"]), row["strength"]
         sound = row["model"] == facts["model"] and which in wanted
-        if sound and not (committed and row["commit"].endswith("+")):
+        if sound and (not committed or provenance.is_committed(row["commit"])):
             found[which] = row
     return found
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadInput
+from pipeline.folder_lock import alone
 from pipeline.measured import Combination, read_combination
+from pipeline.provenance import is_committed
 from pipeline.regular_file import listed
 from reports.evaluation import mcnemar_exact, n_errors
 from reports.finding import Finding
@@ -40,23 +43,10 @@ def combination_finding(
     """
     from reports.finding_charts import bar_chart  # matplotlib is slow to import
 
-    found = []
-    for path in listed(folder / dataset, "*+*.*"):
-        if path.suffix == ".npy" and not path.with_suffix(".json").exists():
-            raise BadInput(f"{path}: has no facts beside it; measure again")
-        if path.suffix != ".json":
-            continue
-        one = read_combination(path)
-        if one.revision.endswith("+"):
-            raise BadInput(
-                f"{path}: was measured by uncommitted code; commit, and measure again"
-            )
-        if not np.array_equal(one.truth, truth):
-            raise BadInput(
-                f"{path}: is of other test images than {dataset}'s; run `visbase "
-                f"combine {' '.join(one.methods)}` again"
-            )
-        found.append(one)
+    place = folder / dataset
+    # nobody writes one meanwhile
+    with alone(place / "combination") if place.is_dir() else nullcontext():
+        found = _read_all(place, dataset, truth)
     rows = [row for one in found for row in combination_rows(one)]
     if not rows:
         return None
@@ -84,6 +74,27 @@ def combination_finding(
             for row in rows
         ],
     )
+
+
+def _read_all(place: Path, dataset: str, truth: NDArray[np.int64]) -> list[Combination]:
+    found = []
+    for path in listed(place, "*+*.*"):
+        if path.suffix == ".npy" and not path.with_suffix(".json").exists():
+            raise BadInput(f"{path}: has no facts beside it; measure again")
+        if path.suffix != ".json":
+            continue
+        one = read_combination(path)
+        if not is_committed(one.revision):
+            raise BadInput(
+                f"{path}: was measured by uncommitted code; commit, and measure again"
+            )
+        if not np.array_equal(one.truth, truth):
+            raise BadInput(
+                f"{path}: is of other test images than {dataset}'s; run `visbase "
+                f"combine {' '.join(one.methods)}` again"
+            )
+        found.append(one)
+    return found
 
 
 def sentences(rows: Rows) -> list[str]:

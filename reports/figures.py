@@ -97,8 +97,9 @@ def cost_chart(
             colour = COLOURS[families[row.method]]
             fill = colour if i in front else "none"
             axes.plot(*points[i], "o", markeredgecolor=colour, markerfacecolor=fill)
-        log_axis(axes, "y")
-        axes.set_xscale("log")
+        if points:  # an empty axis has no logarithms
+            log_axis(axes, "y")
+            axes.set_xscale("log")
         axes.grid(visible=True, which="major")
         axes.set_xlabel(label)
         axes.set_ylabel("test error, %")

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.csv_table import to_csv
 from pipeline.errors import BadInput
 from pipeline.measured import read_measurements
+from pipeline.provenance import is_committed
 from pipeline.regular_file import listed
 
 
@@ -43,7 +44,7 @@ def read_evidence(table: Path, columns: tuple[str, ...]) -> list[dict[str, str]]
     """`read_measurements`; BadInput for what uncommitted code measured as well."""
     rows = read_measurements(table, columns)
     for row in rows:
-        if row["commit"].endswith("+"):
+        if not is_committed(row["commit"]):
             raise BadInput(
                 f"{table}: {row['method']} was measured by uncommitted code; commit, "
                 "measure again, or move it away"

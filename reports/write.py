@@ -9,7 +9,9 @@ from pathlib import Path
 from pipeline.atomic import write_named
 from pipeline.data import Dataset
 from pipeline.errors import BadInput
+from pipeline.measured import COST, CURVE, DAMAGE
 from pipeline.regular_file import open_regular
+from reports.combination import COLUMNS as COMBINATION
 from reports.combination import combination_finding
 from reports.compare import Row, Runs
 from reports.cost import cost_finding
@@ -18,7 +20,12 @@ from reports.damage import damage_finding
 from reports.finding import Finding
 from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 
-DATA_OF_FINDINGS = ("curves.csv", "damage.csv", "cost.csv", "combination.csv")
+DATA_OF_FINDINGS = {
+    "curves.csv": CURVE,
+    "damage.csv": DAMAGE,
+    "cost.csv": COST,
+    "combination.csv": COMBINATION,
+}
 PICTURES = Path("docs") / "pictures"  # beside the README
 # lines of the README between which the table and the findings' sentences stand
 TABLE = "<!-- table begins -->", "<!-- table ends -->"
@@ -50,9 +57,18 @@ def write_report(
     }
     for file, text in files.items():
         _replace(folder / file, text)
-    for data in DATA_OF_FINDINGS:
-        if data not in files:  # of an earlier report
-            (folder / data).unlink(missing_ok=True)
+    for data, columns in DATA_OF_FINDINGS.items():
+        if data not in files and _is_table(folder / data, columns):
+            (folder / data).unlink()  # of an earlier report
+
+
+def _is_table(path: Path, columns: Sequence[str]) -> bool:
+    """Whether a finding's data is there, not a file of the user's by the same name."""
+    try:
+        with open_regular(path) as file:
+            return file.readline().decode().rstrip().split(",") == list(columns)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def find_findings(root: Path, dataset: Dataset) -> list[Finding]:

@@ -106,7 +106,7 @@ def test_link_stays_and_what_it_leads_to_is_replaced_with_its_permissions(
     real.write_bytes(b"old")
     real.chmod(0o600)
     link.symlink_to(real)
-    with atomic_write(link) as file:
+    with write_named(link) as file:
         file.write(b"new")
     assert link.is_symlink()
     assert real.read_bytes() == b"new"
@@ -128,3 +128,11 @@ def test_leftover_that_nobody_can_remove_keeps_nobody_from_writing(
         file.write(b"whole")
     assert (tmp_path / "entry").read_bytes() == b"whole"
     assert folder.is_dir()
+
+
+def test_link_to_a_pipe_is_refused_by_its_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    refused = pytest.raises(BadInput, match="link: not a regular file; name another")
+    with refused, write_named(tmp_path / "link"):
+        pass

@@ -295,6 +295,20 @@ def test_report_is_the_same_in_any_environment(
     assert found[0] == found[1]
 
 
+def test_report_of_the_first_run_that_is_told_to_users(fresh_folders: Path) -> None:
+    assert "`visbase run majority" in refusal("report")
+    assert visbase("run", "majority").exit_code == 0
+    for folder in fresh_folders.rglob("changed"):  # of uncommitted code
+        record = folder / "mnist" / "majority" / "seed0.json"
+        text = record.read_text().replace('"dirty": true', '"dirty": false')
+        record.write_text(text)
+        (fresh_folders / "results").mkdir()
+        (folder / "mnist").rename(fresh_folders / "results" / "mnist")
+    result = visbase("report", "--out", str(fresh_folders / "out"))
+    assert (result.exit_code, result.exception) == (0, None)
+    assert "majority" in (fresh_folders / "out" / "index.html").read_text()
+
+
 def test_readme_that_is_no_file_is_one_line(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

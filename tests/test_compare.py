@@ -214,6 +214,13 @@ def test_folder_that_cannot_be_read_is_not_left_out(tmp_path: Path) -> None:
         rows_of(tmp_path)
 
 
+def test_folder_by_two_names_is_read_to_its_end(tmp_path: Path) -> None:
+    add_run(tmp_path, "linear")
+    (tmp_path / "mnist" / "alias").symlink_to("linear")
+    with pytest.raises(BadInput, match=r"alias/seed0.json: is of linear .* moved"):
+        rows_of(tmp_path)
+
+
 def test_data_set_whose_folder_is_a_dead_link_is_not_left_out(tmp_path: Path) -> None:
     (tmp_path / "results").symlink_to(tmp_path / "nowhere")
     with pytest.raises(BadInput, match="results: expected a folder, found a file or"):

@@ -63,6 +63,11 @@ def test_code_that_nobody_can_keep_is_compiled_in_every_process(module: Path) ->
     assert not list(module.parent.rglob("*.nbi"))
 
 
+def test_code_that_shall_not_be_compiled_runs_as_it_is(module: Path) -> None:
+    done = run(module, NUMBA_DISABLE_JIT="1")
+    assert (done.stdout, done.stderr) == ("42\n", "")
+
+
 def test_environment_that_numba_refuses_is_told(module: Path) -> None:
     done = run(module, NUMBA_NUM_THREADS="0")
     assert "BadEnvironment: NUMBA_ variables of the environment: " in done.stderr

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,46 @@ def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "table.csv")
     with pytest.raises(BadInput, match=r"table.csv: cannot be read \(Not a regular"):
         read_rows(tmp_path / "table.csv", ["name"])
+
+
+def test_who_waits_long_for_others_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.folder_lock.PATIENCE_S", 0)
+    with alone(tmp_path / "a"):
+        command = [sys.executable, __file__, str(tmp_path / "table.csv"), "a"]
+        other = subprocess.Popen(command)
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(1)
+    assert other.wait() == 0
+    waiting = threading.Thread(target=take, args=[tmp_path / "b"])
+    with alone(tmp_path / "a"):
+        waiting.start()
+        waiting.join(0.3)
+    waiting.join()
+    assert capsys.readouterr().err == f"{tmp_path}: waiting for who else works there\n"
+
+
+def take(path: Path) -> None:
+    with alone(path):
+        pass
+
+
+def test_empty_lines_at_the_end_are_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("name\nx\n\n\n")
+    assert read_rows(path, ["name"]) == [{"name": "x"}]
+    path.write_text("name\nx\n\ny\n")
+    with pytest.raises(BadInput, match="line 3: expected a full row"):
+        read_rows(path, ["name"])
+
+
+def test_link_to_a_table_stays(tmp_path: Path) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "table.csv")
+    write_rows(link, ["name"], [{"name": "x"}])
+    assert link.is_symlink()
+    assert read_rows(tmp_path / "table.csv", ["name"]) == [{"name": "x"}]
 
 
 def test_link_to_nothing_is_no_empty_table(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_crossing_is_the_last_one() -> None:
 def curve_rows(errors: dict[str, dict[int, list[int]]]) -> list[dict[str, str]]:
     """Rows of 10,000 test images with these errors by method, size and seed."""
     empty = dict.fromkeys(CURVE, "") | {"fit_s": "1.5", "seconds": "2.5"}
-    empty |= {"config": "{}", "changes": "{}", "source": "curve"}
+    empty |= {"config": "{}", "changes": "{}", "source": "curve", "commit": "abc"}
     return [
         empty
         | {
@@ -142,5 +142,7 @@ def test_interval_of_a_mean_by_hand() -> None:
 def test_table_of_other_columns_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "constant.csv"
     path.write_text("method,n_train\nconstant,3\n")
-    with pytest.raises(BadInput, match="expected full rows of the columns method"):
+    with pytest.raises(
+        BadInput, match="line 1: expected a full row of the columns method"
+    ):
         read_rows(path, CURVE)

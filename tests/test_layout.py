@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "pipeline.measured",
         "pipeline.csv_table",
         "pipeline.folder_lock",
+        "pipeline.provenance",
         "pipeline.regular_file",
     ),
 }

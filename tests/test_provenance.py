@@ -44,6 +44,9 @@ def test_commit_is_that_of_this_code_and_no_other(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
     assert provenance.commit() == here
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "broken")  # git's settings are heeded
+    assert provenance.commit() is None
+    monkeypatch.delenv("GIT_CONFIG_COUNT")
     monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
     assert len(str(provenance.commit())) == 40
     assert provenance.commit() != here

@@ -371,3 +371,16 @@ def test_empty_exhibit_is_one_line(written: Path) -> None:
     np.save(written.with_suffix(".kernels.npy"), np.zeros((0, 5, 5), np.float16))
     with pytest.raises(BadInput, match=r"kernels.npy: expected finite numbers"):
         read_extras(written, read_record(written))
+
+
+def test_record_replaces_links_and_keeps_the_permissions(tmp_path: Path) -> None:
+    path = write_record(tmp_path, a_record(), TRUTH, PREDICTION)
+    beside = path.with_suffix(".npy")
+    for file in (path, beside):
+        file.chmod(0o664)
+        file.rename(tmp_path / file.name)
+        file.symlink_to(tmp_path / file.name)
+    write_record(tmp_path, a_record(), TRUTH, PREDICTION)
+    assert read_record(path) == a_record()
+    assert not path.is_symlink() and not beside.is_symlink()
+    assert {file.stat().st_mode & 0o777 for file in (path, beside)} == {0o664}

@@ -22,6 +22,7 @@ from test_compare import (
 
 from pipeline.data import Dataset
 from pipeline.errors import BadInput
+from pipeline.measured import DAMAGE
 from pipeline.paths import ROOT
 from reports.compare import compare, read_runs
 from reports.finding import Finding
@@ -116,11 +117,13 @@ def test_report_is_written_in_every_form(results: Path, tmp_path: Path) -> None:
 
 def test_data_of_a_finding_that_is_no_more_goes(results: Path, tmp_path: Path) -> None:
     runs, rows = read_runs(results, "mnist"), rows_of(results)
-    (tmp_path / "damage.csv").write_text("of an earlier report")
-    (tmp_path / "mine.csv").write_text("not the report's")
+    (tmp_path / "damage.csv").write_text(",".join(DAMAGE) + "\n")
+    (tmp_path / "cost.csv").write_text("the user's own")
+    (tmp_path / "curves.csv").mkdir()
     write_report(tmp_path, rows, runs, tiny_dataset("mnist"))
     assert not (tmp_path / "damage.csv").exists()
-    assert (tmp_path / "mine.csv").exists()
+    assert (tmp_path / "cost.csv").read_text() == "the user's own"
+    assert (tmp_path / "curves.csv").is_dir()
 
 
 def test_json_holds_every_row_and_null_for_what_is_not_known(results: Path) -> None:

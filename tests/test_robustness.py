@@ -130,6 +130,7 @@ def test_two_models_of_a_method_at_once_keep_their_own_errors(
         (",shift,3,3 pixels,", ",shift,3,9 pixels,"),  # a strength of earlier code
         (",shift,3,3 pixels,", ",lift,3,3 pixels,"),  # a kind of earlier code
         ("abcdefabcd\n", "abcdefabcd+\n"),  # uncommitted code
+        ("abcdefabcd\n", "\n"),  # code of nobody knows which commit
     ],
 )
 def test_what_other_code_measured_is_measured_again(
@@ -152,6 +153,27 @@ def test_what_other_code_measured_is_measured_again(
     assert again.startswith("linear, ") and where.startswith("linear: 62 test sets")
     assert published.read_text() == before
     assert list(measure_damage(model, small(mnist))) == [where]
+
+
+def test_models_measured_by_two_versions_at_once_end_well(
+    fresh_folders: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "commit", lambda: "abcdefabcdef")
+    monkeypatch.setattr(provenance, "dirty", lambda: False)
+    model = saved_linear(fresh_folders, mnist)
+    monkeypatch.setattr(provenance, "dirty", lambda: True)
+    edited = measure_damage(model, small(mnist))
+    next(edited)
+    monkeypatch.setattr(provenance, "dirty", lambda: False)
+    committed = measure_damage(model, small(mnist))
+    next(committed)
+    for _ in range(10):  # each in turn; to each the rows of the other are nothing
+        next(edited)
+        next(committed)
+    assert list(edited)[-1].startswith("linear: 62 test sets")
+    assert list(committed)[-1].startswith("linear: 62 test sets")
+    rows = read_measurements(measured("damage") / "mnist" / "linear.csv", DAMAGE)
+    assert {row["commit"] for row in rows} == {"abcdefabcd"}
 
 
 def test_errors_are_of_the_file_that_was_opened(
