@@ -32,6 +32,7 @@ from tests.soak.fault import (
 )
 
 RANDOM, SHORT_RANDOM = 10, 1  # trials of each run
+TRIES = 10  # of each kill at random: a run may be done before
 INSIDE = 4  # trials of each stage; the short form has one, of the first stage
 INSIDES = {  # run -> stage -> the function whose inside it is
     "bovw_pyramid": {
@@ -93,7 +94,7 @@ def _at_random(
     stages: Counter[str] = Counter()
     bad = []
     landed = 0
-    for trial in range(3 * n):
+    for trial in range(TRIES * n):
         if landed == n:
             break
         with tempfile.TemporaryDirectory() as folder:
@@ -106,17 +107,24 @@ def _at_random(
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            # most of what comes before is imports
-            time.sleep(dice.uniform(0.3 * seconds, seconds))
-            process.send_signal(signal.SIGKILL)
+            started = time.perf_counter()
+            try:
+                # most of what comes before is imports
+                process.wait(dice.uniform(0.3 * seconds, seconds))
+                seconds = time.perf_counter() - started  # as fast as it is by now
+                if process.returncode:
+                    bad.append(f"{method}, trial {trial}: it failed by itself")
+                continue
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
             if process.wait() == 0:
-                continue  # it was done before
+                continue  # it was done just before
             landed += 1
             stages[_stage(home)] += 1
             bad += _rerun(f"{method}, trial {trial}", arguments, home, golden)
     where = ", ".join(f"{stage} {count}" for stage, count in stages.most_common())
     if landed < n:
-        bad.append(f"{method}: only {landed} of {3 * n} runs were killed in time")
+        bad.append(f"{method}: only {landed} of {TRIES * n} runs were killed in time")
     name = f"SIGKILL at a random moment of `{method}`: {where}"
     return Fault(name, landed, SAME, bad)
 
