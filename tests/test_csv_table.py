@@ -62,7 +62,7 @@ def test_who_waits_long_for_others_is_told(
     waiting = threading.Thread(target=take, args=[tmp_path / "b"])
     with alone(tmp_path / "a"):
         waiting.start()
-        waiting.join(0.3)
+        waiting.join(1)
     waiting.join()
     assert capsys.readouterr().err == f"{tmp_path}: waiting for who else works there\n"
 
