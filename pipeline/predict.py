@@ -17,7 +17,7 @@ from pipeline.images import to_grey
 from pipeline.model_file import Model
 from pipeline.photo_files import read_image
 
-SHOWN_SIDE = 112  # pixels; smaller images are enlarged to about this
+SHOWN_SIDE = 112  # pixels; smaller images are enlarged to about this side
 GAP = 4  # pixels between shown images
 
 
@@ -129,7 +129,7 @@ def show(predictions: Sequence[Prediction], path: Path) -> None:
     for prediction in predictions:
         seen = prediction.seen
         rgb = seen if seen.ndim == 3 else np.repeat(seen[..., None], 3, axis=2)
-        times = max(1, SHOWN_SIDE // max(rgb.shape))
+        times = max(1, SHOWN_SIDE // max(rgb.shape[:2]))
         pictures.append(rgb.repeat(times, axis=0).repeat(times, axis=1))
     height = max(map(len, pictures))
     width = sum(picture.shape[1] + GAP for picture in pictures) - GAP

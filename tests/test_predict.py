@@ -181,11 +181,21 @@ def test_show_puts_what_the_model_saw_side_by_side(
     assert "cannot be written" in result.stderr
 
 
-def test_thin_image_is_not_enlarged_to_gigabytes(tmp_path: Path) -> None:
-    thin = np.zeros((1, 5000, 3), np.uint8)
-    show([Prediction("thin.png", {"a": 1.0}, 1.0, thin)], tmp_path / "seen.png")
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((1, 5000, 3), (5000, 1)),  # gigabytes, if it were as high as others
+        ((1, 2, 3), (112, 56)),
+        ((28, 28), (112, 112)),
+    ],
+)
+def test_shown_image_is_enlarged_by_its_longer_side(
+    shape: tuple[int, ...], size: tuple[int, int], tmp_path: Path
+) -> None:
+    image = np.zeros(shape, np.uint8)
+    show([Prediction("a.png", {"a": 1.0}, 1.0, image)], tmp_path / "seen.png")
     with Image.open(tmp_path / "seen.png") as seen:
-        assert seen.size == (5000, 1)
+        assert seen.size == size
 
 
 def test_photographs_of_several_sizes_are_predicted_and_shown(tmp_path: Path) -> None:
