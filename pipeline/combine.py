@@ -120,7 +120,8 @@ def write_combination(found: Combination, dataset: Dataset) -> Path:
     text = json.dumps(facts, indent=1) + "\n"
     # the facts take their place last: never beside the array of another run
     beside = path.with_suffix(".npy")
-    with alone(path), atomic_write(path) as file, atomic_write(beside) as array:
+    locked = alone(path.parent)
+    with locked, atomic_write(path) as file, atomic_write(beside) as array:
         file.write(text.encode())
         file.flush()
         np.save(array, stacked)

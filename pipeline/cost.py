@@ -54,7 +54,7 @@ def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
     read_measurements(table, COST)
     for name in names:
         row = _measure(name, dataset)
-        with alone(table):
+        with alone(table.parent):
             rows = read_measurements(table, COST)
             others = [other for other in rows if other["method"] != name]
             write_rows(table, COST, [*others, row])
@@ -126,7 +126,7 @@ def _empty_folder() -> Iterator[Path]:
     There is one, so that whoever measures costs at the same time waits.
     """
     folder = artifacts().absolute() / "scratch" / "cost"
-    with alone(folder):
+    with alone(folder.parent):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:

@@ -99,7 +99,7 @@ def _table(method: str, dataset: Dataset, revision: str) -> Path:
 
 def _add(table: Path, row: dict[str, str]) -> list[dict[str, str]]:
     """Put a point into the table, in the place of an earlier one; all rows."""
-    with alone(table):
+    with alone(table.parent):
         place = (row["n_train"], row["seed"])
         others = read_measurements(table, CURVE)
         rows = [r for r in others if (r["n_train"], r["seed"]) != place] + [row]

@@ -17,37 +17,37 @@ PATIENCE_S = 2  # with whom it waits for, before it says so
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process changes files of path's folder, then keep them off.
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process changes files of a folder, then keep them off.
 
     Whoever adds a row to a table reads it inside, so that no row of another is lost.
     The folder itself is locked: no file is left, and a killed process holds nothing. A
     line tells where the file system has no such locks.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = os.open(folder, os.O_RDONLY)
     try:
         try:
-            _wait_for(folder, path.parent)
+            _wait_for(opened, folder)
         except OSError as error:  # as on some network file systems
-            _tell_no_lock(path.parent, error.strerror)
+            _tell_no_lock(folder, error.strerror)
         yield
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
-def _wait_for(folder: int, name: Path) -> None:
-    """Lock it; a line tells where that takes long."""
+def _wait_for(opened: int, folder: Path) -> None:
+    """Lock the folder that is opened; a line tells where that takes long."""
     patient_until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > patient_until:
                 break
             time.sleep(0.01)
-    print(f"{printable(name)}: waiting for who else works there", file=sys.stderr)
-    return fcntl.flock(folder, fcntl.LOCK_EX)
+    print(f"{printable(folder)}: waiting for who else works there", file=sys.stderr)
+    return fcntl.flock(opened, fcntl.LOCK_EX)
 
 
 @functools.cache

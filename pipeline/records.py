@@ -114,7 +114,8 @@ def write_record(
         both = both.astype(np.uint8 if both.max(initial=0) < 256 else np.int16)
         arrays[path.with_suffix(".npy")] = both
     text = json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n"
-    with alone(path), ExitStack() as stack:  # what is opened first takes its place last
+    # what is opened first takes its place last
+    with alone(path.parent), ExitStack() as stack:
         facts = stack.enter_context(atomic_write(path))
         facts.write(text.encode())
         facts.flush()

@@ -66,7 +66,7 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
             "n_errors": str(_n_errors(model.classifier, seen, truth)),
             "n_test": str(len(truth)),
         }
-        with alone(table):
+        with alone(table.parent):
             found |= _held(table, wanted, facts, committed)  # what others added
             found[name, level, strength] = row
             write_rows(table, DAMAGE, found.values())
@@ -74,7 +74,7 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
         yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
     if dataset.published and committed and not model.card["dirty"]:
         table = measured_table(measured("damage"), model.method, dataset)
-        with alone(table):
+        with alone(table.parent):
             write_rows(table, DAMAGE, (found[one] for one in wanted))
     yield f"{model.method}: {len(found)} test sets in {table}"
 

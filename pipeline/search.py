@@ -99,7 +99,7 @@ def _add(table: Path, new: list[dict[str, str]], preset: dict[str, Any]) -> None
     A setting that did not exist when a row was tried is null there.
     """
     preset = json.loads(json.dumps(preset))  # tuples become lists, as in the rows
-    with alone(table):
+    with alone(table.parent):
         tried = {_trial(row) for row in new}
         rows = [r for r in read_measurements(table, SEARCH) if _trial(r) not in tried]
         _write(table, rows + new, preset)

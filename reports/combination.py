@@ -45,7 +45,7 @@ def combination_finding(
 
     place = folder / dataset
     # nobody writes one meanwhile
-    with alone(place / "combination") if place.is_dir() else nullcontext():
+    with alone(place) if place.is_dir() else nullcontext():
         found = _read_all(place, dataset, truth)
     rows = [row for one in found for row in combination_rows(one)]
     if not rows:

@@ -91,7 +91,7 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
     with ExitStack() as stack:  # nobody writes a record meanwhile
         folders = listed(results / dataset)
         for folder in sorted({one.resolve() for one in folders if one.is_dir()}):
-            stack.enter_context(alone(folder / "record"))
+            stack.enter_context(alone(folder))
         return _read_runs(results, dataset, folders)
 
 

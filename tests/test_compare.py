@@ -235,7 +235,7 @@ def test_report_waits_while_a_record_is_written(tmp_path: Path) -> None:
         read.set()
 
     reader = threading.Thread(target=read_all)
-    with alone(path):
+    with alone(path.parent):
         facts = path.read_bytes()
         path.unlink()  # as between the facts of two records
         reader.start()
