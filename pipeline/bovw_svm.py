@@ -102,6 +102,7 @@ class BovwSVM:
                 np.concatenate([labels, truth]),
                 how.kernel,
                 how.c,
+                how.against,
             )
 
     def _hard_copies(

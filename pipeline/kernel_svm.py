@@ -77,7 +77,7 @@ class KernelSVM:
     intercepts (P,). With a linear kernel the sums over support vectors are taken
     beforehand: support (P, d) holds each machine's normal, coefficients (P, P) ones.
     A pair (a, b) decides for a where its decision is positive, a class's machine for
-    it. Only pairs have margins and votes.
+    it. Only pairs have votes.
     """
 
     kernel: Kernel
@@ -125,12 +125,16 @@ class KernelSVM:
         return np.asarray(2 * kernel.gamma * towards, np.float32)
 
     def margins(self, features: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
-        """Smallest decision in favour of the true class over its pairs.
+        """Smallest decision in favour of the true class over its machines.
 
         features (n, d), labels (n,) among the classes -> (n,); 1 is where the margin
-        ends, below 0 a pair errs; infinity where there is no pair.
+        ends, below 0 a machine errs; infinity where there is no machine. A pair's
+        machine concerns its two classes, a machine against the rest every class.
         """
         decisions = self.decisions(features)
+        if self.against == "rest":
+            own = labels[:, None] == self.classes
+            return np.where(own, decisions, -decisions).min(axis=1)
         smallest = np.full(len(features), np.inf, np.float32)
         for p, (a, b) in enumerate(itertools.combinations(self.classes, 2)):
             for label, sign in ((a, 1), (b, -1)):

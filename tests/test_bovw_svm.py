@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,21 @@ def test_images_without_keypoints_are_counted_in_training_and_test(
 def test_encoding_that_would_count_nothing_is_bad_input(change: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="an encoding needs"):
         Encoding(**change)
+
+
+@pytest.mark.parametrize("kernel", [Kernel("linear"), Kernel("poly"), Kernel("rbf")])
+@pytest.mark.parametrize("against", ["one", "rest"])
+@pytest.mark.parametrize("copies", [0, 1])
+def test_every_kernel_works_with_pairs_and_with_the_rest_with_and_without_copies(
+    kernel: Kernel, against: str, copies: int, mnist: Dataset, fresh_folders: Path
+) -> None:
+    settings = replace(SMALL, kernel=kernel, against=against, copies=copies)
+    model = fitted(settings, mnist)
+    n_machines = {"one": 45, "rest": 10}[against]
+    assert model.svm_.against == against
+    assert model.svm_.decisions(np.zeros((1, 40), np.float32)).shape == (1, n_machines)
+    test = mnist.test
+    assert np.mean(model.predict(test.images[:200]) != test.labels[:200]) < 0.3
+    images, again = test.images[:20], BovwSVM(settings, seed=0)
+    again.restore(model.arrays())
+    np.testing.assert_array_equal(model.scores(images), again.scores(images))

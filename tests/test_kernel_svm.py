@@ -242,3 +242,19 @@ def test_linear_machines_decide_as_scikit_learns_on_short_and_long_rows(d: int) 
             reference.decision_function(unseen),
             atol=0.01,
         )
+
+
+def test_margin_against_the_rest_is_the_smallest_over_all_machines_by_hand() -> None:
+    # one feature, one support vector of value 1: machine c decides w_c x + b_c
+    machine = KernelSVM(
+        Kernel("linear"),
+        "rest",
+        classes=np.array([3, 5, 7]),
+        support=np.ones((1, 1), np.float32),
+        rows=np.array([0]),
+        coefficients=np.array([[2.0, -1.0, -4.0]], np.float32),
+        intercepts=np.array([0.0, 0.5, 1.0], np.float32),
+    )
+    features = np.ones((3, 1), np.float32)  # decisions 2, -0.5, -3
+    margins = machine.margins(features, np.array([3, 5, 7]))
+    np.testing.assert_allclose(margins, [0.5, -2.0, -3.0])
