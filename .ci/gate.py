@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from pipeline.methods import find_methods
-from pipeline.paths import artifacts
-from pipeline.records import read_predictions, read_record, record_path
+from visbase.pipeline.methods import find_methods
+from visbase.pipeline.paths import artifacts
+from visbase.pipeline.records import read_predictions, read_record, record_path
 
 # method -> lowest and highest test error in percent that its quick preset may show.
 # Both sides lie around what the quick preset gave; a better figure than the lower bound

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.bovw_svm import BovwSVM, Settings
-from pipeline.dense_sift import DenseSift
-from pipeline.fisher import FisherEncoding
-from pipeline.kernel_svm import Kernel
+from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.fisher import FisherEncoding
+from visbase.pipeline.kernel_svm import Kernel
 
 SUMMARY = "dense SIFT, Fisher vectors, linear SVM"
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.bag_of_words import Encoding
-from pipeline.bovw_svm import BovwSVM, Settings
-from pipeline.dense_sift import DenseSift
-from pipeline.kernel_svm import Kernel
+from visbase.pipeline.bag_of_words import Encoding
+from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.kernel_svm import Kernel
 
 SUMMARY = "dense SIFT grid, hard counts, RBF SVM"
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipeline.bag_of_words import Encoding
-from pipeline.bovw_svm import BovwSVM, Settings
-from pipeline.dense_sift import DenseSift
-from pipeline.distort import Distortion
-from pipeline.kernel_svm import Kernel
+from visbase.pipeline.bag_of_words import Encoding
+from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.distort import Distortion
+from visbase.pipeline.kernel_svm import Kernel
 
 SUMMARY = (
     "dense SIFT, soft counts, spatial pyramid, RBF SVM; deskewed, distorted copies"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.bag_of_words import Encoding
-from pipeline.bovw_svm import BovwSVM, Settings
-from pipeline.detected_sift import DetectedSift
-from pipeline.kernel_svm import Kernel
+from visbase.pipeline.bag_of_words import Encoding
+from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.detected_sift import DetectedSift
+from visbase.pipeline.kernel_svm import Kernel
 
 SUMMARY = "detected SIFT keypoints, hard counts, RBF SVM"
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.array_layout import check_layout
-from pipeline.cache import Arrays
-from pipeline.images import Images, pixel_rows, stack_grey
-from pipeline.progress import working
+from visbase.pipeline.array_layout import check_layout
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.images import Images, pixel_rows, stack_grey
+from visbase.pipeline.progress import working
 
 SUMMARY = "linear classifier, raw pixels"
 

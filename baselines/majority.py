@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.array_layout import check_layout
-from pipeline.cache import Arrays
-from pipeline.images import Images
+from visbase.pipeline.array_layout import check_layout
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.images import Images
 
 SUMMARY = "most frequent class"
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.distort import Distortion
-from pipeline.kernel_svm import Kernel
-from pipeline.virtual_svm import Settings, VirtualSVM
+from visbase.pipeline.distort import Distortion
+from visbase.pipeline.kernel_svm import Kernel
+from visbase.pipeline.virtual_svm import Settings, VirtualSVM
 
 SUMMARY = "virtual SVM: degree 9 polynomial, deskewed, two widths, distorted copies"
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import click
 
-from pipeline.atomic import atomic_write
-from pipeline.folder import dataset_name
-from pipeline.paths import ROOT, artifacts
-from pipeline.records import Record, read_record, record_path
+from visbase.pipeline.atomic import atomic_write
+from visbase.pipeline.folder import dataset_name
+from visbase.pipeline.paths import ROOT, artifacts
+from visbase.pipeline.records import Record, read_record, record_path
 
 TABLE = ROOT / "docs" / "photographs.csv"
 COLUMNS = (
@@ -52,7 +52,7 @@ def main(
     """Run methods on random splits of a folder of photographs, record all of them."""
     for method in methods:
         for seed in range(seeds):
-            command = [sys.executable, "-m", "pipeline", "run", method]
+            command = [sys.executable, "-m", "visbase", "run", method]
             command += ["--dataset", f"folder:{folder}", "--seed", str(seed)]
             command += ["--train-per-class", str(train_per_class)]
             subprocess.run(command, check=True)

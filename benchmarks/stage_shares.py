@@ -32,8 +32,8 @@ STAGES = {
 
 def stage_shares() -> list[str]:
     """Lines of a table: stage, seconds, share; all 60,000 + 10,000 digits."""
-    from baselines import bovw_pyramid
-    from pipeline.data import load_dataset
+    from visbase.baselines import bovw_pyramid
+    from visbase.pipeline.data import load_dataset
 
     mnist = load_dataset("mnist")
     config = dataclasses.replace(bovw_pyramid.Config(), copies=0)

@@ -11,16 +11,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import svm_rbf
 from benchmarks.side_by_side import Pair
-from pipeline.assign import BLOCK, nearest
-from pipeline.bag_of_words import BagOfWords, Encoding
-from pipeline.data import load_dataset
-from pipeline.dense_sift import DenseSift, grid_centres
-from pipeline.images import pixel_rows
-from pipeline.kernel_svm import CACHE_MB, Kernel, fit_svm
-from pipeline.parallel import BLOCK_PIXELS
-from pipeline.vocabulary import learn_vocabulary
+from visbase.baselines import svm_rbf
+from visbase.pipeline.assign import BLOCK, nearest
+from visbase.pipeline.bag_of_words import BagOfWords, Encoding
+from visbase.pipeline.data import load_dataset
+from visbase.pipeline.dense_sift import DenseSift, grid_centres
+from visbase.pipeline.images import pixel_rows
+from visbase.pipeline.kernel_svm import CACHE_MB, Kernel, fit_svm
+from visbase.pipeline.parallel import BLOCK_PIXELS
+from visbase.pipeline.vocabulary import learn_vocabulary
 
 OPENCV_BLUR_PX = 1.5199  # sqrt(1.6^2 - 0.5^2): what OpenCV's SIFT does before
 

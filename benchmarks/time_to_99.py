@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from cnn import lenet5
-from cnn.trainer import Recipe, log_probabilities, train
-from pipeline.data import load_dataset
-from pipeline.provenance import cpu, n_cores, versions
+from visbase.cnn import lenet5
+from visbase.cnn.trainer import Recipe, log_probabilities, train
+from visbase.pipeline.data import load_dataset
+from visbase.pipeline.provenance import cpu, n_cores, versions
 
 AIM_PCT = 99.0
 REPEATS = 3

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.provenance import peak_rss_mb
+from visbase.pipeline.provenance import peak_rss_mb
 
 REPEATS = 3
 
@@ -31,7 +31,7 @@ def digits(n: int) -> NDArray[np.uint8]:
 
 def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Stands for a data set of any size: images (n, 28, 28) and labels (n,)."""
-    from pipeline.data import load_dataset
+    from visbase.pipeline.data import load_dataset
 
     mnist = load_dataset("mnist")
     images = np.concatenate([np.asarray(mnist.train.images), mnist.test.images])
@@ -42,9 +42,9 @@ def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def histograms_s(n: str, n_words: str = "400") -> list[float]:
     """Seconds from n digits to histograms as `bovw_pyramid` makes them."""
-    from pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
-    from pipeline.dense_sift import DenseSift
-    from pipeline.parallel import map_blocks
+    from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
+    from visbase.pipeline.dense_sift import DenseSift
+    from visbase.pipeline.parallel import map_blocks
 
     images = digits(int(n))
     grids = [DenseSift(bin_px, 2, 2) for bin_px in (2.0, 3.0)]
@@ -62,7 +62,7 @@ def histograms_s(n: str, n_words: str = "400") -> list[float]:
 def vocabulary_s(n_words: str) -> list[float]:
     """Seconds for that many words from 100,000 descriptors."""
     from benchmarks.vocabularies import descriptors
-    from pipeline.vocabulary import learn_vocabulary
+    from visbase.pipeline.vocabulary import learn_vocabulary
 
     values = descriptors(100_000)
     learn_vocabulary(values[:1000], 10, np.random.default_rng(0))  # compiles
@@ -76,10 +76,10 @@ def svm_s(n: str) -> list[float]:
 
     Distorted beyond the first 70,000, since twins are no new support vectors.
     """
-    from baselines.svm_rbf import Config
-    from pipeline.distort import Distortion, distort
-    from pipeline.images import pixel_rows
-    from pipeline.kernel_svm import Kernel, fit_svm
+    from visbase.baselines.svm_rbf import Config
+    from visbase.pipeline.distort import Distortion, distort
+    from visbase.pipeline.images import pixel_rows
+    from visbase.pipeline.kernel_svm import Kernel, fit_svm
 
     images, labels = labelled(int(n))
     images[70_000:] = distort(images[70_000:], Distortion(), np.random.default_rng(0))
@@ -92,7 +92,7 @@ def features_mb(n: str) -> list[float]:
     """Peak memory of making `bovw_pyramid`'s features of n digits, in MiB."""
     import dataclasses
 
-    from baselines import bovw_pyramid
+    from visbase.baselines import bovw_pyramid
 
     config = dataclasses.replace(bovw_pyramid.Config(), copies=0, n_samples=20_000)
     model = bovw_pyramid.build(config, 0)
@@ -111,9 +111,9 @@ def one_image_ms() -> list[float]:
     """
     from PIL import Image
 
-    from baselines import bovw_pyramid
-    from pipeline.data import load_dataset
-    from pipeline.photo_files import read_image
+    from visbase.baselines import bovw_pyramid
+    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.photo_files import read_image
 
     train = load_dataset("mnist").train
     model = bovw_pyramid.build(bovw_pyramid.Config(), 0)
@@ -131,7 +131,7 @@ def one_image_ms() -> list[float]:
 
 def start_s() -> list[float]:
     """Seconds of `visbase --help`, ten starts."""
-    command = [sys.executable, "-m", "pipeline", "--help"]
+    command = [sys.executable, "-m", "visbase", "--help"]
     return _repeated(
         lambda: subprocess.run(command, capture_output=True, check=True), 10
     )

@@ -12,21 +12,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cnn.checkpoint import Epoch
-from cnn.device import (
+from visbase.cnn.checkpoint import Epoch
+from visbase.cnn.device import (
     choose_device,
     device_name,
     multiplies_bfloat16,
     n_processes,
 )
-from cnn.kernels import first_kernels
-from cnn.trainer import Augment, Recipe, log_probabilities, train
-from cnn.views import shifted_views
-from pipeline import cache
-from pipeline.array_layout import check_layout
-from pipeline.errors import BadInput
-from pipeline.evidence import Evidence, two_best
-from pipeline.images import Images, resized, sizes, stack_grey
+from visbase.cnn.kernels import first_kernels
+from visbase.cnn.trainer import Augment, Recipe, log_probabilities, train
+from visbase.cnn.views import shifted_views
+from visbase.pipeline import cache
+from visbase.pipeline.array_layout import check_layout
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evidence import Evidence, two_best
+from visbase.pipeline.images import Images, resized, sizes, stack_grey
 
 SHOWN_KERNELS = 64
 LARGEST_PX = 40  # larger images and those of differing sizes become squares
@@ -158,7 +158,7 @@ class NetworkClassifier:
 
     def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
         """Write pictures of what the network does with one image (h, w); the paths."""
-        from cnn.explain import save_pictures  # matplotlib is slow to import
+        from visbase.cnn.explain import save_pictures  # matplotlib is slow to import
 
         return save_pictures(self.network_, self._tensor(self._grey([image])), folder)
 
@@ -188,7 +188,7 @@ class NetworkClassifier:
 
     def export_onnx(self, path: Path, metadata: Mapping[str, str]) -> None:
         """Write the network as an ONNX file with this metadata, see `onnx_export`."""
-        from cnn.onnx_export import FromPixels, write_onnx
+        from visbase.cnn.onnx_export import FromPixels, write_onnx
 
         pixels = (self.mean_, self.deviation_, self.average_views)
         graph = FromPixels(self.network_, *pixels)

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn import convnet
-from cnn.checkpoint import Epoch
-from cnn.classifier import NetworkClassifier
-from pipeline.array_layout import join_parts, split_parts
-from pipeline.cache import Arrays
-from pipeline.deskew import deskew
-from pipeline.errors import BadInput
-from pipeline.images import Images, stack_grey
+from visbase.cnn import convnet
+from visbase.cnn.checkpoint import Epoch
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.pipeline.array_layout import join_parts, split_parts
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.deskew import deskew
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import Images, stack_grey
 
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
 

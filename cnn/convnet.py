@@ -26,9 +26,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnn.augment import Distortion
-from cnn.classifier import NetworkClassifier
-from cnn.trainer import Recipe
+from visbase.cnn.augment import Distortion
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.trainer import Recipe
 
 SUMMARY = "convolutional network of 6 layers, distorted digits"
 

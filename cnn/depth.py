@@ -22,13 +22,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
-from cnn.checkpoint import Epoch
-from cnn.classifier import NetworkClassifier
-from cnn.residual import residual_network
-from cnn.trainer import Recipe
-from pipeline.atomic import atomic_write
-from pipeline.data import Split, hold_out, load_dataset, part
-from pipeline.paths import ROOT
+from visbase.cnn.checkpoint import Epoch
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.residual import residual_network
+from visbase.cnn.trainer import Recipe
+from visbase.pipeline.atomic import atomic_write
+from visbase.pipeline.data import Split, hold_out, load_dataset, part
+from visbase.pipeline.paths import ROOT
 
 DEPTHS = (8, 20, 44)
 WIDTH = 16

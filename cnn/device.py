@@ -7,7 +7,7 @@ import os
 import torch
 import torch.distributed as dist
 
-from pipeline.errors import BadEnvironment, printable
+from visbase.pipeline.errors import BadEnvironment, printable
 
 
 def choose_device() -> torch.device:

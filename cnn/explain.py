@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from cnn.kernels import first_kernels
-from pipeline.atomic import write_named
+from visbase.cnn.kernels import first_kernels
+from visbase.pipeline.atomic import write_named
 
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood
 GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d)  # layers that look at everything

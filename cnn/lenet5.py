@@ -25,8 +25,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnn.classifier import NetworkClassifier
-from cnn.trainer import Recipe
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.trainer import Recipe
 
 SUMMARY = "LeNet-5"
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnn.augment import Distortion
-from cnn.classifier import NetworkClassifier
-from cnn.lenet5 import network
-from cnn.trainer import Recipe
+from visbase.cnn.augment import Distortion
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.lenet5 import network
+from visbase.cnn.trainer import Recipe
 
 SUMMARY = "LeNet-5, distorted digits"
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnn.classifier import NetworkClassifier
-from cnn.trainer import Recipe
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.trainer import Recipe
 
 SUMMARY = "2-layer network, fully connected"
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnn.augment import Distortion
-from cnn.classifier import NetworkClassifier
-from cnn.trainer import Recipe
+from visbase.cnn.augment import Distortion
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.trainer import Recipe
 
 SUMMARY = "3-layer network, fully connected; distorted digits"
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cnn.views import shifted_views
-from pipeline.atomic import write_named
-from pipeline.errors import BadInput
+from visbase.cnn.views import shifted_views
+from visbase.pipeline.atomic import write_named
+from visbase.pipeline.errors import BadInput
 
 
 class FromPixels(nn.Module):

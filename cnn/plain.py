@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cnn.classifier import NetworkClassifier
-from cnn.resnet import PHOTOGRAPHS as PHOTOGRAPHS
-from cnn.resnet import PRESETS as PRESETS
-from cnn.resnet import Config as Config
-from cnn.resnet import classifier
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.resnet import PHOTOGRAPHS as PHOTOGRAPHS
+from visbase.cnn.resnet import PRESETS as PRESETS
+from visbase.cnn.resnet import Config as Config
+from visbase.cnn.resnet import classifier
 
 SUMMARY = "the same network without shortcuts, distorted digits"
 

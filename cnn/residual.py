@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.errors import BadInput
+from visbase.pipeline.errors import BadInput
 
 
 class Block(nn.Module):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnn.augment import Distortion
-from cnn.classifier import NetworkClassifier
-from cnn.residual import residual_network
-from cnn.trainer import Recipe
+from visbase.cnn.augment import Distortion
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.residual import residual_network
+from visbase.cnn.trainer import Recipe
 
 SUMMARY = "residual network, distorted digits"
 

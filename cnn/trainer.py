@@ -27,11 +27,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cnn.checkpoint import Epoch, read_checkpoint, write_checkpoint
-from cnn.device import join_processes, multiplies_bfloat16, n_processes
-from cnn.schedule import one_cycle, plateau
-from pipeline.errors import BadInput
-from pipeline.progress import track
+from visbase.cnn.checkpoint import Epoch, read_checkpoint, write_checkpoint
+from visbase.cnn.device import join_processes, multiplies_bfloat16, n_processes
+from visbase.cnn.schedule import one_cycle, plateau
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.progress import track
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from pipeline.errors import BadInput
-from pipeline.regular_file import open_regular
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.regular_file import open_regular
 
 UNREADABLE = (OSError, ValueError, TypeError, EOFError, SyntaxError, TokenError)
 VERSION = (1, 0)  # what np.save writes

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from pipeline.cache import Arrays
-from pipeline.errors import BadInput
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.errors import BadInput
 
 
 def join_parts(parts: Mapping[str, Arrays]) -> Arrays:

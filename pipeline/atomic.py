@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import FULL, BadInput, printable
+from visbase.pipeline.errors import FULL, BadInput, printable
 
 ENDING = ".visbase.part"  # of temporary files, nobody else's
 FOREIGN_S = 24 * 3600  # after which another machine's temporary file is left over

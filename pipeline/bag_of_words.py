@@ -17,15 +17,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.assign import Words, assign_hard, assign_soft
-from pipeline.descriptors import LENGTH, Descriptors
-from pipeline.errors import BadInput
-from pipeline.evidence import share_out
-from pipeline.images import Images, choose
-from pipeline.parallel import map_blocks
-from pipeline.photo_files import PhotoFiles
-from pipeline.pool import cells, n_cells, normalise, pool
-from pipeline.vocabulary import learn_vocabulary
+from visbase.pipeline.assign import Words, assign_hard, assign_soft
+from visbase.pipeline.descriptors import LENGTH, Descriptors
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evidence import share_out
+from visbase.pipeline.images import Images, choose
+from visbase.pipeline.parallel import map_blocks
+from visbase.pipeline.photo_files import PhotoFiles
+from visbase.pipeline.pool import cells, n_cells, normalise, pool
+from visbase.pipeline.vocabulary import learn_vocabulary
 
 FloatArray = NDArray[np.float32]
 Arrays = dict[str, FloatArray]

@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import provenance
-from pipeline.atomic import atomic_write
-from pipeline.digest import digest_array
-from pipeline.paths import artifacts
-from pipeline.photo_files import PhotoFiles
-from pipeline.regular_file import open_regular
+from visbase.pipeline import provenance
+from visbase.pipeline.atomic import atomic_write
+from visbase.pipeline.digest import digest_array
+from visbase.pipeline.paths import artifacts
+from visbase.pipeline.photo_files import PhotoFiles
+from visbase.pipeline.regular_file import open_regular
 
 Arrays = dict[str, np.ndarray]
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import BadInput, printable
+from visbase.pipeline.errors import BadInput, printable
 
 LISTED = 10  # things that a message names; it counts the rest
 

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli_measure import combine, cost, curve, damage
-from pipeline.cli_models import explain, export, licence_option, predict, save_option
-from pipeline.endings import ends_in_one_line
-from pipeline.errors import BadInput
-from pipeline.options import (
+from visbase.pipeline.cli_measure import combine, cost, curve, damage
+from visbase.pipeline.cli_models import (
+    explain,
+    export,
+    licence_option,
+    predict,
+    save_option,
+)
+from visbase.pipeline.endings import ends_in_one_line
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.options import (
     data_option,
     dataset_option,
     device_option,
@@ -28,9 +34,9 @@ from pipeline.options import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.data import Split
-    from pipeline.methods import Method
-    from pipeline.records import Record
+    from visbase.pipeline.data import Split
+    from visbase.pipeline.methods import Method
+    from visbase.pipeline.records import Record
 
 
 @click.group()
@@ -46,7 +52,7 @@ def methods() -> None:
 
     Example: visbase methods
     """
-    from pipeline.methods import find_methods
+    from visbase.pipeline.methods import find_methods
 
     for method in find_methods().values():
         click.echo(f"{method.name:<18}{method.family:<12}{method.summary}")
@@ -59,7 +65,7 @@ def datasets() -> None:
 
     Example: visbase datasets
     """
-    from pipeline.data import dataset_modules
+    from visbase.pipeline.data import dataset_modules
 
     for name, module in dataset_modules().items():
         click.echo(f"{name:<18}{module.SUMMARY}")
@@ -99,8 +105,8 @@ def run(
 
     Example: visbase run bovw_pyramid --preset quick --set n_words=200
     """
-    from pipeline.methods import configure, find_method
-    from pipeline.parallel import require_address
+    from visbase.pipeline.methods import configure, find_method
+    from visbase.pipeline.parallel import require_address
 
     os.environ["VISBASE_DEVICE"] = device
     found = [find_method(name) for name in names]
@@ -123,11 +129,11 @@ def run(
         options += ["--skip-bad"] if skip_bad else []
         options += [part for setting in settings for part in ("--set", setting)]
         sys.exit(_run_each_alone(names, options))
-    from pipeline.data import load_dataset
-    from pipeline.model_card import make_card
-    from pipeline.model_file import check_place, save_model
-    from pipeline.paths import results
-    from pipeline.run import leads, run_method
+    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.model_card import make_card
+    from visbase.pipeline.model_file import check_place, save_model
+    from visbase.pipeline.paths import results
+    from visbase.pipeline.run import leads, run_method
 
     def keep(model: Method, record: Record, train: Split) -> None:
         if save is not None:
@@ -155,7 +161,7 @@ def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
     """A process for each method: peak memory is its own, a crash stays its own."""
     worst = 0
     for name in names:
-        command = [sys.executable, "-m", "pipeline", "run", name, *options]
+        command = [sys.executable, "-m", "visbase", "run", name, *options]
         status = subprocess.run(command, check=False).returncode
         if status < 0:
             click.echo(f"visbase: {name} was killed by signal {-status}", err=True)
@@ -197,9 +203,9 @@ def search(
 
     Example: visbase search bovw_grid --train 10000
     """
-    from pipeline.data import load_dataset
-    from pipeline.methods import find_method
-    from pipeline.search import search_method
+    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.methods import find_method
+    from visbase.pipeline.search import search_method
 
     os.environ["VISBASE_DEVICE"] = device
     if jobs:
@@ -235,10 +241,10 @@ def report(
 
     Example: visbase report --dataset mnist --out comparison
     """
-    from pipeline.data import load_dataset
-    from pipeline.paths import artifacts, results
-    from reports.compare import compare, read_runs
-    from reports.write import (
+    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.paths import artifacts, results
+    from visbase.reports.compare import compare, read_runs
+    from visbase.reports.write import (
         find_findings,
         print_table,
         write_into_readme,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from pipeline.endings import ends_in_one_line
-from pipeline.errors import BadInput
-from pipeline.options import (
+from visbase.pipeline.endings import ends_in_one_line
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.options import (
     data_option,
     dataset_option,
     device_option,
@@ -59,9 +59,9 @@ def curve(
 
     Example: visbase curve linear lenet5 --sizes 100,1000 --seeds 3
     """
-    from pipeline.curve import measure_curve
-    from pipeline.data import load_dataset
-    from pipeline.methods import find_method
+    from visbase.pipeline.curve import measure_curve
+    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.methods import find_method
 
     os.environ["VISBASE_DEVICE"] = device
     if jobs:
@@ -97,8 +97,8 @@ def damage(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
 
     Example: visbase damage lenet5.visbase bovw.visbase
     """
-    from pipeline.data import load_dataset
-    from pipeline.robustness import measure_damage
+    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.robustness import measure_damage
 
     loaded = load_dataset(dataset, data)
     for path in models:
@@ -118,7 +118,7 @@ def cost(names: tuple[str, ...], dataset: str) -> None:
 
     Example: visbase cost linear bovw_pyramid lenet5
     """
-    from pipeline.cost import measure_cost
+    from visbase.pipeline.cost import measure_cost
 
     if dataset.startswith("folder:"):
         raise BadInput("costs are measured on named data sets")
@@ -152,10 +152,10 @@ def combine(
 
     Example: visbase combine bovw_pyramid convnet
     """
-    from pipeline.combine import combine as put_together
-    from pipeline.combine import write_combination
-    from pipeline.data import load_dataset
-    from pipeline.methods import find_method
+    from visbase.pipeline.combine import combine as put_together
+    from visbase.pipeline.combine import write_combination
+    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.methods import find_method
 
     os.environ["VISBASE_DEVICE"] = device
     if jobs:

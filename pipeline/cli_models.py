@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from pipeline.endings import ends_in_one_line
-from pipeline.errors import BadInput, printable
+from visbase.pipeline.endings import ends_in_one_line
+from visbase.pipeline.errors import BadInput, printable
 
 save_option = click.option(
     "--save",
@@ -53,9 +53,9 @@ def predict(
 
     Example: visbase predict digits.visbase seven.png --show seen.png
     """
-    from pipeline.model_file import open_model
-    from pipeline.photo_files import read_bytes
-    from pipeline.predict import predict_file, show, to_json, to_table
+    from visbase.pipeline.model_file import open_model
+    from visbase.pipeline.photo_files import read_bytes
+    from visbase.pipeline.predict import predict_file, show, to_json, to_table
 
     if images.count("-") > 1:
         raise BadInput("standard input can be read once; name - once")
@@ -105,10 +105,10 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
 
     Example: visbase explain digits.visbase seven.png --out why.png
     """
-    from pipeline.evidence import draw_evidence
-    from pipeline.model_file import open_model
-    from pipeline.photo_files import read_image
-    from pipeline.predict import prepare
+    from visbase.pipeline.evidence import draw_evidence
+    from visbase.pipeline.model_file import open_model
+    from visbase.pipeline.photo_files import read_image
+    from visbase.pipeline.predict import prepare
 
     model = open_model(path)
     classifier: Any = model.classifier
@@ -147,7 +147,7 @@ def export(path: Path, out: Path) -> None:
 
     Example: visbase export lenet5.visbase --out lenet5.onnx
     """
-    from pipeline.model_file import open_model
+    from visbase.pipeline.model_file import open_model
 
     model = open_model(path)
     write = getattr(model.classifier, "export_onnx", None)

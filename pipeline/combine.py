@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import provenance
-from pipeline.atomic import atomic_write
-from pipeline.data import Dataset, hold_out, hold_out_sixth
-from pipeline.errors import BadInput
-from pipeline.folder_lock import alone
-from pipeline.measured import Combination
-from pipeline.methods import MethodFile, presets
-from pipeline.paths import artifacts, measured
+from visbase.pipeline import provenance
+from visbase.pipeline.atomic import atomic_write
+from visbase.pipeline.data import Dataset, hold_out, hold_out_sixth
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.measured import Combination
+from visbase.pipeline.methods import MethodFile, presets
+from visbase.pipeline.paths import artifacts, measured
 
 FloatArray = NDArray[np.float64]
 

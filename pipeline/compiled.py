@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.errors import BadEnvironment
+from visbase.pipeline.errors import BadEnvironment
 
 try:
     import numba

@@ -22,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import provenance
-from pipeline.csv_table import write_rows
-from pipeline.data import load_dataset
-from pipeline.folder_lock import alone
-from pipeline.measured import BATCH, COST, read_measurements
-from pipeline.methods import find_method
-from pipeline.paths import artifacts, measured
-from pipeline.records import read_record
+from visbase.pipeline import provenance
+from visbase.pipeline.csv_table import write_rows
+from visbase.pipeline.data import load_dataset
+from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.measured import BATCH, COST, read_measurements
+from visbase.pipeline.methods import find_method
+from visbase.pipeline.paths import artifacts, measured
+from visbase.pipeline.records import read_record
 
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # of prctl(2)
@@ -75,7 +75,7 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
             environment["VISBASE_DATA"] = str(artifacts() / "data")
         run = ("run", name, "--dataset", dataset, "--save", str(model))
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *run],
+            [sys.executable, "-m", "visbase", *run],
             env=environment,
             stdout=subprocess.DEVNULL,
             preexec_fn=_end_with_parent,
@@ -89,7 +89,7 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, name)
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline.cost", str(model), dataset],
+            [sys.executable, "-m", "visbase.pipeline.cost", str(model), dataset],
             env=environment,
             stdout=subprocess.PIPE,
             preexec_fn=_end_with_parent,
@@ -143,7 +143,7 @@ def _end_with_parent() -> None:
 
 def latency(model: Path, dataset: str) -> dict[str, float]:
     """Microseconds an image, alone and in a batch of BATCH, of a saved model."""
-    from pipeline.model_file import open_model
+    from visbase.pipeline.model_file import open_model
 
     classifier = open_model(model).classifier
     images = np.asarray(load_dataset(dataset).test.images)

@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import cache, provenance
-from pipeline.csv_table import write_rows
-from pipeline.data import Dataset, Split, hold_out_sixth, take
-from pipeline.errors import BadInput
-from pipeline.folder_lock import alone
-from pipeline.measured import CURVE, measured_table, read_measurements
-from pipeline.methods import MethodFile, presets
-from pipeline.paths import artifacts, measured, results
-from pipeline.records import read_record, record_path
+from visbase.pipeline import cache, provenance
+from visbase.pipeline.csv_table import write_rows
+from visbase.pipeline.data import Dataset, Split, hold_out_sixth, take
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.measured import CURVE, measured_table, read_measurements
+from visbase.pipeline.methods import MethodFile, presets
+from visbase.pipeline.paths import artifacts, measured, results
+from visbase.pipeline.records import read_record, record_path
 
 
 def measure_curve(

@@ -16,10 +16,9 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-import pipeline.datasets
-from pipeline import cache
-from pipeline.errors import BadInput
-from pipeline.images import Images, choose, sizes
+from visbase.pipeline import cache, datasets
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import Images, choose, sizes
 
 FOLDER = "folder:"
 
@@ -89,8 +88,8 @@ class Dataset:
 def dataset_modules() -> dict[str, ModuleType]:
     """Every file of `pipeline/datasets`, by name."""
     return {
-        info.name: importlib.import_module(f"pipeline.datasets.{info.name}")
-        for info in pkgutil.iter_modules(pipeline.datasets.__path__)
+        info.name: importlib.import_module(f"visbase.pipeline.datasets.{info.name}")
+        for info in pkgutil.iter_modules(datasets.__path__)
     }
 
 
@@ -126,7 +125,9 @@ def load_dataset(
 def _load_folder(
     name: str, train_per_class: int | None, seed: int, skip_bad: bool
 ) -> Dataset:
-    from pipeline.folder import load_folder  # which is made of what is defined here
+    from visbase.pipeline.folder import (
+        load_folder,  # which is made of what is defined here
+    )
 
     path = name.removeprefix(FOLDER)
     if not path:

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BadInput
-from pipeline.images import to_grey
-from pipeline.ink import FloatArray, find_ink
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import to_grey
+from visbase.pipeline.ink import FloatArray, find_ink
 
 FIELD_PX = 28
 BOX_PX = 20

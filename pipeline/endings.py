@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from pipeline.errors import FULL, BadInput, printable
+from visbase.pipeline.errors import FULL, BadInput, printable
 
 NO_PLACE = (
     errno.ENOENT,

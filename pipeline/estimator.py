@@ -14,11 +14,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
-from pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
-from pipeline.dense_sift import DenseSift
-from pipeline.errors import BadInput
-from pipeline.images import Images
-from pipeline.parallel import map_blocks
+from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import Images
+from visbase.pipeline.parallel import map_blocks
 
 
 class BagOfVisualWords(TransformerMixin, BaseEstimator):  # type: ignore[misc]

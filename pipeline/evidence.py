@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic import write_named
-from pipeline.images import to_grey
+from visbase.pipeline.atomic import write_named
+from visbase.pipeline.images import to_grey
 
 FloatArray = NDArray[np.float32]
 

@@ -19,14 +19,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bag_of_words import Arrays, Extractor, sample_images
-from pipeline.descriptors import LENGTH, Descriptors
-from pipeline.errors import BadInput
-from pipeline.evidence import share_out
-from pipeline.images import Images
-from pipeline.mixture import Mixture, fit_mixture
-from pipeline.parallel import map_blocks
-from pipeline.pool import normalise
+from visbase.pipeline.bag_of_words import Arrays, Extractor, sample_images
+from visbase.pipeline.descriptors import LENGTH, Descriptors
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evidence import share_out
+from visbase.pipeline.images import Images
+from visbase.pipeline.mixture import Mixture, fit_mixture
+from visbase.pipeline.parallel import map_blocks
+from visbase.pipeline.pool import normalise
 
 FloatArray = NDArray[np.float32]
 

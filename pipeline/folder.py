@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.class_folders import ByClass, find_classes, require_images
-from pipeline.data import Dataset, Split
-from pipeline.errors import BadInput, printable
-from pipeline.photo_check import check_photos
-from pipeline.photo_files import PhotoFiles
+from visbase.pipeline.class_folders import ByClass, find_classes, require_images
+from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.errors import BadInput, printable
+from visbase.pipeline.photo_check import check_photos
+from visbase.pipeline.photo_files import PhotoFiles
 
 
 def load_folder(

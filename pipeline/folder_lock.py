@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import printable
+from visbase.pipeline.errors import printable
 
 PATIENCE_S = 2  # with whom it waits for, before it says so
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BadInput
-from pipeline.regular_file import open_regular
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.regular_file import open_regular
 
 UNSIGNED_BYTE = 8
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BadInput
+from visbase.pipeline.errors import BadInput
 
 # (n, h, w) or (n, h, w, 3) uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays of
 # differing size (PhotoFiles, which decodes lazily, where they come from a folder).

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BadInput
+from visbase.pipeline.errors import BadInput
 
 FloatArray = NDArray[np.float32]
 

@@ -16,11 +16,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.array_layout import check_layout
-from pipeline.cache import Arrays, recall
-from pipeline.errors import BadInput
-from pipeline.progress import track
-from pipeline.svm_library import svc_class
+from visbase.pipeline.array_layout import check_layout
+from visbase.pipeline.cache import Arrays, recall
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.progress import track
+from visbase.pipeline.svm_library import svc_class
 
 FloatArray = NDArray[np.float32]
 

@@ -17,16 +17,16 @@ import importlib
 import math
 import typing
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cache import Arrays
-from pipeline.errors import BadInput, printable
-from pipeline.images import Images
-from pipeline.paths import ROOT
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.errors import BadInput, printable
+from visbase.pipeline.images import Images
 
 MOST_VALUES = 100  # of a setting
 FAMILIES = {"baselines": "classical", "cnn": "network"}
@@ -72,7 +72,7 @@ class MethodFile:
     def load(self) -> ModuleType:
         """Import the file; BadInput where it needs torch and torch is not installed."""
         try:
-            return importlib.import_module(f"{self.folder}.{self.name}")
+            return importlib.import_module(f"visbase.{self.folder}.{self.name}")
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
@@ -86,10 +86,12 @@ def find_methods() -> dict[str, MethodFile]:
     """All methods by name; reads their files without importing them."""
     found = {}
     for folder in FAMILIES:
-        for path in sorted((ROOT / folder).glob("*.py")):
-            summary = _summary(path.read_text(encoding="utf-8"))
-            if summary is not None:
-                found[path.stem] = MethodFile(path.stem, folder, summary)
+        package = importlib.import_module(f"visbase.{folder}")
+        for place in map(Path, package.__path__):
+            for path in sorted(place.glob("*.py")):
+                summary = _summary(path.read_text(encoding="utf-8"))
+                if summary is not None:
+                    found[path.stem] = MethodFile(path.stem, folder, summary)
     return found
 
 
@@ -125,7 +127,7 @@ def configure(
         if not equals or key not in types:
             raise BadInput(
                 f"--set {printable(setting)}: expected key=value with a key of "
-                f"{module.__name__}: "
+                f"{_name(module)}: "
                 f"{', '.join(types) or 'it has none'}"
             )
         changes[key] = _parse(setting, text, types[key])
@@ -140,7 +142,7 @@ def config_from_json(module: ModuleType, values: Mapping[str, Any]) -> Any:
     types = typing.get_type_hints(module.Config)
     for key in types.keys() ^ values.keys():
         fault = "is missing" if key in types else "is not one of its settings"
-        raise BadInput(f"setting {key!r} of {module.__name__} {fault}")
+        raise BadInput(f"setting {key!r} of {_name(module)} {fault}")
     return module.Config(
         **{key: _typed(f"setting {key}", values[key], types[key]) for key in types}
     )
@@ -177,6 +179,10 @@ def _check(setting: str, value: Any, kind: type) -> Any:
             f"{setting}: expected {kind.__name__}, found {type(value).__name__}"
         )
     return value
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
 
 
 def _summary(source: str) -> str | None:

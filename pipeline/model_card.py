@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import Dataset, Split
-from pipeline.digest import digest_array
-from pipeline.errors import BadInput
-from pipeline.images import Images, sizes
-from pipeline.records import Record
+from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.digest import digest_array
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import Images, sizes
+from visbase.pipeline.records import Record
 
 FORMAT = 1  # of the model file; a file of another one is refused
 

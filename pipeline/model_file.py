@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.array_layout import check_layout
-from pipeline.atomic import write_named
-from pipeline.cache import Arrays
-from pipeline.errors import BadEnvironment, BadInput, printable
-from pipeline.methods import Method, config_from_json, find_method
-from pipeline.model_card import read_card
-from pipeline.regular_file import open_regular
+from visbase.pipeline.array_layout import check_layout
+from visbase.pipeline.atomic import write_named
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.errors import BadEnvironment, BadInput, printable
+from visbase.pipeline.methods import Method, config_from_json, find_method
+from visbase.pipeline.model_card import read_card
+from visbase.pipeline.regular_file import open_regular
 
 LENGTH_BYTES = 8  # of the header's length, little-endian
 HEADER_LIMIT = 2**24  # bytes; the longest header here, committee's, has 30,000

@@ -18,10 +18,10 @@ from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from pipeline.errors import BadInput, printable
-from pipeline.images import Images, sizes
-from pipeline.progress import track
-from pipeline.provenance import n_cores
+from visbase.pipeline.errors import BadInput, printable
+from visbase.pipeline.images import Images, sizes
+from visbase.pipeline.progress import track
+from visbase.pipeline.provenance import n_cores
 
 PATIENCE_S = 5  # with a scheduler that does not answer, or has no workers
 T = TypeVar("T")

@@ -5,17 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import visbase
+
+PACKAGE = Path(visbase.__file__).resolve().parent
+ROOT = PACKAGE.parent  # of a checkout; of an installation, site-packages
 
 
 def artifacts() -> Path:
-    """Caches, downloads, models and quick runs; deleting it costs time only."""
-    return Path(os.environ.get("VISBASE_ARTIFACTS") or ROOT / "artifacts")
+    """Caches, downloads, models and quick runs; deleting it costs time only.
+
+    In the working folder: nothing is written into an installation.
+    """
+    return Path(os.environ.get("VISBASE_ARTIFACTS") or "artifacts").absolute()
 
 
 def results() -> Path:
-    """Records of full runs, one folder a dataset."""
-    return Path(os.environ.get("VISBASE_RESULTS") or ROOT / "reports" / "results")
+    """Records of full runs, one folder per data set; an installation has them too."""
+    here = (PACKAGE / "reports" / "results").resolve()
+    return Path(os.environ.get("VISBASE_RESULTS") or here)
 
 
 def measured(what: str) -> Path:

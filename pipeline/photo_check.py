@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
-from pipeline.digest import digest_array
-from pipeline.errors import BadInput
-from pipeline.parallel import n_jobs
-from pipeline.photo_files import PhotoFiles, decode
-from pipeline.progress import track
+from visbase.pipeline.digest import digest_array
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.parallel import n_jobs
+from visbase.pipeline.photo_files import PhotoFiles, decode
+from visbase.pipeline.progress import track
 
 
 def check_photos(paths: Sequence[Path]) -> tuple[PhotoFiles, dict[Path, str]]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cache import Arrays
-from pipeline.deskew import deskew
-from pipeline.images import Images, pixel_rows, stack_grey, unit_rows
-from pipeline.kernel_svm import Kernel, recall_svm, restore_svm
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.deskew import deskew
+from visbase.pipeline.images import Images, pixel_rows, stack_grey, unit_rows
+from visbase.pipeline.kernel_svm import Kernel, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.assign import Words
-from pipeline.compiled import compiled
+from visbase.pipeline.assign import Words
+from visbase.pipeline.compiled import compiled
 
 FloatArray = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.progress import working
+from visbase.pipeline.progress import working
 
 FloatArray = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import BadInput, printable
+from visbase.pipeline.errors import BadInput, printable
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:

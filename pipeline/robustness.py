@@ -10,24 +10,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import provenance
-from pipeline.csv_table import write_rows
-from pipeline.damage import DAMAGES, other_hand
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
-from pipeline.folder_lock import alone
-from pipeline.images import stack_grey
-from pipeline.measured import (
+from visbase.pipeline import provenance
+from visbase.pipeline.csv_table import write_rows
+from visbase.pipeline.damage import DAMAGES, other_hand
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.images import stack_grey
+from visbase.pipeline.measured import (
     CLEAN,
     DAMAGE,
     OTHER_HAND,
     measured_table,
     read_measurements,
 )
-from pipeline.methods import Method, find_method, presets
-from pipeline.model_card import data_fingerprint
-from pipeline.model_file import Model, open_model
-from pipeline.paths import artifacts, measured
+from visbase.pipeline.methods import Method, find_method, presets
+from visbase.pipeline.model_card import data_fingerprint
+from visbase.pipeline.model_file import Model, open_model
+from visbase.pipeline.paths import artifacts, measured
 
 PART = 500  # images that are predicted at once
 TestSet = tuple[str, int, str]  # damage, level, strength

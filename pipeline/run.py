@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import cache, provenance
-from pipeline.data import Dataset, Split, part
-from pipeline.errors import BadInput
-from pipeline.images import sizes
-from pipeline.methods import Method, MethodFile, presets
-from pipeline.paths import artifacts, results
-from pipeline.records import Record, read_record, record_path, write_record
+from visbase.pipeline import cache, provenance
+from visbase.pipeline.data import Dataset, Split, part
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import sizes
+from visbase.pipeline.methods import Method, MethodFile, presets
+from visbase.pipeline.paths import artifacts, results
+from visbase.pipeline.records import Record, read_record, record_path, write_record
 
 QUICK_TRAIN = 10_000  # training images that a quick run uses at most
 SHOWN_IMAGES = 500  # training images that a method may take its exhibits from

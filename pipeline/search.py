@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import cache, provenance
-from pipeline.csv_table import write_rows
-from pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
-from pipeline.errors import BadInput
-from pipeline.folder_lock import alone
-from pipeline.measured import SEARCH, measured_table, read_measurements
-from pipeline.methods import MethodFile, presets
-from pipeline.paths import ROOT, artifacts
+from visbase.pipeline import cache, provenance
+from visbase.pipeline.csv_table import write_rows
+from visbase.pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.measured import SEARCH, measured_table, read_measurements
+from visbase.pipeline.methods import MethodFile, presets
+from visbase.pipeline.paths import ROOT, artifacts
 
 
 def search_method(

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.array_layout import join_parts, split_parts
-from pipeline.cache import Arrays
-from pipeline.deskew import deskew
-from pipeline.distort import Distortion, distort
-from pipeline.errors import BadInput
-from pipeline.images import Images, stack_grey, unit_rows
-from pipeline.jitter import offsets_within, shift
-from pipeline.kernel_svm import Kernel, KernelSVM, recall_svm, restore_svm
+from visbase.pipeline.array_layout import join_parts, split_parts
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.deskew import deskew
+from visbase.pipeline.distort import Distortion, distort
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import Images, stack_grey, unit_rows
+from visbase.pipeline.jitter import offsets_within, shift
+from visbase.pipeline.kernel_svm import Kernel, KernelSVM, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.assign import nearest
-from pipeline.compiled import compiled
-from pipeline.parallel import in_threads
-from pipeline.progress import track
+from visbase.pipeline.assign import nearest
+from visbase.pipeline.compiled import compiled
+from visbase.pipeline.parallel import in_threads
+from visbase.pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
 

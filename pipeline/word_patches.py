@@ -11,10 +11,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pipeline.assign import nearest
-from pipeline.dense_sift import N_BINS, DenseSift
-from pipeline.descriptors import Descriptors
-from pipeline.images import Images, to_grey
+from visbase.pipeline.assign import nearest
+from visbase.pipeline.dense_sift import N_BINS, DenseSift
+from visbase.pipeline.descriptors import Descriptors
+from visbase.pipeline.images import Images, to_grey
 
 MOST_WORDS = 100
 

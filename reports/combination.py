@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BadInput
-from pipeline.folder_lock import alone
-from pipeline.measured import Combination, read_combination
-from pipeline.provenance import is_committed
-from pipeline.regular_file import listed
-from reports.evaluation import mcnemar_exact, n_errors
-from reports.finding import Finding
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.measured import Combination, read_combination
+from visbase.pipeline.provenance import is_committed
+from visbase.pipeline.regular_file import listed
+from visbase.reports.evaluation import mcnemar_exact, n_errors
+from visbase.reports.finding import Finding
 
 COLUMNS = (
     "first",
@@ -41,7 +41,7 @@ def combination_finding(
 
     truth (n_test,): labels of the test images, which must be the combinations' own.
     """
-    from reports.finding_charts import bar_chart  # matplotlib is slow to import
+    from visbase.reports.finding_charts import bar_chart  # matplotlib is slow to import
 
     place = folder / dataset
     # nobody writes one meanwhile

@@ -17,23 +17,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BadInput
-from pipeline.folder_lock import alone
-from pipeline.records import (
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.records import (
     Record,
     read_extras,
     read_predictions,
     read_record,
     record_path,
 )
-from pipeline.regular_file import listed
-from reports.evaluation import (
+from visbase.pipeline.regular_file import listed
+from visbase.reports.evaluation import (
     mcnemar_exact,
     mean_and_deviation,
     n_errors,
     wilson_interval,
 )
-from reports.published import LECTURE, Published
+from visbase.reports.published import LECTURE, Published
 
 
 @dataclass(frozen=True)

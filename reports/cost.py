@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.measured import BATCH, COST
-from reports.finding import Finding, families, read_evidence
+from visbase.pipeline.measured import BATCH, COST
+from visbase.reports.finding import Finding, families, read_evidence
 
 Rows = Sequence[dict[str, str]]
 
@@ -25,7 +25,9 @@ HEAD = (
 
 def cost_finding(folder: Path, dataset: str) -> Finding | None:
     """From cost/<dataset>.csv; None where nothing was measured."""
-    from reports.finding_charts import latency_chart  # matplotlib is slow to import
+    from visbase.reports.finding_charts import (
+        latency_chart,  # matplotlib is slow to import
+    )
 
     rows = read_evidence(folder / f"{dataset}.csv", COST)
     if not rows:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.measured import CURVE
-from reports.evaluation import t_interval
-from reports.finding import Finding, families, read_evidence, tables
+from visbase.pipeline.measured import CURVE
+from visbase.reports.evaluation import t_interval
+from visbase.reports.finding import Finding, families, read_evidence, tables
 
 CLASSICAL = "bovw_pyramid"
 NETWORKS = ("convnet", "lenet5")
@@ -34,7 +34,9 @@ class Crossover:
 
 def curves_finding(folder: Path, dataset: str) -> Finding | None:
     """From curves/<dataset>/<method>.csv; None where nothing was measured."""
-    from reports.finding_charts import size_chart  # matplotlib is slow to import
+    from visbase.reports.finding_charts import (
+        size_chart,  # matplotlib is slow to import
+    )
 
     rows = [
         row for path in tables(folder / dataset) for row in read_evidence(path, CURVE)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import BadInput
-from pipeline.measured import CLEAN, DAMAGE, OTHER_HAND
-from reports.finding import Finding, families, read_evidence, tables
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.measured import CLEAN, DAMAGE, OTHER_HAND
+from visbase.reports.finding import Finding, families, read_evidence, tables
 
 Rows = Sequence[dict[str, str]]
 LEVELS = range(1, 6)
@@ -17,7 +17,9 @@ LEVELS = range(1, 6)
 
 def damage_finding(folder: Path, dataset: str) -> Finding | None:
     """From damage/<dataset>/<method>.csv; None where nothing was measured."""
-    from reports.finding_charts import damage_chart  # matplotlib is slow to import
+    from visbase.reports.finding_charts import (
+        damage_chart,  # matplotlib is slow to import
+    )
 
     rows = [
         row for path in tables(folder / dataset) for row in read_evidence(path, DAMAGE)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BadInput
-from pipeline.records import Record
-from reports.compare import Runs
-from reports.evaluation import (
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.records import Record
+from visbase.reports.compare import Runs
+from visbase.reports.evaluation import (
     class_error_rates,
     cohens_kappa,
     confusion_matrix,

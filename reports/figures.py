@@ -20,8 +20,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.compare import Row
-from reports.details import Detail
+from visbase.reports.compare import Row
+from visbase.reports.details import Detail
 
 INK = "#010203"  # stands for the colour of the surrounding text
 COLOURS = {"classical": "#c2571a", "network": "#2b7bba"}

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from reports.figures import (
+from visbase.reports.figures import (
     COLOURS,
     PUBLISHED,
     STYLE,

@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from reports.compare import Row, Runs
-from reports.published import WITHOUT_LEARNED_FILTERS
+from visbase.reports.compare import Row, Runs
+from visbase.reports.published import WITHOUT_LEARNED_FILTERS
 
 COLUMNS = (
     "method",

@@ -6,19 +6,19 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.atomic import write_named
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
-from pipeline.measured import COST, CURVE, DAMAGE
-from pipeline.regular_file import open_regular
-from reports.combination import COLUMNS as COMBINATION
-from reports.combination import combination_finding
-from reports.compare import Row, Runs
-from reports.cost import cost_finding
-from reports.curves import curves_finding
-from reports.damage import damage_finding
-from reports.finding import Finding
-from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
+from visbase.pipeline.atomic import write_named
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.measured import COST, CURVE, DAMAGE
+from visbase.pipeline.regular_file import open_regular
+from visbase.reports.combination import COLUMNS as COMBINATION
+from visbase.reports.combination import combination_finding
+from visbase.reports.compare import Row, Runs
+from visbase.reports.cost import cost_finding
+from visbase.reports.curves import curves_finding
+from visbase.reports.damage import damage_finding
+from visbase.reports.finding import Finding
+from visbase.reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 
 DATA_OF_FINDINGS = {
     "curves.csv": CURVE,
@@ -43,7 +43,7 @@ def write_report(
 
     Also the data of each finding, NAME.csv.
     """
-    from reports.page import render_page  # matplotlib is slow to import
+    from visbase.reports.page import render_page  # matplotlib is slow to import
 
     name = dataset.name
     title = f"# Comparison on {name}\n\n"
@@ -88,7 +88,7 @@ def find_findings(root: Path, dataset: Dataset) -> list[Finding]:
 
 def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]:
     """The README's pictures by file name, as SVG on a white ground."""
-    from reports.figures import cost_chart, error_chart
+    from visbase.reports.figures import cost_chart, error_chart
 
     families = {one.method: one.records[0].family for one in runs}
     return {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data import Dataset, load_dataset
+from visbase.pipeline.data import Dataset, load_dataset
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import bovw_svm
-from pipeline.bag_of_words import Encoding
-from pipeline.bovw_svm import KEPT_MARGIN, BovwSVM, Settings
-from pipeline.data import Dataset
-from pipeline.dense_sift import DenseSift
-from pipeline.detected_sift import DetectedSift
-from pipeline.errors import BadInput
-from pipeline.kernel_svm import Kernel, KernelSVM
+from visbase.pipeline import bovw_svm
+from visbase.pipeline.bag_of_words import Encoding
+from visbase.pipeline.bovw_svm import KEPT_MARGIN, BovwSVM, Settings
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.detected_sift import DetectedSift
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.kernel_svm import Kernel, KernelSVM
 
 SMALL = Settings(
     extractors=(DenseSift(3, 4, 2),),

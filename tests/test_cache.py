@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import cache, provenance
-from pipeline.cache import recall, recalled_s
-from pipeline.digest import digest_array
-from pipeline.errors import BadInput
+from visbase.pipeline import cache, provenance
+from visbase.pipeline.cache import recall, recalled_s
+from visbase.pipeline.digest import digest_array
+from visbase.pipeline.errors import BadInput
 
 VALUES = np.arange(5000, dtype=np.float32)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hostile import Canary
 
-from pipeline.cache import recall
+from visbase.pipeline.cache import recall
 
 VALUES = np.arange(5000, dtype=np.float32)
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import nn
 
-from cnn import checkpoint, trainer
-from cnn.augment import Distortion
-from cnn.classifier import NetworkClassifier
-from cnn.trainer import Recipe
-from pipeline import cache
-from pipeline.data import Dataset
+from visbase.cnn import checkpoint, trainer
+from visbase.cnn.augment import Distortion
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.trainer import Recipe
+from visbase.pipeline import cache
+from visbase.pipeline.data import Dataset
 
 N = 300
 
@@ -109,7 +109,7 @@ def test_resumed_run_ends_with_the_same_scores(
 
 
 def test_run_killed_by_the_system_continues(mnist: Dataset, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipeline", "run", "mlp3", "--preset", "quick"]
+    command = [sys.executable, "-m", "visbase", "run", "mlp3", "--preset", "quick"]
     outcomes = []
     for name in ("undisturbed", "killed"):
         here = {

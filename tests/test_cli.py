@@ -14,15 +14,15 @@ import pytest
 from click.testing import CliRunner, Result
 from test_compare import add_failure, add_run, tiny_dataset
 
-from pipeline import cli
-from pipeline.cli import main
-from pipeline.data import Dataset, part
-from pipeline.errors import BadInput
-from pipeline.methods import find_methods
-from pipeline.parallel import n_jobs
-from pipeline.paths import ROOT
-from pipeline.records import read_predictions, read_record
-from reports.write import FINDINGS, TABLE
+from visbase.pipeline import cli
+from visbase.pipeline.cli import main
+from visbase.pipeline.data import Dataset, part
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.methods import find_methods
+from visbase.pipeline.parallel import n_jobs
+from visbase.pipeline.paths import ROOT
+from visbase.pipeline.records import read_predictions, read_record
+from visbase.reports.write import FINDINGS, TABLE
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ def test_jobs_reach_the_loops() -> None:
 
 
 def test_several_methods_run_each_in_a_process_of_its_own() -> None:
-    command = [sys.executable, "-m", "pipeline", "run", "majority", "majority"]
+    command = [sys.executable, "-m", "visbase", "run", "majority", "majority"]
     done = subprocess.run(
         [*command, "--preset", "quick", "--seed", "4"],
         cwd=ROOT,
@@ -196,7 +196,7 @@ def test_report_without_records_is_told(fresh_folders: Path) -> None:
 def test_report_prints_the_table_and_writes_the_files(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.data.load_dataset", tiny_dataset)
+    monkeypatch.setattr("visbase.pipeline.data.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "linear", range(5))
     add_failure(fresh_folders / "results", "broken", "no memory")
     readme = fresh_folders / "README.md"
@@ -219,7 +219,7 @@ def test_setting_out_of_range_is_one_line(
     setting: str, mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = Dataset("mnist", part(mnist.train, slice(0, 60)), mnist.test, mnist.classes)
-    monkeypatch.setattr("pipeline.data.load_dataset", lambda *_, **__: few)
+    monkeypatch.setattr("visbase.pipeline.data.load_dataset", lambda *_, **__: few)
     arguments = ["run", "bovw_grid", "--preset", "quick", "--set", setting]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
@@ -230,7 +230,7 @@ def test_setting_out_of_range_is_one_line(
 def test_interrupted_run_says_so_and_leaves_no_half_written_file(
     fresh_folders: Path,
 ) -> None:
-    command = [sys.executable, "-m", "pipeline", "run", "bovw_grid"]
+    command = [sys.executable, "-m", "visbase", "run", "bovw_grid"]
     run = subprocess.Popen(
         [*command, "--preset", "quick"],
         stderr=subprocess.PIPE,
@@ -254,7 +254,7 @@ def test_interrupted_run_says_so_and_leaves_no_half_written_file(
 def test_report_that_cannot_be_written_is_one_line(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.data.load_dataset", tiny_dataset)
+    monkeypatch.setattr("visbase.pipeline.data.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "majority")
     blocked = fresh_folders / "file"
     blocked.write_text("not a folder")
@@ -280,7 +280,7 @@ def test_report_of_the_first_run_that_is_told_to_users(fresh_folders: Path) -> N
 def test_readme_that_is_no_file_is_one_line(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.data.load_dataset", tiny_dataset)
+    monkeypatch.setattr("visbase.pipeline.data.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "majority")
     os.mkfifo(fresh_folders / "pipe")
     for readme in (str(fresh_folders / "pipe"), "/dev/null"):
@@ -314,7 +314,7 @@ def test_setting_that_makes_no_method_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     few = Dataset("mnist", part(mnist.train, slice(0, 60)), mnist.test, mnist.classes)
-    monkeypatch.setattr("pipeline.data.load_dataset", lambda *_, **__: few)
+    monkeypatch.setattr("visbase.pipeline.data.load_dataset", lambda *_, **__: few)
     method, setting = arguments
     result = visbase("run", method, "--preset", "quick", "--set", setting)
     assert result.exit_code == 2

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import provenance
-from pipeline.combine import best_weight, combine, mixed, write_combination
-from pipeline.data import Dataset, Split, take
-from pipeline.errors import BadInput
-from pipeline.measured import Combination, read_combination
-from pipeline.methods import find_method
-from reports.combination import combination_finding, combination_rows, sentences
 from tests.soak.readers import COMBINATION
+from visbase.pipeline import provenance
+from visbase.pipeline.combine import best_weight, combine, mixed, write_combination
+from visbase.pipeline.data import Dataset, Split, take
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.measured import Combination, read_combination
+from visbase.pipeline.methods import find_method
+from visbase.reports.combination import combination_finding, combination_rows, sentences
 
 
 def test_mixed_scores_by_hand() -> None:

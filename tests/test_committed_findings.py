@@ -11,13 +11,13 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from pipeline.data import Dataset
-from pipeline.paths import ROOT
-from reports.combination import combination_finding
-from reports.cost import cost_finding
-from reports.curves import curves_finding
-from reports.damage import damage_finding
-from reports.finding import Finding
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.paths import ROOT
+from visbase.reports.combination import combination_finding
+from visbase.reports.cost import cost_finding
+from visbase.reports.curves import curves_finding
+from visbase.reports.damage import damage_finding
+from visbase.reports.finding import Finding
 
 COMPARED = {"linear", "svm_rbf", "bovw_pyramid", "lenet5", "convnet"}
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.data import Dataset, Split
-from pipeline.errors import BadInput
-from pipeline.folder_lock import alone
-from pipeline.records import Record, record_path, write_record
-from reports.compare import Row, compare, read_runs
-from reports.tables import to_markdown
+from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.records import Record, record_path, write_record
+from visbase.reports.compare import Row, compare, read_runs
+from visbase.reports.tables import to_markdown
 
 TRUTH = np.arange(10) % 5
 

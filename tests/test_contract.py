@@ -11,8 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.data import Dataset, dataset_modules
-from pipeline.methods import Method, MethodFile, configure, find_methods, presets
+from visbase.pipeline.data import Dataset, dataset_modules
+from visbase.pipeline.methods import (
+    Method,
+    MethodFile,
+    configure,
+    find_methods,
+    presets,
+)
 
 METHODS = find_methods()
 DATASETS = dataset_modules()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.csv_table import read_rows, write_rows
-from pipeline.errors import BadInput
+from visbase.pipeline.csv_table import read_rows, write_rows
+from visbase.pipeline.errors import BadInput
 
 
 def test_pipe_is_refused_at_once(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.csv_table import read_rows, to_csv
-from pipeline.errors import BadInput
-from pipeline.measured import CURVE
-from reports.curves import crossing, crossover, curves_finding, sentences
-from reports.evaluation import t_interval
+from visbase.pipeline.csv_table import read_rows, to_csv
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.measured import CURVE
+from visbase.reports.curves import crossing, crossover, curves_finding, sentences
+from visbase.reports.evaluation import t_interval
 
 
 def test_crossing_by_hand() -> None:

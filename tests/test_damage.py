@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.damage import DAMAGES, Damage, other_hand
-from pipeline.data import Dataset
+from visbase.pipeline.damage import DAMAGES, Damage, other_hand
+from visbase.pipeline.data import Dataset
 
 Batch = NDArray[np.uint8]
 KINDS = {damage.name: damage for damage in DAMAGES}

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from cnn import device
-from cnn.augment import Distortion
-from cnn.classifier import NetworkClassifier
-from cnn.lenet5 import network
-from cnn.trainer import Recipe
-from pipeline.data import Dataset, load_dataset
-from pipeline.errors import BadInput
+from visbase.cnn import device
+from visbase.cnn.augment import Distortion
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.lenet5 import network
+from visbase.cnn.trainer import Recipe
+from visbase.pipeline.data import Dataset, load_dataset
+from visbase.pipeline.errors import BadInput
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 N = 500  # the last batch of 128 is smaller
@@ -78,7 +78,7 @@ def test_two_processes_learn_what_one_learns(
 
 def test_one_of_two_processes_records_the_run(fresh_folders: Path) -> None:
     in_two_processes(
-        *("-m", "pipeline", "run", "lenet5", "--preset", "quick", "--set", "epochs=1"),
+        *("-m", "visbase", "run", "lenet5", "--preset", "quick", "--set", "epochs=1"),
         artifacts=fresh_folders,
     )
     (path,) = fresh_folders.rglob("seed0.json")
@@ -94,7 +94,7 @@ def test_device_that_is_not_there_is_refused_in_one_sentence(
     if torch.cuda.is_available():
         return
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "run", "mlp2", "--device", "cuda"],
+        [sys.executable, "-m", "visbase", "run", "mlp2", "--device", "cuda"],
         capture_output=True,
         text=True,
         check=False,

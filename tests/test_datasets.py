@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data import Dataset, Split, hold_out, load_dataset
-from pipeline.errors import BadInput
+from visbase.pipeline.data import Dataset, Split, hold_out, load_dataset
+from visbase.pipeline.errors import BadInput
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 

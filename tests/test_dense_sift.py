@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.data import Dataset
-from pipeline.dense_sift import (
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.dense_sift import (
     DenseSift,
     grid_centres,
     orientation_maps,
     sampling_matrix,
 )
-from pipeline.errors import BadInput
+from visbase.pipeline.errors import BadInput
 
 OPENCV_BLUR_PX = (1.6**2 - 0.5**2) ** 0.5  # to sigma 1.6 from a camera's assumed 0.5
 OPENCV_FULL = 512  # OpenCV's length of a descriptor before it is rounded to 8 bits

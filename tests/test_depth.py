@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 
-from cnn.checkpoint import Epoch
-from cnn.depth import DEPTHS, NETS, SEEDS, Outcome, draw, to_csv, to_markdown
+from visbase.cnn.checkpoint import Epoch
+from visbase.cnn.depth import DEPTHS, NETS, SEEDS, Outcome, draw, to_csv, to_markdown
 
 
 def made_up() -> dict[tuple[int, bool], Outcome]:

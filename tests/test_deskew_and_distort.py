@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.data import Dataset
-from pipeline.deskew import deskew, measure
-from pipeline.distort import Distortion, distort
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.deskew import deskew, measure
+from visbase.pipeline.distort import Distortion, distort
 
 Image = NDArray[np.uint8]
 

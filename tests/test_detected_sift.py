@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.data import Dataset
-from pipeline.detected_sift import DetectedSift
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.detected_sift import DetectedSift
 
 
 @pytest.mark.parametrize("upscale", [1.0, 2.0])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.data import Dataset
-from pipeline.digit import normalise_digit
-from pipeline.errors import BadInput
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.digit import normalise_digit
+from visbase.pipeline.errors import BadInput
 
 Image = NDArray[np.uint8]
 

@@ -23,8 +23,8 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 from sklearn.svm import SVC
 
-from pipeline.data import Dataset
-from pipeline.digit import normalise_digit
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.digit import normalise_digit
 
 Image = NDArray[np.uint8]
 

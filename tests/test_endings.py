@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from pipeline.endings import LIBRARIES_MIB, ends_in_one_line
-from pipeline.errors import BadInput
+from visbase.pipeline.endings import LIBRARIES_MIB, ends_in_one_line
+from visbase.pipeline.errors import BadInput
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_error_of_the_program_keeps_its_traceback(error):
 
 def test_run_goes_on_where_standard_error_is_closed(fresh_folders):
     done = subprocess.run(
-        f"{sys.executable} -m pipeline run linear --preset quick 2>&-",
+        f"{sys.executable} -m visbase run linear --preset quick 2>&-",
         shell=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -81,7 +81,7 @@ def test_too_little_memory_is_refused_before_a_library_aborts(which, told):
         resource.setrlimit(which, (size, size))
 
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "run", "bovw_pyramid"],
+        [sys.executable, "-m", "visbase", "run", "bovw_pyramid"],
         preexec_fn=limit,
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_cli import refusal, visbase
 
-from pipeline.paths import ROOT
+from visbase.pipeline.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_report_is_the_same_in_any_environment(
     for own in ({}, environment):
         out = fresh_folders / f"{len(own)}"
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline", "report", "--out", str(out)],
+            [sys.executable, "-m", "visbase", "report", "--out", str(out)],
             env=os.environ
             | {"VISBASE_RESULTS": str(ROOT / "reports" / "results")}
             | own,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics
 
-from reports.evaluation import (
+from visbase.reports.evaluation import (
     agreement,
     class_error_rates,
     cohens_kappa,

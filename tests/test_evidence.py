@@ -11,15 +11,15 @@ import pytest
 from click.testing import CliRunner
 from test_model_file import fit_and_save
 
-from pipeline.bag_of_words import Encoding
-from pipeline.bovw_svm import BovwSVM, Settings
-from pipeline.cli import main
-from pipeline.data import Dataset, part
-from pipeline.dense_sift import DenseSift
-from pipeline.errors import BadInput
-from pipeline.evidence import Evidence, draw_evidence
-from pipeline.fisher import FisherEncoding
-from pipeline.kernel_svm import Kernel, KernelSVM
+from visbase.pipeline.bag_of_words import Encoding
+from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.cli import main
+from visbase.pipeline.data import Dataset, part
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evidence import Evidence, draw_evidence
+from visbase.pipeline.fisher import FisherEncoding
+from visbase.pipeline.kernel_svm import Kernel, KernelSVM
 
 COUNTS = Settings(
     extractors=(DenseSift(2, 4, 2), DenseSift(3, 4, 2)),

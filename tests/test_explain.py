@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from cnn import lenet5
-from cnn.explain import save_pictures, trace
-from cnn.kernels import first_kernels
-from cnn.residual import residual_network
+from visbase.cnn import lenet5
+from visbase.cnn.explain import save_pictures, trace
+from visbase.cnn.kernels import first_kernels
+from visbase.cnn.residual import residual_network
 
 
 def test_receptive_fields_of_lenet5_by_hand() -> None:

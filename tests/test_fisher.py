@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
-from pipeline.data import Dataset
-from pipeline.dense_sift import DenseSift
-from pipeline.errors import BadInput
-from pipeline.fisher import FisherBag, FisherEncoding, fisher_vector
-from pipeline.mixture import Mixture, fit_mixture
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.fisher import FisherBag, FisherEncoding, fisher_vector
+from visbase.pipeline.mixture import Mixture, fit_mixture
 
 FloatArray = NDArray[np.float32]
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import BadInput
 from tests.soak.fuzz import SHARE
 from tests.soak.readers import Target, mutated, targets
+from visbase.pipeline.errors import BadInput
 
 
 @pytest.fixture(scope="module")

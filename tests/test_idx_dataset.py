@@ -13,10 +13,10 @@ import numpy as np
 import pooch
 import pytest
 
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
-from pipeline.idx import IdxFile
-from pipeline.idx_dataset import load_idx_dataset
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.idx import IdxFile
+from visbase.pipeline.idx_dataset import load_idx_dataset
 
 NAMES = ("images.gz", "labels.gz", "test-images.gz", "test-labels.gz")
 CLASSES = tuple("0123456789")

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import pairwise
 from sklearn.svm import SVC
 
-from pipeline.data import Dataset
-from pipeline.deskew import deskew
-from pipeline.errors import BadInput
-from pipeline.kernel_svm import Kernel, KernelSVM, fit_svm, svc
-from pipeline.svm_library import svm_library
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.deskew import deskew
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.kernel_svm import Kernel, KernelSVM, fit_svm, svc
+from visbase.pipeline.svm_library import svm_library
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -142,7 +142,7 @@ def test_either_library_gives_the_same_predictions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fastest = fit_svm(*train, kernel, c)
-    monkeypatch.setattr("pipeline.svm_library.svm_library", lambda: "scikit-learn")
+    monkeypatch.setattr("visbase.pipeline.svm_library.svm_library", lambda: "scikit-learn")
     assert type(svc(kernel, c)) is SVC
     plain = fit_svm(*train, kernel, c)
     everything = pixels(mnist.test.images)
@@ -157,7 +157,7 @@ def test_scoring_in_blocks_leaves_the_scores(
 ) -> None:
     machine = fit_svm(*train, RBF, RBF_C)
     whole = machine.decisions(unseen[0][:100])
-    monkeypatch.setattr("pipeline.kernel_svm.BLOCK", 30)
+    monkeypatch.setattr("visbase.pipeline.kernel_svm.BLOCK", 30)
     np.testing.assert_allclose(machine.decisions(unseen[0][:100]), whole, atol=1e-5)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.paths import ROOT
+from visbase.pipeline.paths import ROOT
 
 PACKAGES = ("pipeline", "baselines", "cnn", "reports")
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
@@ -24,16 +24,16 @@ MAY_IMPORT = {
     "cnn": ("cnn", "pipeline"),
     "reports": (
         "reports",
-        "pipeline.records",
-        "pipeline.data",
-        "pipeline.datasets",
-        "pipeline.errors",
-        "pipeline.atomic",
-        "pipeline.measured",
-        "pipeline.csv_table",
-        "pipeline.folder_lock",
-        "pipeline.provenance",
-        "pipeline.regular_file",
+        "visbase.pipeline.records",
+        "visbase.pipeline.data",
+        "visbase.pipeline.datasets",
+        "visbase.pipeline.errors",
+        "visbase.pipeline.atomic",
+        "visbase.pipeline.measured",
+        "visbase.pipeline.csv_table",
+        "visbase.pipeline.folder_lock",
+        "visbase.pipeline.provenance",
+        "visbase.pipeline.regular_file",
     ),
 }
 MAY_NOT_LOAD = {
@@ -163,7 +163,7 @@ def test_check_of_loaded_libraries_sees_one() -> None:
 
 def test_help_is_the_same_for_module_and_script() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "--help"],
+        [sys.executable, "-m", "visbase", "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnn import explain, lenet5
-from reports.lecture import Step, walk_through
-from reports.lecture.layers import (
+from visbase.cnn import explain, lenet5
+from visbase.reports.lecture import Step, walk_through
+from visbase.reports.lecture.layers import (
     ALEXNET,
     LENET5,
     VGG16,

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline.cli import main
-from pipeline.csv_table import write_rows
-from pipeline.errors import BadInput
-from pipeline.measured import COST, DAMAGE, read_measurements
-from pipeline.model_file import open_model
-from reports.cost import cost_finding
+from visbase.pipeline.cli import main
+from visbase.pipeline.csv_table import write_rows
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.measured import COST, DAMAGE, read_measurements
+from visbase.pipeline.model_file import open_model
+from visbase.reports.cost import cost_finding
 
 
 def test_cost_of_a_method_is_measured_in_a_run_of_its_own(fresh_folders: Path) -> None:
@@ -85,7 +85,7 @@ CHILDREN = "/proc/{0}/task/{0}/children"  # of a process's main thread
     not Path(CHILDREN.format(os.getpid())).exists(), reason="needs Linux's /proc"
 )
 def test_run_ends_with_the_measurement_that_started_it(fresh_folders: Path) -> None:
-    measuring = subprocess.Popen([sys.executable, "-m", "pipeline", "cost", "linear"])
+    measuring = subprocess.Popen([sys.executable, "-m", "visbase", "cost", "linear"])
     run = None
     while run is None:  # it asks git before
         assert measuring.poll() is None

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import methods
-from pipeline.errors import BadInput
-from pipeline.methods import configure, find_method, find_methods
+import visbase.baselines
+import visbase.cnn
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.methods import configure, find_method, find_methods
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Config:
     kernel: str = "rbf"
 
 
-MODULE = ModuleType("baselines.fake")
+MODULE = ModuleType("visbase.baselines.fake")
 MODULE.PRESETS = {"full": Config(), "quick": Config(n_words=50)}  # type: ignore[attr-defined]
 
 
@@ -71,7 +72,7 @@ def test_unknown_key_lists_the_keys(setting: str) -> None:
     with pytest.raises(BadInput) as raised:
         configure(MODULE, "full", [setting])
     message = str(raised.value)
-    assert "expected key=value with a key of baselines.fake" in message
+    assert "expected key=value with a key of fake" in message
     assert "n_words, gamma, bins_px, levels, deskewed, kernel" in message
 
 
@@ -158,7 +159,9 @@ def test_a_method_is_any_file_that_says_summary(
     (tmp_path / "cnn" / "net.py").write_text(
         'import no_such_module\n\nSUMMARY = "a net"\n'
     )
-    monkeypatch.setattr(methods, "ROOT", tmp_path)
+    for package in (visbase.baselines, visbase.cnn):
+        place = tmp_path / package.__name__.rpartition(".")[2]
+        monkeypatch.setattr(package, "__path__", [str(place)])
     found = find_methods()
     assert {name: file.summary for name, file in found.items()} == {
         "nearest": "nearest image",

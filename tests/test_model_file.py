@@ -20,17 +20,17 @@ import safetensors.numpy
 from hostile import Canary, sealed
 from test_contract import METHODS, N_TEST, N_TRAIN, build_small, small_config
 
-from pipeline.cache import Arrays
-from pipeline.data import Dataset, Split
-from pipeline.digest import digest_array
-from pipeline.errors import BadInput
-from pipeline.kernel_svm import Kernel
-from pipeline.methods import Method, MethodFile, config_from_json, find_method
-from pipeline.model_card import FORMAT, data_fingerprint, make_card
-from pipeline.model_file import check_place, open_model, save_model
-from pipeline.paths import ROOT
-from pipeline.pixel_svm import PixelSVM, Settings
-from pipeline.records import Record
+from visbase.pipeline.cache import Arrays
+from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.digest import digest_array
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.kernel_svm import Kernel
+from visbase.pipeline.methods import Method, MethodFile, config_from_json, find_method
+from visbase.pipeline.model_card import FORMAT, data_fingerprint, make_card
+from visbase.pipeline.model_file import check_place, open_model, save_model
+from visbase.pipeline.paths import ROOT
+from visbase.pipeline.pixel_svm import PixelSVM, Settings
+from visbase.pipeline.records import Record
 
 
 def record_of(method: str, config: Any, seed: int = 0) -> Record:
@@ -219,7 +219,7 @@ def test_fingerprint_of_photographs_is_the_same_from_their_digests(
 
 def test_opening_needs_no_torch_where_the_method_needs_none(saved: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from pipeline.model_file import "
+        "import sys; from pathlib import Path; from visbase.pipeline.model_file import "
         f"open_model; open_model(Path({str(saved)!r})); print('torch' in sys.modules)"
     )
     done = subprocess.run(
@@ -232,7 +232,7 @@ def test_network_without_torch_is_told(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = resave(saved, tmp_path / "m", lambda card: card.update(method="lenet5"))
-    for name in [n for n in sys.modules if n.partition(".")[0] in ("cnn", "torch")]:
+    for name in [n for n in sys.modules if n.startswith(("visbase.cnn.", "torch"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
 
@@ -411,7 +411,7 @@ def test_unknown_method_is_told_and_no_path_or_module_is_imported(
         ({"against": "all"}, "against=all"),
         ({"against": "one"}, "do not fit 10 classes"),
         ({"unit_length": 1}, "setting unit_length: expected bool, found int"),
-        ({"more": 1}, "setting 'more' of baselines.svm_rbf is not one"),
+        ({"more": 1}, "setting 'more' of svm_rbf is not one"),
         ({"c": None, "gamma": "del"}, "setting"),
     ],
 )
@@ -424,7 +424,7 @@ def test_config_with_wrong_settings_is_refused(
 
 def test_config_without_a_setting_is_refused(saved: Path, tmp_path: Path) -> None:
     path = resave(saved, tmp_path / "m", lambda card: card["config"].pop("gamma"))
-    assert "setting 'gamma' of baselines.svm_rbf is missing" in refusal(path)
+    assert "setting 'gamma' of svm_rbf is missing" in refusal(path)
 
 
 def test_config_from_json_is_the_config(saved: Path) -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from cnn import committee, convnet, lenet5, plain, resnet
-from cnn.residual import Block, residual_network
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
-from pipeline.methods import config_from_json
+from visbase.cnn import committee, convnet, lenet5, plain, resnet
+from visbase.cnn.residual import Block, residual_network
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.methods import config_from_json
 
 
 def parameters_by_layer(network: nn.Module) -> list[int]:

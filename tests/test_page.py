@@ -14,12 +14,12 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from test_compare import add_failure, add_run, tiny_dataset
 
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
-from pipeline.paths import ROOT
-from reports.compare import compare, read_runs
-from reports.page import render_page
-from reports.write import find_findings
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.paths import ROOT
+from visbase.reports.compare import compare, read_runs
+from visbase.reports.page import render_page
+from visbase.reports.write import find_findings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -13,14 +13,14 @@ import pytest
 from hostile import peak_bytes
 from PIL import Image
 
-from pipeline import cache, photo_files
-from pipeline.bag_of_words import learn_vocabularies
-from pipeline.dense_sift import DenseSift
-from pipeline.errors import BadInput
-from pipeline.images import choose, stack_grey
-from pipeline.parallel import BLOCK_PIXELS, map_blocks
-from pipeline.photo_check import check_photos
-from pipeline.photo_files import PhotoFiles, read_image
+from visbase.pipeline import cache, photo_files
+from visbase.pipeline.bag_of_words import learn_vocabularies
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import choose, stack_grey
+from visbase.pipeline.parallel import BLOCK_PIXELS, map_blocks
+from visbase.pipeline.photo_check import check_photos
+from visbase.pipeline.photo_files import PhotoFiles, read_image
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)
@@ -345,10 +345,10 @@ def test_single_photographs_give_the_vocabulary_samples_from_all_of_the_grid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = photos(tmp_path, *[(32, 32)] * 4)
-    monkeypatch.setattr("pipeline.parallel.BLOCK_PIXELS", 1)
+    monkeypatch.setattr("visbase.pipeline.parallel.BLOCK_PIXELS", 1)
     sampled = []
     monkeypatch.setattr(
-        "pipeline.bag_of_words.learn_vocabulary",
+        "visbase.pipeline.bag_of_words.learn_vocabulary",
         lambda values, n_words, rng: sampled.append(values) or values,
     )
     grid = DenseSift(2.0, 4)

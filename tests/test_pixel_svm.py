@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.data import Dataset
-from pipeline.images import pixel_rows
-from pipeline.kernel_svm import Kernel, fit_svm
-from pipeline.pixel_svm import PixelSVM, Settings
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.images import pixel_rows
+from visbase.pipeline.kernel_svm import Kernel, fit_svm
+from visbase.pipeline.pixel_svm import PixelSVM, Settings
 
 QUARTIC = Kernel("poly", 1.0, degree=4)
 

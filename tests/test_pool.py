@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.assign import Words
-from pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
-from pipeline.data import Dataset
-from pipeline.dense_sift import DenseSift
-from pipeline.detected_sift import DetectedSift
-from pipeline.errors import BadInput
-from pipeline.pool import n_cells, normalise, pool
+from visbase.pipeline.assign import Words
+from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.detected_sift import DetectedSift
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.pool import n_cells, normalise, pool
 
 FloatArray = NDArray[np.float32]
 

@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from test_model_file import fit_and_save, resave
 
-from pipeline import digit
-from pipeline.cli import main
-from pipeline.data import Dataset, Split, part
-from pipeline.model_file import open_model
-from pipeline.predict import Prediction, prepare, show
+from visbase.pipeline import digit
+from visbase.pipeline.cli import main
+from visbase.pipeline.data import Dataset, Split, part
+from visbase.pipeline.model_file import open_model
+from visbase.pipeline.predict import Prediction, prepare, show
 
 N_TRAIN = 200
 
@@ -249,7 +249,7 @@ def test_run_saves_a_model_that_answers_as_its_record_says(
         part(mnist.test, slice(0, 100)),
         mnist.classes,
     )
-    monkeypatch.setattr("pipeline.data.load_dataset", lambda name, folder, **_: few)
+    monkeypatch.setattr("visbase.pipeline.data.load_dataset", lambda name, folder, **_: few)
     path = tmp_path / "new" / "model"
     result = visbase(
         *("run", "svm_rbf", "--preset", "quick", "--set", "c=2", "--seed", "3"),
@@ -272,8 +272,8 @@ def test_save_with_several_methods_or_to_a_folder_stops_before_any_run(
     def fail(*_: object) -> None:
         pytest.fail("it ran")
 
-    monkeypatch.setattr("pipeline.run.run_method", fail)
-    monkeypatch.setattr("pipeline.cli._run_each_alone", fail)
+    monkeypatch.setattr("visbase.pipeline.run.run_method", fail)
+    monkeypatch.setattr("visbase.pipeline.cli._run_each_alone", fail)
     result = visbase("run", "majority", "linear", "--save", tmp_path / "m")
     assert result.exit_code == 2
     assert result.stderr.startswith("visbase: --save ")
@@ -300,7 +300,7 @@ def test_one_class_has_no_runner_up(
 
 
 def test_photo_taken_sideways_is_turned(tmp_path: Path) -> None:
-    from pipeline.photo_files import read_image
+    from visbase.pipeline.photo_files import read_image
 
     wide = np.zeros((4, 8), np.uint8)
     wide[:, :2] = 255

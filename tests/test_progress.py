@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from pipeline import progress
+from visbase.pipeline import progress
 
 
 def ticking(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:

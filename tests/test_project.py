@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from pipeline.data import Dataset
-from pipeline.project import fit_projection
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.project import fit_projection
 
 FloatArray = NDArray[np.float32]
 

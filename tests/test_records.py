@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from hostile import Canary, peak_bytes
 
-from pipeline.errors import BadInput
-from pipeline.records import (
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.records import (
     Record,
     read_extras,
     read_predictions,

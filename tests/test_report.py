@@ -20,14 +20,14 @@ from test_compare import (
     tiny_dataset,
 )
 
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
-from pipeline.measured import DAMAGE
-from pipeline.paths import ROOT
-from reports.compare import compare, read_runs
-from reports.finding import Finding
-from reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
-from reports.write import (
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.measured import DAMAGE
+from visbase.pipeline.paths import ROOT
+from visbase.reports.compare import compare, read_runs
+from visbase.reports.finding import Finding
+from visbase.reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
+from visbase.reports.write import (
     FINDINGS,
     PICTURES,
     TABLE,

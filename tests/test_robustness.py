@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import provenance
-from pipeline.damage import DAMAGES
-from pipeline.data import Dataset, Split
-from pipeline.errors import BadInput
-from pipeline.measured import DAMAGE, read_measurements
-from pipeline.methods import configure, find_method
-from pipeline.model_card import make_card
-from pipeline.model_file import open_model, save_model
-from pipeline.paths import ROOT, artifacts, measured
-from pipeline.robustness import measure_damage
-from pipeline.run import run_method
-from reports.damage import damage_finding, mean_corruption_error, sentences
+from visbase.pipeline import provenance
+from visbase.pipeline.damage import DAMAGES
+from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.measured import DAMAGE, read_measurements
+from visbase.pipeline.methods import configure, find_method
+from visbase.pipeline.model_card import make_card
+from visbase.pipeline.model_file import open_model, save_model
+from visbase.pipeline.paths import ROOT, artifacts, measured
+from visbase.pipeline.robustness import measure_damage
+from visbase.pipeline.run import run_method
+from visbase.reports.damage import damage_finding, mean_corruption_error, sentences
 
 KINDS = {damage.name for damage in DAMAGES}
 
@@ -187,7 +187,7 @@ def test_errors_are_of_the_file_that_was_opened(
         path.write_bytes(b"another model")
         return result
 
-    monkeypatch.setattr("pipeline.robustness.open_model", open_and_replace)
+    monkeypatch.setattr("visbase.pipeline.robustness.open_model", open_and_replace)
     list(measure_damage(model, small(mnist)))
     assert len(read_measurements(opened / "mnist" / "linear.csv", DAMAGE)) == 62
 

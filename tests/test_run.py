@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import provenance
-from pipeline.data import Dataset, Split
-from pipeline.errors import BadInput
-from pipeline.records import Record, read_extras, read_predictions, read_record
-from pipeline.run import QUICK_TRAIN, results_folder, run_method
+from visbase.pipeline import provenance
+from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.records import Record, read_extras, read_predictions, read_record
+from visbase.pipeline.run import QUICK_TRAIN, results_folder, run_method
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline import search
-from pipeline.csv_table import read_rows, write_rows
-from pipeline.data import Dataset, Split
-from pipeline.errors import BadInput
-from pipeline.measured import SEARCH
-from pipeline.methods import MethodFile
+from visbase.pipeline import search
+from visbase.pipeline.csv_table import read_rows, write_rows
+from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.measured import SEARCH
+from visbase.pipeline.methods import MethodFile
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def test_method_without_search_is_refused(
 
 
 def test_every_listed_trial_is_a_valid_configuration() -> None:
-    from pipeline.methods import find_methods
+    from visbase.pipeline.methods import find_methods
 
     for found in find_methods().values():
         module = found.load()

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import BadInput
 from tests.soak import fuzz
 from tests.soak.fault import leftovers, told_in_one_line, torn
+from visbase.pipeline.errors import BadInput
 
 N_INPUTS = 30
 linux = pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")

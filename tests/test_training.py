@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnn.augment import Distortion
-from cnn.classifier import NetworkClassifier
-from cnn.device import multiplies_bfloat16
-from cnn.mlp2 import PRESETS as MLP2
-from cnn.mlp2 import build as build_mlp2
-from cnn.mlp3 import PRESETS as MLP3
-from cnn.mlp3 import build as build_mlp3
-from cnn.trainer import Recipe
-from cnn.views import shifted_views
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
+from visbase.cnn.augment import Distortion
+from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.device import multiplies_bfloat16
+from visbase.cnn.mlp2 import PRESETS as MLP2
+from visbase.cnn.mlp2 import build as build_mlp2
+from visbase.cnn.mlp3 import PRESETS as MLP3
+from visbase.cnn.mlp3 import build as build_mlp3
+from visbase.cnn.trainer import Recipe
+from visbase.cnn.views import shifted_views
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
 
 
 def linear(height: int, width: int, n_classes: int) -> nn.Module:

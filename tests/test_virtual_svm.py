@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.data import Dataset
-from pipeline.deskew import deskew
-from pipeline.distort import Distortion
-from pipeline.errors import BadInput
-from pipeline.images import unit_rows
-from pipeline.jitter import offsets_within, shift
-from pipeline.kernel_svm import Kernel, fit_svm
-from pipeline.virtual_svm import Settings, VirtualSVM
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.deskew import deskew
+from visbase.pipeline.distort import Distortion
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images import unit_rows
+from visbase.pipeline.jitter import offsets_within, shift
+from visbase.pipeline.kernel_svm import Kernel, fit_svm
+from visbase.pipeline.virtual_svm import Settings, VirtualSVM
 
 KERNEL = Kernel("poly", 1.0, degree=4)
 C = 10.0

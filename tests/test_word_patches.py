@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.assign import assign_hard
-from pipeline.data import Dataset
-from pipeline.dense_sift import DenseSift, grid_centres
-from pipeline.vocabulary import learn_vocabulary
-from pipeline.word_patches import mean_patches
+from visbase.pipeline.assign import assign_hard
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.dense_sift import DenseSift, grid_centres
+from visbase.pipeline.vocabulary import learn_vocabulary
+from visbase.pipeline.word_patches import mean_patches
 
 
 def test_single_word_looks_like_the_mean_of_all_patches() -> None:

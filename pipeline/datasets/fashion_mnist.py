@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.data import Dataset
-from pipeline.idx import IdxFile
-from pipeline.idx_dataset import load_idx_dataset
-from pipeline.paths import artifacts
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.idx import IdxFile
+from visbase.pipeline.idx_dataset import load_idx_dataset
+from visbase.pipeline.paths import artifacts
 
 SUMMARY = "Zalando articles: 60,000 + 10,000 grey images of 28 x 28, 10 classes"
 

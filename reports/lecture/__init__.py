@@ -5,19 +5,19 @@ is computed by `layers` with numpy; the tests compare it with the networks of `c
 Where the lecture's figures disagree with each other, the comment says so.
 """
 
-from reports.lecture.networks import (
+from visbase.reports.lecture.networks import (
     lenet5,
     parameter_counts,
     receptive_fields,
     vgg_table,
 )
-from reports.lecture.operations import (
+from visbase.reports.lecture.operations import (
     activation,
     convolutions,
     dropout,
     padding_and_pooling,
 )
-from reports.lecture.step import Step
+from visbase.reports.lecture.step import Step
 
 
 def walk_through() -> list[Step]:

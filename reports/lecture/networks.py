@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reports.lecture.layers import ALEXNET, LENET5, VGG16, trace
-from reports.lecture.step import Step
+from visbase.reports.lecture.layers import ALEXNET, LENET5, VGG16, trace
+from visbase.reports.lecture.step import Step
 
 # The lecture's table: memory as printed, weights; from the input's line on.
 VGG_LECTURE = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.lecture.layers import (
+from visbase.reports.lecture.layers import (
     convolve,
     max_pool,
     mean_with_dropout,
     sigmoid,
     zero_pad,
 )
-from reports.lecture.step import Step
+from visbase.reports.lecture.step import Step
 
 FloatArray = NDArray[np.float64]
 

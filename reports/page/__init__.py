@@ -12,17 +12,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
-from reports.atlas import WORST_ERROR, atlas, data_uri
-from reports.compare import Row, Runs
-from reports.details import Detail, details_of
-from reports.evaluation import agreement
-from reports.figures import COSTS, cost_chart, curve_chart, error_chart, montage
-from reports.finding import Finding
-from reports.lecture import walk_through
-from reports.page.table import COLUMNS, published_lines, table_line
-from reports.tables import machine_lines, notes
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.reports.atlas import WORST_ERROR, atlas, data_uri
+from visbase.reports.compare import Row, Runs
+from visbase.reports.details import Detail, details_of
+from visbase.reports.evaluation import agreement
+from visbase.reports.figures import COSTS, cost_chart, curve_chart, error_chart, montage
+from visbase.reports.finding import Finding
+from visbase.reports.lecture import walk_through
+from visbase.reports.page.table import COLUMNS, published_lines, table_line
+from visbase.reports.tables import machine_lines, notes
 
 FOLDER = Path(__file__).parent
 KERNEL_PX, WORD_PX = 8, 3  # screen pixels for one pixel of a kernel, of a word

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.compare import Row
-from reports.details import Detail
-from reports.published import WITHOUT_LEARNED_FILTERS
+from visbase.reports.compare import Row
+from visbase.reports.details import Detail
+from visbase.reports.published import WITHOUT_LEARNED_FILTERS
 
 COLUMNS = (
     ("method", "word"),

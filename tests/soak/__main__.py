@@ -11,9 +11,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pipeline.atomic import atomic_write
-from pipeline.paths import ROOT
-from pipeline.provenance import commit, cpu, dirty
 from tests.soak import (
     attacks,
     bad_input,
@@ -25,6 +22,9 @@ from tests.soak import (
     together,
 )
 from tests.soak.fault import Fault
+from visbase.pipeline.atomic import atomic_write
+from visbase.pipeline.paths import ROOT
+from visbase.pipeline.provenance import commit, cpu, dirty
 
 GROUPS = {
     "Killed": kills,

@@ -16,9 +16,9 @@ from PIL import Image
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from pipeline.data import load_dataset
-from pipeline.estimator import BagOfVisualWords
 from tests.soak.fault import Fault, places, told_in_one_line, visbase
+from visbase.pipeline.data import load_dataset
+from visbase.pipeline.estimator import BagOfVisualWords
 
 SIDE = 28
 SETTINGS = ("--preset", "quick", "--set", "n_words=20")

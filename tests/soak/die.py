@@ -14,11 +14,11 @@ import sys
 import threading
 from types import FrameType
 
-from pipeline import atomic
-from pipeline.cli import main
-from pipeline.paths import ROOT
+from visbase.pipeline import atomic
+from visbase.pipeline.cli import main
+from visbase.pipeline.paths import ROOT
 
-OURS = (f"{ROOT}/pipeline/", f"{ROOT}/cnn/")
+OURS = (f"{ROOT}/visbase/pipeline/", f"{ROOT}/visbase/cnn/")
 
 
 def die_at_write(moment: str, wanted: int) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import load_file
 
-from pipeline.data import load_dataset
-from pipeline.paths import ROOT
+from visbase.pipeline.data import load_dataset
+from visbase.pipeline.paths import ROOT
 
 EARLIER = {
     "bovw_pyramid": ("--set", "n_words=20"),
@@ -75,7 +75,7 @@ def places(home: Path, **more: str) -> dict[str, str]:
 def visbase(
     arguments: Sequence[str],
     environment: Mapping[str, str],
-    module: Sequence[str] = ("pipeline",),
+    module: Sequence[str] = ("visbase",),
     **how: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""

@@ -23,14 +23,14 @@ from types import FrameType
 import numpy as np
 from PIL import Image
 
-from pipeline.data import Dataset
-from pipeline.errors import BadInput
-from pipeline.idx import IdxFile, read_idx
-from pipeline.images import sizes
-from pipeline.paths import ROOT
-from pipeline.photo_files import MAX_PIXELS, read_image
 from tests.soak.fault import Fault
 from tests.soak.readers import Target, mutated, targets
+from visbase.pipeline.data import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.idx import IdxFile, read_idx
+from visbase.pipeline.images import sizes
+from visbase.pipeline.paths import ROOT
+from visbase.pipeline.photo_files import MAX_PIXELS, read_image
 
 LONGEST_S = 5  # for one input
 WEIGHED = 10  # every so many inputs the memory is measured

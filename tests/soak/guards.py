@@ -11,10 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import load_dataset
-from pipeline.methods import configure, find_method, find_methods
-from pipeline.paths import results
-from pipeline.records import read_record, record_path, write_record
 from tests.soak.fault import (
     Fault,
     command,
@@ -23,6 +19,10 @@ from tests.soak.fault import (
     told_in_one_line,
     visbase,
 )
+from visbase.pipeline.data import load_dataset
+from visbase.pipeline.methods import configure, find_method, find_methods
+from visbase.pipeline.paths import results
+from visbase.pipeline.records import read_record, record_path, write_record
 
 CHANCE = 90.0  # percent of errors, ten classes of about the same size
 SHUFFLES = 10

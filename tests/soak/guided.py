@@ -8,9 +8,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["pipeline"]):
-    from pipeline.errors import BadInput
+with atheris.instrument_imports(include=["visbase"]):
     from tests.soak.readers import MODELS, targets
+    from visbase.pipeline.errors import BadInput
 
 if __name__ == "__main__":
     name, folder = sys.argv[1:3]

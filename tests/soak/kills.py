@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.paths import ROOT
 from tests.soak.fault import (
     RUNS,
     Fault,
@@ -27,6 +26,7 @@ from tests.soak.fault import (
     visbase,
 )
 from tests.soak.kills_of_commands import curve, download, report
+from visbase.pipeline.paths import ROOT
 
 RANDOM, SHORT_RANDOM = 10, 1  # trials of each run
 TRIES = 10  # of each kill at random: a run may be done before
@@ -96,7 +96,7 @@ def _at_random(
             home = Path(folder)
             arguments = command(method, digits, home)
             process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", *arguments],
+                [sys.executable, "-m", "visbase", *arguments],
                 env=places(home),
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,

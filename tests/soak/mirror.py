@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.cli import main
-from pipeline.datasets import mnist
+from visbase.pipeline.cli import main
+from visbase.pipeline.datasets import mnist
 
 if __name__ == "__main__":
     mnist.MIRRORS = (sys.argv[1],)  # type: ignore[assignment]

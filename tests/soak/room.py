@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.paths import results
 from tests.soak.fault import (
     RUNS,
     Fault,
@@ -30,6 +29,7 @@ from tests.soak.fault import (
     torn,
     visbase,
 )
+from visbase.pipeline.paths import results
 
 MEMORY_MB = (300, 900, 1500, 1850, 1900, 2000, 2400, 4000)  # of address space
 FILE_KB = (1, 10, 50, 100, 200, 400)  # largest file

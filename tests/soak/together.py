@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.measured import CURVE, read_measurements
-from pipeline.paths import ROOT
 from tests.soak.fault import (
     RUNS,
     Fault,
@@ -21,6 +19,8 @@ from tests.soak.fault import (
     places,
     visbase,
 )
+from visbase.pipeline.measured import CURVE, read_measurements
+from visbase.pipeline.paths import ROOT
 
 ROUNDS, SHORT_ROUNDS = 3, 1
 FLIPS = 6  # of each entry
@@ -54,7 +54,7 @@ def _at_once(method: str, digits: Path, golden: dict[str, bytes], rounds: int) -
                         [
                             sys.executable,
                             "-m",
-                            "pipeline",
+                            "visbase",
                             *command(method, digits, home),
                         ],
                         env=places(home),
@@ -87,7 +87,7 @@ def _one_table(digits: Path, rounds: int) -> Fault:
             both = [
                 subprocess.Popen(
                     [
-                        *(sys.executable, "-m", "pipeline", "curve", "linear"),
+                        *(sys.executable, "-m", "visbase", "curve", "linear"),
                         *("--dataset", f"folder:{digits}", "--sizes", size),
                         *("--seeds", str(SEEDS)),
                     ],

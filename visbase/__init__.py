@@ -1,0 +1,1 @@
+"""How far do classical features go against a CNN, on this data?"""
