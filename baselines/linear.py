@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import check_layout
 from visbase.pipeline.cache import Arrays
-from visbase.pipeline.images import Images, pixel_rows, stack_grey
+from visbase.pipeline.images.batches import Images, pixel_rows, stack_grey
 from visbase.pipeline.progress import working
 
 SUMMARY = "linear classifier, raw pixels"

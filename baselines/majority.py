@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import check_layout
 from visbase.pipeline.cache import Arrays
-from visbase.pipeline.images import Images
+from visbase.pipeline.images.batches import Images
 
 SUMMARY = "most frequent class"
 

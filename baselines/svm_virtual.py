@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.distort import Distortion
+from visbase.pipeline.images.distort import Distortion
 from visbase.pipeline.kernel_svm import Kernel
 from visbase.pipeline.virtual_svm import Settings, VirtualSVM
 

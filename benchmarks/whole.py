@@ -44,7 +44,7 @@ def histograms_s(n: str, n_words: str = "400") -> list[float]:
     """Seconds from n digits to histograms as `bovw_pyramid` makes them."""
     from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
     from visbase.pipeline.dense_sift import DenseSift
-    from visbase.pipeline.parallel import map_blocks
+    from visbase.pipeline.images.blocks import map_blocks
 
     images = digits(int(n))
     grids = [DenseSift(bin_px, 2, 2) for bin_px in (2.0, 3.0)]
@@ -77,8 +77,8 @@ def svm_s(n: str) -> list[float]:
     Distorted beyond the first 70,000, since twins are no new support vectors.
     """
     from visbase.baselines.svm_rbf import Config
-    from visbase.pipeline.distort import Distortion, distort
-    from visbase.pipeline.images import pixel_rows
+    from visbase.pipeline.images.batches import pixel_rows
+    from visbase.pipeline.images.distort import Distortion, distort
     from visbase.pipeline.kernel_svm import Kernel, fit_svm
 
     images, labels = labelled(int(n))
@@ -113,7 +113,7 @@ def one_image_ms() -> list[float]:
 
     from visbase.baselines import bovw_pyramid
     from visbase.pipeline.data import load_dataset
-    from visbase.pipeline.photo_files import read_image
+    from visbase.pipeline.images.photo_files import read_image
 
     train = load_dataset("mnist").train
     model = bovw_pyramid.build(bovw_pyramid.Config(), 0)

@@ -26,7 +26,7 @@ from visbase.pipeline import cache
 from visbase.pipeline.array_layout import check_layout
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import Evidence, two_best
-from visbase.pipeline.images import Images, resized, sizes, stack_grey
+from visbase.pipeline.images.batches import Images, resized, sizes, stack_grey
 
 SHOWN_KERNELS = 64
 LARGEST_PX = 40  # larger images and those of differing sizes become squares

@@ -21,9 +21,9 @@ from visbase.cnn.checkpoint import Epoch
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.pipeline.array_layout import join_parts, split_parts
 from visbase.pipeline.cache import Arrays
-from visbase.pipeline.deskew import deskew
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import Images, stack_grey
+from visbase.pipeline.images.batches import Images, stack_grey
+from visbase.pipeline.images.deskew import deskew
 
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.compiled import compiled
+from visbase.pipeline.images.compiled import compiled
 
 BLOCK = 1024  # descriptors whose product with 400 words (1.6 MB) stays in cache
 LANES = 64  # of words, whose least scores are found side by side

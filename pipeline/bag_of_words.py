@@ -21,9 +21,9 @@ from visbase.pipeline.assign import Words, assign_hard, assign_soft
 from visbase.pipeline.descriptors import LENGTH, Descriptors
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import share_out
-from visbase.pipeline.images import Images, choose
-from visbase.pipeline.parallel import map_blocks
-from visbase.pipeline.photo_files import PhotoFiles
+from visbase.pipeline.images.batches import Images, choose
+from visbase.pipeline.images.blocks import map_blocks
+from visbase.pipeline.images.photo_files import PhotoFiles
 from visbase.pipeline.pool import cells, n_cells, normalise, pool
 from visbase.pipeline.vocabulary import learn_vocabulary
 

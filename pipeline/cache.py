@@ -25,9 +25,9 @@ import numpy as np
 
 from visbase.pipeline import provenance
 from visbase.pipeline.atomic import atomic_write
-from visbase.pipeline.digest import digest_array
+from visbase.pipeline.images.fingerprint import digest_array
+from visbase.pipeline.images.photo_files import PhotoFiles
 from visbase.pipeline.paths import artifacts
-from visbase.pipeline.photo_files import PhotoFiles
 from visbase.pipeline.regular_file import open_regular
 
 Arrays = dict[str, np.ndarray]

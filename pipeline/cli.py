@@ -105,8 +105,8 @@ def run(
 
     Example: visbase run bovw_pyramid --preset quick --set n_words=200
     """
+    from visbase.pipeline.images.blocks import require_address
     from visbase.pipeline.methods import configure, find_method
-    from visbase.pipeline.parallel import require_address
 
     os.environ["VISBASE_DEVICE"] = device
     found = [find_method(name) for name in names]

@@ -53,8 +53,8 @@ def predict(
 
     Example: visbase predict digits.visbase seven.png --show seen.png
     """
+    from visbase.pipeline.images.photo_files import read_bytes
     from visbase.pipeline.model_file import open_model
-    from visbase.pipeline.photo_files import read_bytes
     from visbase.pipeline.predict import predict_file, show, to_json, to_table
 
     if images.count("-") > 1:
@@ -106,8 +106,8 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     Example: visbase explain digits.visbase seven.png --out why.png
     """
     from visbase.pipeline.evidence import draw_evidence
+    from visbase.pipeline.images.photo_files import read_image
     from visbase.pipeline.model_file import open_model
-    from visbase.pipeline.photo_files import read_image
     from visbase.pipeline.predict import prepare
 
     model = open_model(path)

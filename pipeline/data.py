@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from visbase.pipeline import cache, datasets
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import Images, choose, sizes
+from visbase.pipeline.images.batches import Images, choose, sizes
 
 FOLDER = "folder:"
 

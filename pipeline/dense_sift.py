@@ -24,10 +24,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.compiled import compiled
 from visbase.pipeline.descriptors import Descriptors, concatenate
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import Images, to_grey
+from visbase.pipeline.images.batches import Images, to_grey
+from visbase.pipeline.images.compiled import compiled
 
 N_BINS = 4  # spatial bins a side
 N_ORIENTATIONS = 8

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.atomic import write_named
-from visbase.pipeline.images import to_grey
+from visbase.pipeline.images.batches import to_grey
 
 FloatArray = NDArray[np.float32]
 

@@ -23,9 +23,9 @@ from visbase.pipeline.bag_of_words import Arrays, Extractor, sample_images
 from visbase.pipeline.descriptors import LENGTH, Descriptors
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import share_out
-from visbase.pipeline.images import Images
+from visbase.pipeline.images.batches import Images
+from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.mixture import Mixture, fit_mixture
-from visbase.pipeline.parallel import map_blocks
 from visbase.pipeline.pool import normalise
 
 FloatArray = NDArray[np.float32]

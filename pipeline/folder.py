@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from visbase.pipeline.class_folders import ByClass, find_classes, require_images
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput, printable
+from visbase.pipeline.images.photo_files import PhotoFiles
 from visbase.pipeline.photo_check import check_photos
-from visbase.pipeline.photo_files import PhotoFiles
 
 
 def load_folder(

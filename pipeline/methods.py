@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.cache import Arrays
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.images import Images
+from visbase.pipeline.images.batches import Images
 
 MOST_VALUES = 100  # of a setting
 FAMILIES = {"baselines": "classical", "cnn": "network"}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.compiled import compiled
+from visbase.pipeline.images.compiled import compiled
 from visbase.pipeline.progress import track
 from visbase.pipeline.vocabulary import learn_vocabulary
 

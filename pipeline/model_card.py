@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from visbase.pipeline.data import Dataset, Split
-from visbase.pipeline.digest import digest_array
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import Images, sizes
+from visbase.pipeline.images.batches import Images, sizes
+from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.records import Record
 
 FORMAT = 1  # of the model file; a file of another one is refused

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
-from visbase.pipeline.digest import digest_array
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.parallel import n_jobs
-from visbase.pipeline.photo_files import PhotoFiles, decode
+from visbase.pipeline.images.blocks import n_jobs
+from visbase.pipeline.images.fingerprint import digest_array
+from visbase.pipeline.images.photo_files import PhotoFiles, decode
 from visbase.pipeline.progress import track
 
 

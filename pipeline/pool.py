@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.assign import Words
-from visbase.pipeline.compiled import compiled
+from visbase.pipeline.images.compiled import compiled
 
 FloatArray = NDArray[np.float32]
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.atomic import write_named
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.images import to_grey
+from visbase.pipeline.images.batches import to_grey
+from visbase.pipeline.images.photo_files import read_image
 from visbase.pipeline.model_file import Model
-from visbase.pipeline.photo_files import read_image
 
 SHOWN_SIDE = 112  # pixels; smaller images are enlarged to about this side
 GAP = 4  # pixels between shown images
@@ -62,7 +62,7 @@ def prepare(image: NDArray[np.uint8], card: dict[str, Any]) -> NDArray[np.uint8]
     in grey; models of photographs the image as it is.
     """
     if card["dataset"] == "mnist":
-        from visbase.pipeline.digit import normalise_digit
+        from visbase.pipeline.images.digit.normalise import normalise_digit
 
         return normalise_digit(image)
     if card["image_size"] is None:

@@ -16,7 +16,7 @@ from visbase.pipeline.damage import DAMAGES, other_hand
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.folder_lock import alone
-from visbase.pipeline.images import stack_grey
+from visbase.pipeline.images.batches import stack_grey
 from visbase.pipeline.measured import (
     CLEAN,
     DAMAGE,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from visbase.pipeline import cache, provenance
 from visbase.pipeline.data import Dataset, Split, part
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import sizes
+from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.methods import Method, MethodFile, presets
 from visbase.pipeline.paths import artifacts, results
 from visbase.pipeline.records import Record, read_record, record_path, write_record

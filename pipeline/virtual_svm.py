@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import join_parts, split_parts
 from visbase.pipeline.cache import Arrays
-from visbase.pipeline.deskew import deskew
-from visbase.pipeline.distort import Distortion, distort
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import Images, stack_grey, unit_rows
-from visbase.pipeline.jitter import offsets_within, shift
+from visbase.pipeline.images.batches import Images, stack_grey, unit_rows
+from visbase.pipeline.images.deskew import deskew
+from visbase.pipeline.images.distort import Distortion, distort
+from visbase.pipeline.images.jitter import offsets_within, shift
 from visbase.pipeline.kernel_svm import Kernel, KernelSVM, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.assign import nearest
-from visbase.pipeline.compiled import compiled
-from visbase.pipeline.parallel import in_threads
+from visbase.pipeline.images.blocks import in_threads
+from visbase.pipeline.images.compiled import compiled
 from visbase.pipeline.progress import track
 
 FloatArray = NDArray[np.float32]

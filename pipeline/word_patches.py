@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.assign import nearest
 from visbase.pipeline.dense_sift import N_BINS, DenseSift
 from visbase.pipeline.descriptors import Descriptors
-from visbase.pipeline.images import Images, to_grey
+from visbase.pipeline.images.batches import Images, to_grey
 
 MOST_WORDS = 100
 

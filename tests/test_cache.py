@@ -12,8 +12,8 @@ import pytest
 
 from visbase.pipeline import cache, provenance
 from visbase.pipeline.cache import recall, recalled_s
-from visbase.pipeline.digest import digest_array
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images.fingerprint import digest_array
 
 VALUES = np.arange(5000, dtype=np.float32)
 

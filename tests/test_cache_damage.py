@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import Canary
 
+from tests.hostile import Canary
 from visbase.pipeline.cache import recall
 
 VALUES = np.arange(5000, dtype=np.float32)

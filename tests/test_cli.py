@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import pooch
 import pytest
 from click.testing import CliRunner, Result
-from test_compare import add_failure, add_run, tiny_dataset
 
+from tests.test_compare import add_failure, add_run, tiny_dataset
 from visbase.pipeline import cli
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, part
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images.blocks import n_jobs
 from visbase.pipeline.methods import find_methods
-from visbase.pipeline.parallel import n_jobs
 from visbase.pipeline.paths import ROOT
 from visbase.pipeline.records import read_predictions, read_record
 from visbase.reports.write import FINDINGS, TABLE

@@ -15,7 +15,7 @@ from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, Split, hold_out_sixth, load_dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.folder import dataset_name, load_folder
-from visbase.pipeline.photo_files import PhotoFiles
+from visbase.pipeline.images.photo_files import PhotoFiles
 from visbase.pipeline.records import read_record
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import peak_bytes
 
+from tests.hostile import peak_bytes
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.idx import IdxFile, read_idx
 

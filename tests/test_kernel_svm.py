@@ -11,8 +11,8 @@ from sklearn.metrics import pairwise
 from sklearn.svm import SVC
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.deskew import deskew
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.kernel_svm import Kernel, KernelSVM, fit_svm, svc
 from visbase.pipeline.svm_library import svm_library
 
@@ -142,7 +142,9 @@ def test_either_library_gives_the_same_predictions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fastest = fit_svm(*train, kernel, c)
-    monkeypatch.setattr("visbase.pipeline.svm_library.svm_library", lambda: "scikit-learn")
+    monkeypatch.setattr(
+        "visbase.pipeline.svm_library.svm_library", lambda: "scikit-learn"
+    )
     assert type(svc(kernel, c)) is SVC
     plain = fit_svm(*train, kernel, c)
     everything = pixels(mnist.test.images)

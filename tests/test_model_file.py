@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from hostile import Canary, sealed
-from test_contract import METHODS, N_TEST, N_TRAIN, build_small, small_config
 
+from tests.hostile import Canary, sealed
+from tests.test_contract import METHODS, N_TEST, N_TRAIN, build_small, small_config
 from visbase.pipeline.cache import Arrays
 from visbase.pipeline.data import Dataset, Split
-from visbase.pipeline.digest import digest_array
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.kernel_svm import Kernel
 from visbase.pipeline.methods import Method, MethodFile, config_from_json, find_method
 from visbase.pipeline.model_card import FORMAT, data_fingerprint, make_card

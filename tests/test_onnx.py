@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from test_model_file import fit_and_save
 
+from tests.test_model_file import fit_and_save
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, Split, part
 from visbase.pipeline.model_file import open_model
@@ -95,7 +95,9 @@ def test_missing_onnx_is_one_line(
 ) -> None:
     fit_and_save("lenet5", train, tmp_path / "model")
     nothing = SimpleNamespace(find_spec=lambda name: None)
-    monkeypatch.setattr("visbase.cnn.onnx_export.importlib", SimpleNamespace(util=nothing))
+    monkeypatch.setattr(
+        "visbase.cnn.onnx_export.importlib", SimpleNamespace(util=nothing)
+    )
     result = export(tmp_path / "model", tmp_path / "net.onnx")
     assert result.exit_code == 2
     assert result.stderr.startswith("visbase: export needs onnx and onnxscript, not")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from test_compare import add_failure, add_run, tiny_dataset
 
+from tests.test_compare import add_failure, add_run, tiny_dataset
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.paths import ROOT

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.images import pixel_rows
+from visbase.pipeline.images.batches import pixel_rows
 from visbase.pipeline.kernel_svm import Kernel, fit_svm
 from visbase.pipeline.pixel_svm import PixelSVM, Settings
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-from test_model_file import fit_and_save, resave
 
-from visbase.pipeline import digit
+from tests.test_model_file import fit_and_save, resave
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, Split, part
+from visbase.pipeline.images.digit import normalise as digit
 from visbase.pipeline.model_file import open_model
 from visbase.pipeline.predict import Prediction, prepare, show
 
@@ -249,7 +249,9 @@ def test_run_saves_a_model_that_answers_as_its_record_says(
         part(mnist.test, slice(0, 100)),
         mnist.classes,
     )
-    monkeypatch.setattr("visbase.pipeline.data.load_dataset", lambda name, folder, **_: few)
+    monkeypatch.setattr(
+        "visbase.pipeline.data.load_dataset", lambda name, folder, **_: few
+    )
     path = tmp_path / "new" / "model"
     result = visbase(
         *("run", "svm_rbf", "--preset", "quick", "--set", "c=2", "--seed", "3"),
@@ -300,7 +302,7 @@ def test_one_class_has_no_runner_up(
 
 
 def test_photo_taken_sideways_is_turned(tmp_path: Path) -> None:
-    from visbase.pipeline.photo_files import read_image
+    from visbase.pipeline.images.photo_files import read_image
 
     wide = np.zeros((4, 8), np.uint8)
     wide[:, :2] = 255

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile import Canary, peak_bytes
 
+from tests.hostile import Canary, peak_bytes
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.records import (
     Record,

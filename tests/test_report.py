@@ -11,7 +11,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from test_compare import (
+
+from tests.test_compare import (
     add_failure,
     add_run,
     markdown_of,
@@ -19,7 +20,6 @@ from test_compare import (
     table_line,
     tiny_dataset,
 )
-
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.measured import DAMAGE

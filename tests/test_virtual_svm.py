@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.deskew import deskew
-from visbase.pipeline.distort import Distortion
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import unit_rows
-from visbase.pipeline.jitter import offsets_within, shift
+from visbase.pipeline.images.batches import unit_rows
+from visbase.pipeline.images.deskew import deskew
+from visbase.pipeline.images.distort import Distortion
+from visbase.pipeline.images.jitter import offsets_within, shift
 from visbase.pipeline.kernel_svm import Kernel, fit_svm
 from visbase.pipeline.virtual_svm import Settings, VirtualSVM
 

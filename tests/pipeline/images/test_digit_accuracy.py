@@ -24,7 +24,7 @@ from PIL import ImageDraw, ImageFont
 from sklearn.svm import SVC
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.digit import normalise_digit
+from visbase.pipeline.images.digit.normalise import normalise_digit
 
 Image = NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.digit import normalise_digit
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images.digit.normalise import normalise_digit
 
 Image = NDArray[np.uint8]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visbase.pipeline.jitter import offsets_within, shift
+from visbase.pipeline.images.jitter import offsets_within, shift
 
 IMAGE = np.array([[[1, 2, 3], [4, 5, 6], [7, 8, 9]]], np.uint8)
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import to_grey
-from visbase.pipeline.ink import FloatArray, find_ink
+from visbase.pipeline.images.batches import to_grey
+from visbase.pipeline.images.digit.ink import FloatArray, find_ink
 
 FIELD_PX = 28
 BOX_PX = 20

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.images import Images, sizes
+from visbase.pipeline.images.batches import Images, sizes
 from visbase.pipeline.progress import track
 from visbase.pipeline.provenance import n_cores
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from visbase.pipeline.digest import digest_array
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.images import shrink, shrunk_size
+from visbase.pipeline.images.batches import shrink, shrunk_size
+from visbase.pipeline.images.fingerprint import digest_array
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 100_000_000  # decoded in colour 300 MB

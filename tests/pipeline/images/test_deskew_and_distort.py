@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.deskew import deskew, measure
-from visbase.pipeline.distort import Distortion, distort
+from visbase.pipeline.images.deskew import deskew, measure
+from visbase.pipeline.images.distort import Distortion, distort
 
 Image = NDArray[np.uint8]
 

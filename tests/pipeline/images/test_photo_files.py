@@ -10,17 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import peak_bytes
 from PIL import Image
 
-from visbase.pipeline import cache, photo_files
+from tests.hostile import peak_bytes
+from visbase.pipeline import cache
 from visbase.pipeline.bag_of_words import learn_vocabularies
 from visbase.pipeline.dense_sift import DenseSift
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images import choose, stack_grey
-from visbase.pipeline.parallel import BLOCK_PIXELS, map_blocks
+from visbase.pipeline.images import photo_files
+from visbase.pipeline.images.batches import choose, stack_grey
+from visbase.pipeline.images.blocks import BLOCK_PIXELS, map_blocks
+from visbase.pipeline.images.photo_files import PhotoFiles, read_image
 from visbase.pipeline.photo_check import check_photos
-from visbase.pipeline.photo_files import PhotoFiles, read_image
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)
@@ -345,7 +346,7 @@ def test_single_photographs_give_the_vocabulary_samples_from_all_of_the_grid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = photos(tmp_path, *[(32, 32)] * 4)
-    monkeypatch.setattr("visbase.pipeline.parallel.BLOCK_PIXELS", 1)
+    monkeypatch.setattr("visbase.pipeline.images.blocks.BLOCK_PIXELS", 1)
     sampled = []
     monkeypatch.setattr(
         "visbase.pipeline.bag_of_words.learn_vocabulary",

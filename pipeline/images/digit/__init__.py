@@ -1,0 +1,1 @@
+"""A drawn or photographed digit: its ink found, brought to MNIST's form."""
