@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from visbase.pipeline.bovw_svm import BovwSVM, Settings
-from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.fisher import FisherEncoding
 from visbase.pipeline.kernel_svm import Kernel
 

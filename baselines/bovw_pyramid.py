@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from visbase.pipeline.bag_of_words import Encoding
 from visbase.pipeline.bovw_svm import BovwSVM, Settings
-from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.images.distort import Distortion
 from visbase.pipeline.kernel_svm import Kernel
 

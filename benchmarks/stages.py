@@ -16,7 +16,7 @@ from visbase.baselines import svm_rbf
 from visbase.pipeline.assign import BLOCK, nearest
 from visbase.pipeline.bag_of_words import BagOfWords, Encoding
 from visbase.pipeline.data import load_dataset
-from visbase.pipeline.dense_sift import DenseSift, grid_centres
+from visbase.pipeline.descriptors.dense_sift import DenseSift, grid_centres
 from visbase.pipeline.images.batches import pixel_rows
 from visbase.pipeline.images.blocks import BLOCK_PIXELS
 from visbase.pipeline.kernel_svm import CACHE_MB, Kernel, fit_svm

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from visbase.pipeline.assign import nearest
 from visbase.pipeline.data import load_dataset
-from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.vocabulary import learn_vocabulary
 
 FloatArray = NDArray[np.float32]

@@ -43,7 +43,7 @@ def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 def histograms_s(n: str, n_words: str = "400") -> list[float]:
     """Seconds from n digits to histograms as `bovw_pyramid` makes them."""
     from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
-    from visbase.pipeline.dense_sift import DenseSift
+    from visbase.pipeline.descriptors.dense_sift import DenseSift
     from visbase.pipeline.images.blocks import map_blocks
 
     images = digits(int(n))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.assign import Words, assign_hard, assign_soft
-from visbase.pipeline.descriptors import LENGTH, Descriptors
+from visbase.pipeline.descriptors.flat import LENGTH, Descriptors
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import share_out
 from visbase.pipeline.images.batches import Images, choose

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.array_layout import check_layout, join_parts, split_parts
 from visbase.pipeline.bag_of_words import BagOfWords, Encoding, Extractor
 from visbase.pipeline.cache import Arrays, recall
-from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import PATCH_BINS, Evidence, two_best
 from visbase.pipeline.fisher import FisherBag, FisherEncoding

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.bag_of_words import Arrays, Extractor, sample_images
-from visbase.pipeline.descriptors import LENGTH, Descriptors
+from visbase.pipeline.descriptors.flat import LENGTH, Descriptors
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import share_out
 from visbase.pipeline.images.batches import Images

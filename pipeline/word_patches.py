@@ -12,8 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from visbase.pipeline.assign import nearest
-from visbase.pipeline.dense_sift import N_BINS, DenseSift
-from visbase.pipeline.descriptors import Descriptors
+from visbase.pipeline.descriptors.dense_sift import N_BINS, DenseSift
+from visbase.pipeline.descriptors.flat import Descriptors
 from visbase.pipeline.images.batches import Images, to_grey
 
 MOST_WORDS = 100

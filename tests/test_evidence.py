@@ -15,7 +15,7 @@ from visbase.pipeline.bag_of_words import Encoding
 from visbase.pipeline.bovw_svm import BovwSVM, Settings
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, part
-from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import Evidence, draw_evidence
 from visbase.pipeline.fisher import FisherEncoding

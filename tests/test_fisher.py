@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.fisher import FisherBag, FisherEncoding, fisher_vector
 from visbase.pipeline.mixture import Mixture, fit_mixture

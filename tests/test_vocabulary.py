@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 
 from visbase.pipeline.assign import BLOCK, assign_hard, assign_soft, nearest
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.vocabulary import _means, learn_vocabulary, seed_plus_plus
 
 FloatArray = NDArray[np.float32]

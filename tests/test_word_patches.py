@@ -6,7 +6,7 @@ import numpy as np
 
 from visbase.pipeline.assign import assign_hard
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.dense_sift import DenseSift, grid_centres
+from visbase.pipeline.descriptors.dense_sift import DenseSift, grid_centres
 from visbase.pipeline.vocabulary import learn_vocabulary
 from visbase.pipeline.word_patches import mean_patches
 

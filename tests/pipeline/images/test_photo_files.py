@@ -15,7 +15,7 @@ from PIL import Image
 from tests.hostile import peak_bytes
 from visbase.pipeline import cache
 from visbase.pipeline.bag_of_words import learn_vocabularies
-from visbase.pipeline.dense_sift import DenseSift
+from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images import photo_files
 from visbase.pipeline.images.batches import choose, stack_grey

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.detected_sift import DetectedSift
+from visbase.pipeline.descriptors.detected_sift import DetectedSift
 
 
 @pytest.mark.parametrize("upscale", [1.0, 2.0])

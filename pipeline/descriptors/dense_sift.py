@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.descriptors import Descriptors, concatenate
+from visbase.pipeline.descriptors.flat import Descriptors, concatenate
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import Images, to_grey
 from visbase.pipeline.images.compiled import compiled

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.descriptors import Descriptors, concatenate
+from visbase.pipeline.descriptors.flat import Descriptors, concatenate
 from visbase.pipeline.images.batches import Images, to_grey
 
 BIN_PER_SIZE = 1.5  # OpenCV: a keypoint of diameter s has bins of 1.5 s pixels

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.dense_sift import (
+from visbase.pipeline.descriptors.dense_sift import (
     DenseSift,
     grid_centres,
     orientation_maps,

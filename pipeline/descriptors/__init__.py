@@ -1,0 +1,1 @@
+"""One file per descriptor: images to flat arrays of descriptors."""
