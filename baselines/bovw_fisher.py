@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from visbase.pipeline.bovw_svm import BovwSVM, Settings
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.fisher import FisherEncoding
+from visbase.pipeline.encoding.fisher import FisherEncoding
 from visbase.pipeline.kernel_svm import Kernel
 
 SUMMARY = "dense SIFT, Fisher vectors, linear SVM"

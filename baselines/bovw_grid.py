@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.bag_of_words import Encoding
 from visbase.pipeline.bovw_svm import BovwSVM, Settings
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.encoding.bag_of_words import Encoding
 from visbase.pipeline.kernel_svm import Kernel
 
 SUMMARY = "dense SIFT grid, hard counts, RBF SVM"

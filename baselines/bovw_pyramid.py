@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from visbase.pipeline.bag_of_words import Encoding
 from visbase.pipeline.bovw_svm import BovwSVM, Settings
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.encoding.bag_of_words import Encoding
 from visbase.pipeline.images.distort import Distortion
 from visbase.pipeline.kernel_svm import Kernel
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.bag_of_words import Encoding
 from visbase.pipeline.bovw_svm import BovwSVM, Settings
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
+from visbase.pipeline.encoding.bag_of_words import Encoding
 from visbase.pipeline.kernel_svm import Kernel
 
 SUMMARY = "detected SIFT keypoints, hard counts, RBF SVM"

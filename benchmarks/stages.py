@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from benchmarks.side_by_side import Pair
 from visbase.baselines import svm_rbf
-from visbase.pipeline.assign import BLOCK, nearest
-from visbase.pipeline.bag_of_words import BagOfWords, Encoding
 from visbase.pipeline.data import load_dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift, grid_centres
+from visbase.pipeline.encoding.assign import BLOCK, nearest
+from visbase.pipeline.encoding.bag_of_words import BagOfWords, Encoding
+from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.images.batches import pixel_rows
 from visbase.pipeline.images.blocks import BLOCK_PIXELS
 from visbase.pipeline.kernel_svm import CACHE_MB, Kernel, fit_svm
-from visbase.pipeline.vocabulary import learn_vocabulary
 
 OPENCV_BLUR_PX = 1.5199  # sqrt(1.6^2 - 0.5^2): what OpenCV's SIFT does before
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from visbase.pipeline.assign import nearest
 from visbase.pipeline.data import load_dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.vocabulary import learn_vocabulary
+from visbase.pipeline.encoding.assign import nearest
+from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 
 FloatArray = NDArray[np.float32]
 Learner = Callable[[FloatArray, int], FloatArray]

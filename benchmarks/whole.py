@@ -42,8 +42,12 @@ def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def histograms_s(n: str, n_words: str = "400") -> list[float]:
     """Seconds from n digits to histograms as `bovw_pyramid` makes them."""
-    from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
     from visbase.pipeline.descriptors.dense_sift import DenseSift
+    from visbase.pipeline.encoding.bag_of_words import (
+        BagOfWords,
+        Encoding,
+        learn_vocabularies,
+    )
     from visbase.pipeline.images.blocks import map_blocks
 
     images = digits(int(n))
@@ -62,7 +66,7 @@ def histograms_s(n: str, n_words: str = "400") -> list[float]:
 def vocabulary_s(n_words: str) -> list[float]:
     """Seconds for that many words from 100,000 descriptors."""
     from benchmarks.vocabularies import descriptors
-    from visbase.pipeline.vocabulary import learn_vocabulary
+    from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 
     values = descriptors(100_000)
     learn_vocabulary(values[:1000], 10, np.random.default_rng(0))  # compiles

@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import check_layout, join_parts, split_parts
-from visbase.pipeline.bag_of_words import BagOfWords, Encoding, Extractor
 from visbase.pipeline.cache import Arrays, recall
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.encoding.bag_of_words import BagOfWords, Encoding, Extractor
+from visbase.pipeline.encoding.fisher import FisherBag, FisherEncoding
+from visbase.pipeline.encoding.projection import Projection, fit_projection
+from visbase.pipeline.encoding.word_patches import mean_patches
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import PATCH_BINS, Evidence, two_best
-from visbase.pipeline.fisher import FisherBag, FisherEncoding
 from visbase.pipeline.images.batches import Images, choose, stack_grey, within
 from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion, distort
 from visbase.pipeline.kernel_svm import Kernel, recall_svm, restore_svm
-from visbase.pipeline.project import Projection, fit_projection
-from visbase.pipeline.word_patches import mean_patches
 
 FloatArray = NDArray[np.float32]
 

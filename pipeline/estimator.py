@@ -14,8 +14,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
-from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.encoding.bag_of_words import (
+    BagOfWords,
+    Encoding,
+    learn_vocabularies,
+)
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import Images
 from visbase.pipeline.images.blocks import map_blocks

@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from tests.test_model_file import fit_and_save
-from visbase.pipeline.bag_of_words import Encoding
 from visbase.pipeline.bovw_svm import BovwSVM, Settings
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, part
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.encoding.bag_of_words import Encoding
+from visbase.pipeline.encoding.fisher import FisherEncoding
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import Evidence, draw_evidence
-from visbase.pipeline.fisher import FisherEncoding
 from visbase.pipeline.kernel_svm import Kernel, KernelSVM
 
 COUNTS = Settings(

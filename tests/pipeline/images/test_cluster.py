@@ -14,10 +14,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.encoding.bag_of_words import (
+    BagOfWords,
+    Encoding,
+    learn_vocabularies,
+)
 from visbase.pipeline.images import blocks as parallel
 from visbase.pipeline.images.blocks import map_blocks
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.hostile import peak_bytes
 from visbase.pipeline import cache
-from visbase.pipeline.bag_of_words import learn_vocabularies
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.encoding.bag_of_words import learn_vocabularies
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images import photo_files
 from visbase.pipeline.images.batches import choose, stack_grey
@@ -349,7 +349,7 @@ def test_single_photographs_give_the_vocabulary_samples_from_all_of_the_grid(
     monkeypatch.setattr("visbase.pipeline.images.blocks.BLOCK_PIXELS", 1)
     sampled = []
     monkeypatch.setattr(
-        "visbase.pipeline.bag_of_words.learn_vocabulary",
+        "visbase.pipeline.encoding.bag_of_words.learn_vocabulary",
         lambda values, n_words, rng: sampled.append(values) or values,
     )
     grid = DenseSift(2.0, 4)

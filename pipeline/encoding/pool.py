@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.assign import Words
+from visbase.pipeline.encoding.assign import Words
 from visbase.pipeline.images.compiled import compiled
 
 FloatArray = NDArray[np.float32]

@@ -19,14 +19,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.bag_of_words import Arrays, Extractor, sample_images
 from visbase.pipeline.descriptors.flat import LENGTH, Descriptors
+from visbase.pipeline.encoding.bag_of_words import Arrays, Extractor, sample_images
+from visbase.pipeline.encoding.mixture import Mixture, fit_mixture
+from visbase.pipeline.encoding.pool import normalise
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import share_out
 from visbase.pipeline.images.batches import Images
 from visbase.pipeline.images.blocks import map_blocks
-from visbase.pipeline.mixture import Mixture, fit_mixture
-from visbase.pipeline.pool import normalise
 
 FloatArray = NDArray[np.float32]
 

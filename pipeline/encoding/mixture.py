@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.images.compiled import compiled
 from visbase.pipeline.progress import track
-from visbase.pipeline.vocabulary import learn_vocabulary
 
 FloatArray = NDArray[np.float32]
 

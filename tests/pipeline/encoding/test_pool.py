@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visbase.pipeline.assign import Words
-from visbase.pipeline.bag_of_words import BagOfWords, Encoding, learn_vocabularies
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
+from visbase.pipeline.encoding.assign import Words
+from visbase.pipeline.encoding.bag_of_words import (
+    BagOfWords,
+    Encoding,
+    learn_vocabularies,
+)
+from visbase.pipeline.encoding.pool import n_cells, normalise, pool
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.pool import n_cells, normalise, pool
 
 FloatArray = NDArray[np.float32]
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from visbase.pipeline.assign import nearest
 from visbase.pipeline.descriptors.dense_sift import N_BINS, DenseSift
 from visbase.pipeline.descriptors.flat import Descriptors
+from visbase.pipeline.encoding.assign import nearest
 from visbase.pipeline.images.batches import Images, to_grey
 
 MOST_WORDS = 100

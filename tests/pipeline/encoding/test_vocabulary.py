@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from visbase.pipeline.assign import BLOCK, assign_hard, assign_soft, nearest
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.vocabulary import _means, learn_vocabulary, seed_plus_plus
+from visbase.pipeline.encoding.assign import BLOCK, assign_hard, assign_soft, nearest
+from visbase.pipeline.encoding.vocabulary import (
+    _means,
+    learn_vocabulary,
+    seed_plus_plus,
+)
 
 FloatArray = NDArray[np.float32]
 
@@ -192,7 +196,7 @@ def test_word_without_descriptors_moves_to_the_worst_served_one() -> None:
 def test_vocabulary_does_not_depend_on_the_number_of_threads(
     digit_values: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visbase.pipeline.vocabulary.SHARE", 100)  # many shares
+    monkeypatch.setattr("visbase.pipeline.encoding.vocabulary.SHARE", 100)  # many shares
     found = []
     for jobs in ("1", "2", "5"):
         monkeypatch.setenv("VISBASE_JOBS", jobs)

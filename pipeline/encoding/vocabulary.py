@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.assign import nearest
+from visbase.pipeline.encoding.assign import nearest
 from visbase.pipeline.images.blocks import in_threads
 from visbase.pipeline.images.compiled import compiled
 from visbase.pipeline.progress import track

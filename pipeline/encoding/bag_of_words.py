@@ -17,15 +17,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.assign import Words, assign_hard, assign_soft
 from visbase.pipeline.descriptors.flat import LENGTH, Descriptors
+from visbase.pipeline.encoding.assign import Words, assign_hard, assign_soft
+from visbase.pipeline.encoding.pool import cells, n_cells, normalise, pool
+from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import share_out
 from visbase.pipeline.images.batches import Images, choose
 from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.images.photo_files import PhotoFiles
-from visbase.pipeline.pool import cells, n_cells, normalise, pool
-from visbase.pipeline.vocabulary import learn_vocabulary
 
 FloatArray = NDArray[np.float32]
 Arrays = dict[str, FloatArray]

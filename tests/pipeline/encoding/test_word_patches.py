@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from visbase.pipeline.assign import assign_hard
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift, grid_centres
-from visbase.pipeline.vocabulary import learn_vocabulary
-from visbase.pipeline.word_patches import mean_patches
+from visbase.pipeline.encoding.assign import assign_hard
+from visbase.pipeline.encoding.vocabulary import learn_vocabulary
+from visbase.pipeline.encoding.word_patches import mean_patches
 
 
 def test_single_word_looks_like_the_mean_of_all_patches() -> None:

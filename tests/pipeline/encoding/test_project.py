@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.project import fit_projection
+from visbase.pipeline.encoding.projection import fit_projection
 
 FloatArray = NDArray[np.float32]
 

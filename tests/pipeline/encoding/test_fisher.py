@@ -9,9 +9,9 @@ from sklearn.mixture import GaussianMixture
 
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.encoding.fisher import FisherBag, FisherEncoding, fisher_vector
+from visbase.pipeline.encoding.mixture import Mixture, fit_mixture
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.fisher import FisherBag, FisherEncoding, fisher_vector
-from visbase.pipeline.mixture import Mixture, fit_mixture
 
 FloatArray = NDArray[np.float32]
 

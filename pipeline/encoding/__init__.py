@@ -1,0 +1,1 @@
+"""Descriptors to one vector per image: vocabularies, words, histograms, Fisher vectors."""
