@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.bovw import BovwSVM, Settings
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.fisher import FisherEncoding
-from visbase.pipeline.kernel_svm import Kernel
+from visbase.pipeline.svm.kernel import Kernel
 
 SUMMARY = "dense SIFT, Fisher vectors, linear SVM"
 

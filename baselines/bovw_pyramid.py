@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.bovw import BovwSVM, Settings
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.bag_of_words import Encoding
 from visbase.pipeline.images.distort import Distortion
-from visbase.pipeline.kernel_svm import Kernel
+from visbase.pipeline.svm.kernel import Kernel
 
 SUMMARY = (
     "dense SIFT, soft counts, spatial pyramid, RBF SVM; deskewed, distorted copies"

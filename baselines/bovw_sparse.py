@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.bovw import BovwSVM, Settings
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
 from visbase.pipeline.encoding.bag_of_words import Encoding
-from visbase.pipeline.kernel_svm import Kernel
+from visbase.pipeline.svm.kernel import Kernel
 
 SUMMARY = "detected SIFT keypoints, hard counts, RBF SVM"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.kernel_svm import Kernel
-from visbase.pipeline.pixel_svm import PixelSVM, Settings
+from visbase.pipeline.svm.kernel import Kernel
+from visbase.pipeline.svm.pixel import PixelSVM, Settings
 
 SUMMARY = "RBF SVM, raw pixels"
 

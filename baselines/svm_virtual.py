@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from visbase.pipeline.images.distort import Distortion
-from visbase.pipeline.kernel_svm import Kernel
-from visbase.pipeline.virtual_svm import Settings, VirtualSVM
+from visbase.pipeline.svm.kernel import Kernel
+from visbase.pipeline.svm.virtual import Settings, VirtualSVM
 
 SUMMARY = "virtual SVM: degree 9 polynomial, deskewed, two widths, distorted copies"
 

@@ -20,7 +20,7 @@ from visbase.pipeline.encoding.bag_of_words import BagOfWords, Encoding
 from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.images.batches import pixel_rows
 from visbase.pipeline.images.blocks import BLOCK_PIXELS
-from visbase.pipeline.kernel_svm import CACHE_MB, Kernel, fit_svm
+from visbase.pipeline.svm.kernel import CACHE_MB, Kernel, fit_svm
 
 OPENCV_BLUR_PX = 1.5199  # sqrt(1.6^2 - 0.5^2): what OpenCV's SIFT does before
 

@@ -83,7 +83,7 @@ def svm_s(n: str) -> list[float]:
     from visbase.baselines.svm_rbf import Config
     from visbase.pipeline.images.batches import pixel_rows
     from visbase.pipeline.images.distort import Distortion, distort
-    from visbase.pipeline.kernel_svm import Kernel, fit_svm
+    from visbase.pipeline.svm.kernel import Kernel, fit_svm
 
     images, labels = labelled(int(n))
     images[70_000:] = distort(images[70_000:], Distortion(), np.random.default_rng(0))

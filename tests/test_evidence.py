@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.test_model_file import fit_and_save
-from visbase.pipeline.bovw_svm import BovwSVM, Settings
+from visbase.pipeline.bovw import BovwSVM, Settings
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, part
 from visbase.pipeline.descriptors.dense_sift import DenseSift
@@ -19,7 +19,7 @@ from visbase.pipeline.encoding.bag_of_words import Encoding
 from visbase.pipeline.encoding.fisher import FisherEncoding
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import Evidence, draw_evidence
-from visbase.pipeline.kernel_svm import Kernel, KernelSVM
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 
 COUNTS = Settings(
     extractors=(DenseSift(2, 4, 2), DenseSift(3, 4, 2)),

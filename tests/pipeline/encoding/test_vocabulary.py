@@ -196,7 +196,9 @@ def test_word_without_descriptors_moves_to_the_worst_served_one() -> None:
 def test_vocabulary_does_not_depend_on_the_number_of_threads(
     digit_values: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visbase.pipeline.encoding.vocabulary.SHARE", 100)  # many shares
+    monkeypatch.setattr(
+        "visbase.pipeline.encoding.vocabulary.SHARE", 100
+    )  # many shares
     found = []
     for jobs in ("1", "2", "5"):
         monkeypatch.setenv("VISBASE_JOBS", jobs)

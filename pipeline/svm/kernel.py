@@ -20,7 +20,7 @@ from visbase.pipeline.array_layout import check_layout
 from visbase.pipeline.cache import Arrays, recall
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.progress import track
-from visbase.pipeline.svm_library import svc_class
+from visbase.pipeline.svm.library import svc_class
 
 FloatArray = NDArray[np.float32]
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline import bovw_svm
-from visbase.pipeline.bovw_svm import KEPT_MARGIN, BovwSVM, Settings
+from visbase.pipeline import bovw as bovw_svm
+from visbase.pipeline.bovw import KEPT_MARGIN, BovwSVM, Settings
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
 from visbase.pipeline.encoding.bag_of_words import Encoding
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.kernel_svm import Kernel, KernelSVM
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 
 SMALL = Settings(
     extractors=(DenseSift(3, 4, 2),),

@@ -21,7 +21,7 @@ from visbase.pipeline.images.batches import Images, stack_grey, unit_rows
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion, distort
 from visbase.pipeline.images.jitter import offsets_within, shift
-from visbase.pipeline.kernel_svm import Kernel, KernelSVM, recall_svm, restore_svm
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]
 

@@ -13,8 +13,8 @@ from sklearn.svm import SVC
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.deskew import deskew
-from visbase.pipeline.kernel_svm import Kernel, KernelSVM, fit_svm, svc
-from visbase.pipeline.svm_library import svm_library
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, svc
+from visbase.pipeline.svm.library import svm_library
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -143,7 +143,7 @@ def test_either_library_gives_the_same_predictions(
 ) -> None:
     fastest = fit_svm(*train, kernel, c)
     monkeypatch.setattr(
-        "visbase.pipeline.svm_library.svm_library", lambda: "scikit-learn"
+        "visbase.pipeline.svm.library.svm_library", lambda: "scikit-learn"
     )
     assert type(svc(kernel, c)) is SVC
     plain = fit_svm(*train, kernel, c)
@@ -159,7 +159,7 @@ def test_scoring_in_blocks_leaves_the_scores(
 ) -> None:
     machine = fit_svm(*train, RBF, RBF_C)
     whole = machine.decisions(unseen[0][:100])
-    monkeypatch.setattr("visbase.pipeline.kernel_svm.BLOCK", 30)
+    monkeypatch.setattr("visbase.pipeline.svm.kernel.BLOCK", 30)
     np.testing.assert_allclose(machine.decisions(unseen[0][:100]), whole, atol=1e-5)
 
 

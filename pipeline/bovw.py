@@ -30,7 +30,7 @@ from visbase.pipeline.images.batches import Images, choose, stack_grey, within
 from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion, distort
-from visbase.pipeline.kernel_svm import Kernel, recall_svm, restore_svm
+from visbase.pipeline.svm.kernel import Kernel, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]
 

@@ -9,8 +9,8 @@ import pytest
 
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.images.batches import pixel_rows
-from visbase.pipeline.kernel_svm import Kernel, fit_svm
-from visbase.pipeline.pixel_svm import PixelSVM, Settings
+from visbase.pipeline.svm.kernel import Kernel, fit_svm
+from visbase.pipeline.svm.pixel import PixelSVM, Settings
 
 QUARTIC = Kernel("poly", 1.0, degree=4)
 

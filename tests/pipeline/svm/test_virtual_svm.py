@@ -11,8 +11,8 @@ from visbase.pipeline.images.batches import unit_rows
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion
 from visbase.pipeline.images.jitter import offsets_within, shift
-from visbase.pipeline.kernel_svm import Kernel, fit_svm
-from visbase.pipeline.virtual_svm import Settings, VirtualSVM
+from visbase.pipeline.svm.kernel import Kernel, fit_svm
+from visbase.pipeline.svm.virtual import Settings, VirtualSVM
 
 KERNEL = Kernel("poly", 1.0, degree=4)
 C = 10.0

@@ -1,0 +1,1 @@
+"""Support vector machines: kernels, pairs or one against the rest, virtual examples."""
