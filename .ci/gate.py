@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from visbase.pipeline.methods import find_methods
-from visbase.pipeline.paths import artifacts
 from visbase.pipeline.records import read_predictions, read_record, record_path
+from visbase.pipeline.storage import artifacts
 
 # method -> lowest and highest test error in percent that its quick preset may show.
 # Both sides lie around what the quick preset gave; a better figure than the lower bound

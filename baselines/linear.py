@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import check_layout
-from visbase.pipeline.cache import Arrays
 from visbase.pipeline.images.batches import Images, pixel_rows, stack_grey
 from visbase.pipeline.progress import working
+from visbase.pipeline.storage.cache import Arrays
 
 SUMMARY = "linear classifier, raw pixels"
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import check_layout
-from visbase.pipeline.cache import Arrays
 from visbase.pipeline.images.batches import Images
+from visbase.pipeline.storage.cache import Arrays
 
 SUMMARY = "most frequent class"
 

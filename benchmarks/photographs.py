@@ -18,10 +18,10 @@ from pathlib import Path
 
 import click
 
-from visbase.pipeline.atomic import atomic_write
 from visbase.pipeline.folder import dataset_name
-from visbase.pipeline.paths import ROOT, artifacts
 from visbase.pipeline.records import Record, read_record, record_path
+from visbase.pipeline.storage import ROOT, artifacts
+from visbase.pipeline.storage.atomic import atomic_write
 
 TABLE = ROOT / "docs" / "photographs.csv"
 COLUMNS = (

@@ -20,9 +20,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from visbase.pipeline import cache
-from visbase.pipeline.atomic import atomic_write
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage import cache
+from visbase.pipeline.storage.atomic import atomic_write
+from visbase.pipeline.storage.regular_file import open_regular
 
 
 @dataclass(frozen=True)

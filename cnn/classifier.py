@@ -22,11 +22,11 @@ from visbase.cnn.device import (
 from visbase.cnn.kernels import first_kernels
 from visbase.cnn.trainer import Augment, Recipe, log_probabilities, train
 from visbase.cnn.views import shifted_views
-from visbase.pipeline import cache
 from visbase.pipeline.array_layout import check_layout
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evidence import Evidence, two_best
 from visbase.pipeline.images.batches import Images, resized, sizes, stack_grey
+from visbase.pipeline.storage import cache
 
 SHOWN_KERNELS = 64
 LARGEST_PX = 40  # larger images and those of differing sizes become squares

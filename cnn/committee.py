@@ -20,10 +20,10 @@ from visbase.cnn import convnet
 from visbase.cnn.checkpoint import Epoch
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.pipeline.array_layout import join_parts, split_parts
-from visbase.pipeline.cache import Arrays
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import Images, stack_grey
 from visbase.pipeline.images.deskew import deskew
+from visbase.pipeline.storage.cache import Arrays
 
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
 

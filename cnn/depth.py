@@ -26,9 +26,9 @@ from visbase.cnn.checkpoint import Epoch
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.residual import residual_network
 from visbase.cnn.trainer import Recipe
-from visbase.pipeline.atomic import atomic_write
 from visbase.pipeline.data import Split, hold_out, load_dataset, part
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
+from visbase.pipeline.storage.atomic import atomic_write
 
 DEPTHS = (8, 20, 44)
 WIDTH = 16

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from visbase.cnn.kernels import first_kernels
-from visbase.pipeline.atomic import write_named
+from visbase.pipeline.storage.atomic import write_named
 
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood
 GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d)  # layers that look at everything

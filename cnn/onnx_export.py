@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from visbase.cnn.views import shifted_views
-from visbase.pipeline.atomic import write_named
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.storage.atomic import write_named
 
 
 class FromPixels(nn.Module):

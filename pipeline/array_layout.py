@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from visbase.pipeline.cache import Arrays
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.storage.cache import Arrays
 
 
 def join_parts(parts: Mapping[str, Arrays]) -> Arrays:

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import check_layout, join_parts, split_parts
-from visbase.pipeline.cache import Arrays, recall
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.bag_of_words import BagOfWords, Encoding, Extractor
 from visbase.pipeline.encoding.fisher import FisherBag, FisherEncoding
@@ -30,6 +29,7 @@ from visbase.pipeline.images.batches import Images, choose, stack_grey, within
 from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion, distort
+from visbase.pipeline.storage.cache import Arrays, recall
 from visbase.pipeline.svm.kernel import Kernel, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]

@@ -132,8 +132,8 @@ def run(
     from visbase.pipeline.data import load_dataset
     from visbase.pipeline.model_card import make_card
     from visbase.pipeline.model_file import check_place, save_model
-    from visbase.pipeline.paths import results
     from visbase.pipeline.run import leads, run_method
+    from visbase.pipeline.storage import results
 
     def keep(model: Method, record: Record, train: Split) -> None:
         if save is not None:
@@ -242,7 +242,7 @@ def report(
     Example: visbase report --dataset mnist --out comparison
     """
     from visbase.pipeline.data import load_dataset
-    from visbase.pipeline.paths import artifacts, results
+    from visbase.pipeline.storage import artifacts, results
     from visbase.reports.compare import compare, read_runs
     from visbase.reports.write import (
         find_findings,

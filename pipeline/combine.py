@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline import provenance
-from visbase.pipeline.atomic import atomic_write
 from visbase.pipeline.data import Dataset, hold_out, hold_out_sixth
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.folder_lock import alone
 from visbase.pipeline.measured import Combination
 from visbase.pipeline.methods import MethodFile, presets
-from visbase.pipeline.paths import artifacts, measured
+from visbase.pipeline.storage import artifacts, measured
+from visbase.pipeline.storage.atomic import atomic_write
+from visbase.pipeline.storage.folder_lock import alone
 
 FloatArray = NDArray[np.float64]
 

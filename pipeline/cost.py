@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 
 from visbase.pipeline import provenance
-from visbase.pipeline.csv_table import write_rows
 from visbase.pipeline.data import load_dataset
-from visbase.pipeline.folder_lock import alone
 from visbase.pipeline.measured import BATCH, COST, read_measurements
 from visbase.pipeline.methods import find_method
-from visbase.pipeline.paths import artifacts, measured
 from visbase.pipeline.records import read_record
+from visbase.pipeline.storage import artifacts, measured
+from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.tables import write_rows
 
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # of prctl(2)

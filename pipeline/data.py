@@ -16,9 +16,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline import cache, datasets
+from visbase.pipeline import datasets
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import Images, choose, sizes
+from visbase.pipeline.storage import cache
 
 FOLDER = "folder:"
 

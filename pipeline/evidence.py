@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.atomic import write_named
 from visbase.pipeline.images.batches import to_grey
+from visbase.pipeline.storage.atomic import write_named
 
 FloatArray = NDArray[np.float32]
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage.regular_file import open_regular
 
 UNSIGNED_BYTE = 8
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.atomic import atomic_write
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.idx import IdxFile, read_idx
+from visbase.pipeline.storage.atomic import atomic_write
 
 ENVIRONMENT = "VISBASE_DATA"
 

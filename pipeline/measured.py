@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.array_file import read_array
-from visbase.pipeline.csv_table import read_rows
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.methods import FAMILIES
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage.array_file import read_array
+from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.tables import read_rows
 
 CURVE = (
     "method",

@@ -24,9 +24,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.cache import Arrays
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.batches import Images
+from visbase.pipeline.storage.cache import Arrays
 
 MOST_VALUES = 100  # of a setting
 FAMILIES = {"baselines": "classical", "cnn": "network"}

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from visbase.pipeline.array_layout import check_layout
-from visbase.pipeline.atomic import write_named
-from visbase.pipeline.cache import Arrays
 from visbase.pipeline.errors import BadEnvironment, BadInput, printable
 from visbase.pipeline.methods import Method, config_from_json, find_method
 from visbase.pipeline.model_card import read_card
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage.atomic import write_named
+from visbase.pipeline.storage.cache import Arrays
+from visbase.pipeline.storage.regular_file import open_regular
 
 LENGTH_BYTES = 8  # of the header's length, little-endian
 HEADER_LIMIT = 2**24  # bytes; the longest header here, committee's, has 30,000

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 DISTRIBUTIONS = (
     "numpy",

@@ -22,12 +22,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.array_file import read_array
-from visbase.pipeline.atomic import atomic_write
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.folder_lock import alone
 from visbase.pipeline.methods import FAMILIES
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage.array_file import read_array
+from visbase.pipeline.storage.atomic import atomic_write
+from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.regular_file import open_regular
 
 # least value of each number of a record; the largest of all of them
 LEAST = {

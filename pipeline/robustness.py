@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline import provenance
-from visbase.pipeline.csv_table import write_rows
 from visbase.pipeline.damage import DAMAGES, other_hand
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.folder_lock import alone
 from visbase.pipeline.images.batches import stack_grey
 from visbase.pipeline.measured import (
     CLEAN,
@@ -27,7 +25,9 @@ from visbase.pipeline.measured import (
 from visbase.pipeline.methods import Method, find_method, presets
 from visbase.pipeline.model_card import data_fingerprint
 from visbase.pipeline.model_file import Model, open_model
-from visbase.pipeline.paths import artifacts, measured
+from visbase.pipeline.storage import artifacts, measured
+from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.tables import write_rows
 
 PART = 500  # images that are predicted at once
 TestSet = tuple[str, int, str]  # damage, level, strength

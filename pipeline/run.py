@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline import cache, provenance
+from visbase.pipeline import provenance
 from visbase.pipeline.data import Dataset, Split, part
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.methods import Method, MethodFile, presets
-from visbase.pipeline.paths import artifacts, results
 from visbase.pipeline.records import Record, read_record, record_path, write_record
+from visbase.pipeline.storage import artifacts, cache, results
 
 QUICK_TRAIN = 10_000  # training images that a quick run uses at most
 SHOWN_IMAGES = 500  # training images that a method may take its exhibits from

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from visbase.pipeline import cache, provenance
-from visbase.pipeline.csv_table import write_rows
+from visbase.pipeline import provenance
 from visbase.pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.folder_lock import alone
 from visbase.pipeline.measured import SEARCH, measured_table, read_measurements
 from visbase.pipeline.methods import MethodFile, presets
-from visbase.pipeline.paths import ROOT, artifacts
+from visbase.pipeline.storage import ROOT, artifacts, cache
+from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.tables import write_rows
 
 
 def search_method(

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.folder_lock import alone
 from visbase.pipeline.measured import Combination, read_combination
 from visbase.pipeline.provenance import is_committed
-from visbase.pipeline.regular_file import listed
+from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.regular_file import listed
 from visbase.reports.evaluation import mcnemar_exact, n_errors
 from visbase.reports.finding import Finding
 

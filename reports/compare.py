@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.folder_lock import alone
 from visbase.pipeline.records import (
     Record,
     read_extras,
@@ -26,7 +25,8 @@ from visbase.pipeline.records import (
     read_record,
     record_path,
 )
-from visbase.pipeline.regular_file import listed
+from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.regular_file import listed
 from visbase.reports.evaluation import (
     mcnemar_exact,
     mean_and_deviation,

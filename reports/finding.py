@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from visbase.pipeline.csv_table import to_csv
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.measured import read_measurements
 from visbase.pipeline.provenance import is_committed
-from visbase.pipeline.regular_file import listed
+from visbase.pipeline.storage.regular_file import listed
+from visbase.pipeline.storage.tables import to_csv
 
 
 @dataclass(frozen=True)

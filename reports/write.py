@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from visbase.pipeline.atomic import write_named
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.measured import COST, CURVE, DAMAGE
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage.atomic import write_named
+from visbase.pipeline.storage.regular_file import open_regular
 from visbase.reports.combination import COLUMNS as COMBINATION
 from visbase.reports.combination import combination_finding
 from visbase.reports.compare import Row, Runs

@@ -17,8 +17,8 @@ from visbase.cnn import checkpoint, trainer
 from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.trainer import Recipe
-from visbase.pipeline import cache
 from visbase.pipeline.data import Dataset
+from visbase.pipeline.storage import cache
 
 N = 300
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.data import Dataset
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 from visbase.reports.combination import combination_finding
 from visbase.reports.cost import cost_finding
 from visbase.reports.curves import curves_finding

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visbase.pipeline import provenance
-from visbase.pipeline.csv_table import read_rows
 from visbase.pipeline.curve import measure_curve, subset
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.measured import CURVE
 from visbase.pipeline.methods import MethodFile
+from visbase.pipeline.storage.tables import read_rows
 
 LABELS = np.repeat([0, 1, 2], [40, 30, 50])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visbase.pipeline.csv_table import read_rows, to_csv
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.measured import CURVE
+from visbase.pipeline.storage.tables import read_rows, to_csv
 from visbase.reports.curves import crossing, crossover, curves_finding, sentences
 from visbase.reports.evaluation import t_interval
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_cli import refusal, visbase
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 PACKAGES = ("pipeline", "baselines", "cnn", "reports")
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
@@ -28,12 +28,12 @@ MAY_IMPORT = {
         "visbase.pipeline.data",
         "visbase.pipeline.datasets",
         "visbase.pipeline.errors",
-        "visbase.pipeline.atomic",
+        "visbase.pipeline.storage.atomic",
         "visbase.pipeline.measured",
-        "visbase.pipeline.csv_table",
-        "visbase.pipeline.folder_lock",
+        "visbase.pipeline.storage.tables",
+        "visbase.pipeline.storage.folder_lock",
         "visbase.pipeline.provenance",
-        "visbase.pipeline.regular_file",
+        "visbase.pipeline.storage.regular_file",
     ),
 }
 MAY_NOT_LOAD = {

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.test_compare import add_failure, add_run, tiny_dataset
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 from visbase.reports.compare import compare, read_runs
 from visbase.reports.page import render_page
 from visbase.reports.write import find_findings

@@ -23,7 +23,7 @@ from tests.test_compare import (
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.measured import DAMAGE
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 from visbase.reports.compare import compare, read_runs
 from visbase.reports.finding import Finding
 from visbase.reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown

@@ -17,9 +17,9 @@ from visbase.pipeline.measured import DAMAGE, read_measurements
 from visbase.pipeline.methods import configure, find_method
 from visbase.pipeline.model_card import make_card
 from visbase.pipeline.model_file import open_model, save_model
-from visbase.pipeline.paths import ROOT, artifacts, measured
 from visbase.pipeline.robustness import measure_damage
 from visbase.pipeline.run import run_method
+from visbase.pipeline.storage import ROOT, artifacts, measured
 from visbase.reports.damage import damage_finding, mean_corruption_error, sentences
 
 KINDS = {damage.name for damage in DAMAGES}

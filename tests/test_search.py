@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from visbase.pipeline import search
-from visbase.pipeline.csv_table import read_rows, write_rows
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.measured import SEARCH
 from visbase.pipeline.methods import MethodFile
+from visbase.pipeline.storage.tables import read_rows, write_rows
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.idx import IdxFile
 from visbase.pipeline.idx_dataset import load_idx_dataset
-from visbase.pipeline.paths import artifacts
+from visbase.pipeline.storage import artifacts
 
 SUMMARY = "Zalando articles: 60,000 + 10,000 grey images of 28 x 28, 10 classes"
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import check_layout
-from visbase.pipeline.cache import Arrays, recall
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.progress import track
+from visbase.pipeline.storage.cache import Arrays, recall
 from visbase.pipeline.svm.library import svc_class
 
 FloatArray = NDArray[np.float32]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.cache import Arrays
 from visbase.pipeline.images.batches import Images, pixel_rows, stack_grey, unit_rows
 from visbase.pipeline.images.deskew import deskew
+from visbase.pipeline.storage.cache import Arrays
 from visbase.pipeline.svm.kernel import Kernel, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]

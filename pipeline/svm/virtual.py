@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.array_layout import join_parts, split_parts
-from visbase.pipeline.cache import Arrays
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import Images, stack_grey, unit_rows
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion, distort
 from visbase.pipeline.images.jitter import offsets_within, shift
+from visbase.pipeline.storage.cache import Arrays
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM, recall_svm, restore_svm
 
 FloatArray = NDArray[np.float32]

@@ -22,9 +22,9 @@ from tests.soak import (
     together,
 )
 from tests.soak.fault import Fault
-from visbase.pipeline.atomic import atomic_write
-from visbase.pipeline.paths import ROOT
 from visbase.pipeline.provenance import commit, cpu, dirty
+from visbase.pipeline.storage import ROOT
+from visbase.pipeline.storage.atomic import atomic_write
 
 GROUPS = {
     "Killed": kills,

@@ -14,9 +14,8 @@ import sys
 import threading
 from types import FrameType
 
-from visbase.pipeline import atomic
 from visbase.pipeline.cli import main
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT, atomic
 
 OURS = (f"{ROOT}/visbase/pipeline/", f"{ROOT}/visbase/cnn/")
 

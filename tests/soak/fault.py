@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from visbase.pipeline.data import load_dataset
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 EARLIER = {
     "bovw_pyramid": ("--set", "n_words=20"),

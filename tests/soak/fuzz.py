@@ -30,7 +30,7 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.idx import IdxFile, read_idx
 from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.images.photo_files import MAX_PIXELS, read_image
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 LONGEST_S = 5  # for one input
 WEIGHED = 10  # every so many inputs the memory is measured

@@ -2,7 +2,7 @@
 
 import runpy
 
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 if __name__ == "__main__":
     runpy.run_path(str(ROOT / ".ci" / "gate.py"), run_name="__main__")

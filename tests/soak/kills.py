@@ -26,7 +26,7 @@ from tests.soak.fault import (
     visbase,
 )
 from tests.soak.kills_of_commands import curve, download, report
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 RANDOM, SHORT_RANDOM = 10, 1  # trials of each run
 TRIES = 10  # of each kill at random: a run may be done before

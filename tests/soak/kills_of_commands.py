@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.soak.fault import Fault, leftovers, places, visbase
 from visbase.pipeline.measured import CURVE, read_measurements
-from visbase.pipeline.paths import ROOT, results
+from visbase.pipeline.storage import ROOT, results
 
 CURVE_POINTS, N_POINTS = ("--sizes", "10,20", "--seeds", "3"), 6
 DOWNLOADS, SHORT_DOWNLOADS = 10, 1

@@ -29,7 +29,7 @@ from tests.soak.fault import (
     torn,
     visbase,
 )
-from visbase.pipeline.paths import results
+from visbase.pipeline.storage import results
 
 MEMORY_MB = (300, 900, 1500, 1850, 1900, 2000, 2400, 4000)  # of address space
 FILE_KB = (1, 10, 50, 100, 200, 400)  # largest file

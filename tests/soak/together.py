@@ -20,7 +20,7 @@ from tests.soak.fault import (
     visbase,
 )
 from visbase.pipeline.measured import CURVE, read_measurements
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 ROUNDS, SHORT_ROUNDS = 3, 1
 FLIPS = 6  # of each entry

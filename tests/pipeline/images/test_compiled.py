@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visbase.pipeline.paths import ROOT
+from visbase.pipeline.storage import ROOT
 
 MODULE = """
 from pipeline.compiled import compiled

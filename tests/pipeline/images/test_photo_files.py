@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from tests.hostile import peak_bytes
-from visbase.pipeline import cache
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.bag_of_words import learn_vocabularies
 from visbase.pipeline.errors import BadInput
@@ -22,6 +21,7 @@ from visbase.pipeline.images.batches import choose, stack_grey
 from visbase.pipeline.images.blocks import BLOCK_PIXELS, map_blocks
 from visbase.pipeline.images.photo_files import PhotoFiles, read_image
 from visbase.pipeline.photo_check import check_photos
+from visbase.pipeline.storage import cache
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline import cache, provenance
-from visbase.pipeline.cache import recall, recalled_s
+from visbase.pipeline import provenance
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.fingerprint import digest_array
+from visbase.pipeline.storage import cache
+from visbase.pipeline.storage.cache import recall, recalled_s
 
 VALUES = np.arange(5000, dtype=np.float32)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from visbase.pipeline.csv_table import read_rows, write_rows
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.storage.tables import read_rows, write_rows
 
 
 def test_pipe_is_refused_at_once(tmp_path: Path) -> None:

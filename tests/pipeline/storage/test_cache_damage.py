@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.hostile import Canary
-from visbase.pipeline.cache import recall
+from visbase.pipeline.storage.cache import recall
 
 VALUES = np.arange(5000, dtype=np.float32)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from visbase.pipeline.atomic import ENDING, FOREIGN_S, atomic_write, write_named
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.storage.atomic import ENDING, FOREIGN_S, atomic_write, write_named
 
 
 def test_interrupted_write_leaves_the_old_content_and_no_part(tmp_path: Path) -> None:

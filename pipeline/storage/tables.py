@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from visbase.pipeline.atomic import atomic_write
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage.atomic import atomic_write
+from visbase.pipeline.storage.regular_file import open_regular
 
 
 def read_rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from visbase.pipeline.csv_table import read_rows, write_rows
-from visbase.pipeline.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.tables import read_rows, write_rows
 
 ROWS = 40
 
@@ -44,7 +44,7 @@ def test_file_system_without_locks_is_told_once(
 def test_who_waits_long_for_others_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("visbase.pipeline.folder_lock.PATIENCE_S", 0)
+    monkeypatch.setattr("visbase.pipeline.storage.folder_lock.PATIENCE_S", 0)
 
     def wait() -> None:
         with alone(tmp_path):

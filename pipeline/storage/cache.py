@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from visbase.pipeline import provenance
-from visbase.pipeline.atomic import atomic_write
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.images.photo_files import PhotoFiles
-from visbase.pipeline.paths import artifacts
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage import artifacts
+from visbase.pipeline.storage.atomic import atomic_write
+from visbase.pipeline.storage.regular_file import open_regular
 
 Arrays = dict[str, np.ndarray]
 

@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.regular_file import open_regular
+from visbase.pipeline.storage.regular_file import open_regular
 
 UNREADABLE = (OSError, ValueError, TypeError, EOFError, SyntaxError, TokenError)
 VERSION = (1, 0)  # what np.save writes
