@@ -3,8 +3,12 @@
 import sys
 from pathlib import Path
 
+from visbase.pipeline.experiments.records import (
+    read_predictions,
+    read_record,
+    record_path,
+)
 from visbase.pipeline.methods import find_methods
-from visbase.pipeline.records import read_predictions, read_record, record_path
 from visbase.pipeline.storage import artifacts
 
 # method -> lowest and highest test error in percent that its quick preset may show.

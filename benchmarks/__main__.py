@@ -11,7 +11,7 @@ from benchmarks.side_by_side import HEAD, measure, spread
 from benchmarks.stage_shares import stage_shares
 from benchmarks.vocabularies import N_DESCRIPTORS, N_WORDS, vocabularies
 from benchmarks.whole import REPEATS, alone, exponent
-from visbase.pipeline.provenance import commit, cpu, n_cores, versions
+from visbase.pipeline.experiments.provenance import commit, cpu, n_cores, versions
 from visbase.pipeline.storage import results
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.reports.compare import read_runs

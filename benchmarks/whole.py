@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.provenance import peak_rss_mb
+from visbase.pipeline.experiments.provenance import peak_rss_mb
 
 REPEATS = 3
 

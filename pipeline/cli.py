@@ -35,8 +35,8 @@ from visbase.pipeline.options import (
 
 if TYPE_CHECKING:
     from visbase.pipeline.data import Split
+    from visbase.pipeline.experiments.records import Record
     from visbase.pipeline.methods import Method
-    from visbase.pipeline.records import Record
 
 
 @click.group()
@@ -130,9 +130,9 @@ def run(
         options += [part for setting in settings for part in ("--set", setting)]
         sys.exit(_run_each_alone(names, options))
     from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.experiments.run import leads, run_method
     from visbase.pipeline.model_card import make_card
     from visbase.pipeline.model_file import check_place, save_model
-    from visbase.pipeline.run import leads, run_method
     from visbase.pipeline.storage import results
 
     def keep(model: Method, record: Record, train: Split) -> None:
@@ -204,8 +204,8 @@ def search(
     Example: visbase search bovw_grid --train 10000
     """
     from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.experiments.search import search_method
     from visbase.pipeline.methods import find_method
-    from visbase.pipeline.search import search_method
 
     os.environ["VISBASE_DEVICE"] = device
     if jobs:

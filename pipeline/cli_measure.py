@@ -59,8 +59,8 @@ def curve(
 
     Example: visbase curve linear lenet5 --sizes 100,1000 --seeds 3
     """
-    from visbase.pipeline.curve import measure_curve
     from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.experiments.curve import measure_curve
     from visbase.pipeline.methods import find_method
 
     os.environ["VISBASE_DEVICE"] = device
@@ -98,7 +98,7 @@ def damage(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
     Example: visbase damage lenet5.visbase bovw.visbase
     """
     from visbase.pipeline.data import load_dataset
-    from visbase.pipeline.robustness import measure_damage
+    from visbase.pipeline.experiments.corruption import measure_damage
 
     loaded = load_dataset(dataset, data)
     for path in models:
@@ -118,7 +118,7 @@ def cost(names: tuple[str, ...], dataset: str) -> None:
 
     Example: visbase cost linear bovw_pyramid lenet5
     """
-    from visbase.pipeline.cost import measure_cost
+    from visbase.pipeline.experiments.cost import measure_cost
 
     if dataset.startswith("folder:"):
         raise BadInput("costs are measured on named data sets")
@@ -152,9 +152,9 @@ def combine(
 
     Example: visbase combine bovw_pyramid convnet
     """
-    from visbase.pipeline.combine import combine as put_together
-    from visbase.pipeline.combine import write_combination
     from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.experiments.combine import combine as put_together
+    from visbase.pipeline.experiments.combine import write_combination
     from visbase.pipeline.methods import find_method
 
     os.environ["VISBASE_DEVICE"] = device

@@ -11,9 +11,9 @@ import numpy as np
 
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments.records import Record
 from visbase.pipeline.images.batches import Images, sizes
 from visbase.pipeline.images.fingerprint import digest_array
-from visbase.pipeline.records import Record
 
 FORMAT = 1  # of the model file; a file of another one is refused
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import Combination, read_combination
-from visbase.pipeline.provenance import is_committed
+from visbase.pipeline.experiments.measured import Combination, read_combination
+from visbase.pipeline.experiments.provenance import is_committed
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.regular_file import listed
 from visbase.reports.evaluation import mcnemar_exact, n_errors

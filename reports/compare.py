@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.records import (
+from visbase.pipeline.experiments.records import (
     Record,
     read_extras,
     read_predictions,

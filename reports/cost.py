@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from visbase.pipeline.measured import BATCH, COST
+from visbase.pipeline.experiments.measured import BATCH, COST
 from visbase.reports.finding import Finding, families, read_evidence
 
 Rows = Sequence[dict[str, str]]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.measured import CURVE
+from visbase.pipeline.experiments.measured import CURVE
 from visbase.reports.evaluation import t_interval
 from visbase.reports.finding import Finding, families, read_evidence, tables
 

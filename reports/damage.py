@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import CLEAN, DAMAGE, OTHER_HAND
+from visbase.pipeline.experiments.measured import CLEAN, DAMAGE, OTHER_HAND
 from visbase.reports.finding import Finding, families, read_evidence, tables
 
 Rows = Sequence[dict[str, str]]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.records import Record
+from visbase.pipeline.experiments.records import Record
 from visbase.reports.compare import Runs
 from visbase.reports.evaluation import (
     class_error_rates,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import COST, CURVE, DAMAGE
+from visbase.pipeline.experiments.measured import COST, CURVE, DAMAGE
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.regular_file import open_regular
 from visbase.reports.combination import COLUMNS as COMBINATION

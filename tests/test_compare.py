@@ -14,7 +14,7 @@ import pytest
 
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.records import Record, record_path, write_record
+from visbase.pipeline.experiments.records import Record, record_path, write_record
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.reports.compare import Row, compare, read_runs
 from visbase.reports.tables import to_markdown

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import CURVE
+from visbase.pipeline.experiments.measured import CURVE
 from visbase.pipeline.storage.tables import read_rows, to_csv
 from visbase.reports.curves import crossing, crossover, curves_finding, sentences
 from visbase.reports.evaluation import t_interval

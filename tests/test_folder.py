@@ -10,13 +10,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from visbase.pipeline import cli, search
+from visbase.pipeline import cli
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, Split, hold_out_sixth, load_dataset
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments import search
+from visbase.pipeline.experiments.records import read_record
 from visbase.pipeline.folder import dataset_name, load_folder
 from visbase.pipeline.images.photo_files import PhotoFiles
-from visbase.pipeline.records import read_record
 
 
 def fill(folder: Path, n: int, first: int = 0) -> None:
@@ -380,7 +381,7 @@ def test_records_of_a_folder_stay_in_artifacts(
     monkeypatch: pytest.MonkeyPatch,
     dirty: bool,
 ) -> None:
-    monkeypatch.setattr("visbase.pipeline.provenance.dirty", lambda: dirty)
+    monkeypatch.setattr("visbase.pipeline.experiments.provenance.dirty", lambda: dirty)
     options = ("--dataset", f"folder:{flat}", "--train-per-class", "5")
     said = visbase("run", "majority", *options, "--seed", "3")
     assert "50.00 % error, 7 of 14 folder-photos test images" in said

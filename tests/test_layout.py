@@ -24,15 +24,15 @@ MAY_IMPORT = {
     "cnn": ("cnn", "pipeline"),
     "reports": (
         "reports",
-        "visbase.pipeline.records",
+        "visbase.pipeline.experiments.records",
         "visbase.pipeline.data",
         "visbase.pipeline.datasets",
         "visbase.pipeline.errors",
         "visbase.pipeline.storage.atomic",
-        "visbase.pipeline.measured",
+        "visbase.pipeline.experiments.measured",
         "visbase.pipeline.storage.tables",
         "visbase.pipeline.storage.folder_lock",
-        "visbase.pipeline.provenance",
+        "visbase.pipeline.experiments.provenance",
         "visbase.pipeline.storage.regular_file",
     ),
 }

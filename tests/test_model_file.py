@@ -22,11 +22,11 @@ from tests.hostile import Canary, sealed
 from tests.test_contract import METHODS, N_TEST, N_TRAIN, build_small, small_config
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments.records import Record
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.methods import Method, MethodFile, config_from_json, find_method
 from visbase.pipeline.model_card import FORMAT, data_fingerprint, make_card
 from visbase.pipeline.model_file import check_place, open_model, save_model
-from visbase.pipeline.records import Record
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.storage.cache import Arrays
 from visbase.pipeline.svm.kernel import Kernel

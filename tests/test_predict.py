@@ -274,7 +274,7 @@ def test_save_with_several_methods_or_to_a_folder_stops_before_any_run(
     def fail(*_: object) -> None:
         pytest.fail("it ran")
 
-    monkeypatch.setattr("visbase.pipeline.run.run_method", fail)
+    monkeypatch.setattr("visbase.pipeline.experiments.run.run_method", fail)
     monkeypatch.setattr("visbase.pipeline.cli._run_each_alone", fail)
     result = visbase("run", "majority", "linear", "--save", tmp_path / "m")
     assert result.exit_code == 2

@@ -22,7 +22,7 @@ from tests.test_compare import (
 )
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import DAMAGE
+from visbase.pipeline.experiments.measured import DAMAGE
 from visbase.pipeline.storage import ROOT
 from visbase.reports.compare import compare, read_runs
 from visbase.reports.finding import Finding

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from visbase.pipeline.errors import BadInput, printable
+from visbase.pipeline.experiments.provenance import n_cores
 from visbase.pipeline.images.batches import Images, sizes
 from visbase.pipeline.progress import track
-from visbase.pipeline.provenance import n_cores
 
 PATIENCE_S = 5  # with a scheduler that does not answer, or has no workers
 T = TypeVar("T")

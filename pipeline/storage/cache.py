@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from visbase.pipeline import provenance
+from visbase.pipeline.experiments import provenance
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.images.photo_files import PhotoFiles
 from visbase.pipeline.storage import artifacts

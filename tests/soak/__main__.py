@@ -22,7 +22,7 @@ from tests.soak import (
     together,
 )
 from tests.soak.fault import Fault
-from visbase.pipeline.provenance import commit, cpu, dirty
+from visbase.pipeline.experiments.provenance import commit, cpu, dirty
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.storage.atomic import atomic_write
 

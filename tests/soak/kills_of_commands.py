@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from tests.soak.fault import Fault, leftovers, places, visbase
-from visbase.pipeline.measured import CURVE, read_measurements
+from visbase.pipeline.experiments.measured import CURVE, read_measurements
 from visbase.pipeline.storage import ROOT, results
 
 CURVE_POINTS, N_POINTS = ("--sizes", "10,20", "--seeds", "3"), 6

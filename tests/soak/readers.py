@@ -17,13 +17,22 @@ from PIL import Image
 
 from tests.hostile import sealed
 from tests.soak.fault import places, visbase
+from visbase.pipeline.experiments.measured import (
+    CURVE,
+    DAMAGE,
+    read_combination,
+    read_measurements,
+)
+from visbase.pipeline.experiments.records import (
+    read_predictions,
+    read_record,
+    record_path,
+)
 from visbase.pipeline.folder import load_folder
 from visbase.pipeline.idx import IdxFile, read_idx
 from visbase.pipeline.images.photo_files import read_image
-from visbase.pipeline.measured import CURVE, DAMAGE, read_combination, read_measurements
 from visbase.pipeline.methods import configure, find_method
 from visbase.pipeline.model_file import open_model
-from visbase.pipeline.records import read_predictions, read_record, record_path
 from visbase.pipeline.storage import results
 from visbase.pipeline.storage.tables import to_csv
 

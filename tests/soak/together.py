@@ -19,7 +19,7 @@ from tests.soak.fault import (
     places,
     visbase,
 )
-from visbase.pipeline.measured import CURVE, read_measurements
+from visbase.pipeline.experiments.measured import CURVE, read_measurements
 from visbase.pipeline.storage import ROOT
 
 ROUNDS, SHORT_ROUNDS = 3, 1

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline import provenance
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments import provenance
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.storage import cache
 from visbase.pipeline.storage.cache import recall, recalled_s

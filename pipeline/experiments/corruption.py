@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline import provenance
-from visbase.pipeline.damage import DAMAGES, other_hand
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.batches import stack_grey
-from visbase.pipeline.measured import (
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.corruptions import DAMAGES, other_hand
+from visbase.pipeline.experiments.measured import (
     CLEAN,
     DAMAGE,
     OTHER_HAND,
     measured_table,
     read_measurements,
 )
+from visbase.pipeline.images.batches import stack_grey
 from visbase.pipeline.methods import Method, find_method, presets
 from visbase.pipeline.model_card import data_fingerprint
 from visbase.pipeline.model_file import Model, open_model

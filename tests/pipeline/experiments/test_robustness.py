@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visbase.pipeline import provenance
-from visbase.pipeline.damage import DAMAGES
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import DAMAGE, read_measurements
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.corruption import measure_damage
+from visbase.pipeline.experiments.corruptions import DAMAGES
+from visbase.pipeline.experiments.measured import DAMAGE, read_measurements
+from visbase.pipeline.experiments.run import run_method
 from visbase.pipeline.methods import configure, find_method
 from visbase.pipeline.model_card import make_card
 from visbase.pipeline.model_file import open_model, save_model
-from visbase.pipeline.robustness import measure_damage
-from visbase.pipeline.run import run_method
 from visbase.pipeline.storage import ROOT, artifacts, measured
 from visbase.reports.damage import damage_finding, mean_corruption_error, sentences
 
@@ -187,7 +187,7 @@ def test_errors_are_of_the_file_that_was_opened(
         path.write_bytes(b"another model")
         return result
 
-    monkeypatch.setattr("visbase.pipeline.robustness.open_model", open_and_replace)
+    monkeypatch.setattr("visbase.pipeline.experiments.corruption.open_model", open_and_replace)
     list(measure_damage(model, small(mnist)))
     assert len(read_measurements(opened / "mnist" / "linear.csv", DAMAGE)) == 62
 

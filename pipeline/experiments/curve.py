@@ -21,12 +21,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline import provenance
 from visbase.pipeline.data import Dataset, Split, hold_out_sixth, take
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import CURVE, measured_table, read_measurements
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.measured import (
+    CURVE,
+    measured_table,
+    read_measurements,
+)
+from visbase.pipeline.experiments.records import read_record, record_path
 from visbase.pipeline.methods import MethodFile, presets
-from visbase.pipeline.records import read_record, record_path
 from visbase.pipeline.storage import artifacts, cache, measured, results
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visbase.pipeline.damage import DAMAGES, Damage, other_hand
 from visbase.pipeline.data import Dataset
+from visbase.pipeline.experiments.corruptions import DAMAGES, Damage, other_hand
 
 Batch = NDArray[np.uint8]
 KINDS = {damage.name: damage for damage in DAMAGES}

@@ -11,11 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline import provenance
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.records import Record, read_extras, read_predictions, read_record
-from visbase.pipeline.run import QUICK_TRAIN, results_folder, run_method
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.records import (
+    Record,
+    read_extras,
+    read_predictions,
+    read_record,
+)
+from visbase.pipeline.experiments.run import QUICK_TRAIN, results_folder, run_method
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from visbase.pipeline import provenance
 from visbase.pipeline.data import load_dataset
-from visbase.pipeline.measured import BATCH, COST, read_measurements
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.measured import BATCH, COST, read_measurements
+from visbase.pipeline.experiments.records import read_record
 from visbase.pipeline.methods import find_method
-from visbase.pipeline.records import read_record
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows
@@ -89,7 +89,7 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, name)
         done = subprocess.run(
-            [sys.executable, "-m", "visbase.pipeline.cost", str(model), dataset],
+            [sys.executable, "-m", "visbase.pipeline.experiments.cost", str(model), dataset],
             env=environment,
             stdout=subprocess.PIPE,
             preexec_fn=_end_with_parent,

@@ -15,12 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline import provenance
 from visbase.pipeline.data import Dataset, Split, part
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.records import (
+    Record,
+    read_record,
+    record_path,
+    write_record,
+)
 from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.methods import Method, MethodFile, presets
-from visbase.pipeline.records import Record, read_record, record_path, write_record
 from visbase.pipeline.storage import artifacts, cache, results
 
 QUICK_TRAIN = 10_000  # training images that a quick run uses at most

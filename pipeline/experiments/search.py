@@ -17,10 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from visbase.pipeline import provenance
 from visbase.pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import SEARCH, measured_table, read_measurements
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.measured import (
+    SEARCH,
+    measured_table,
+    read_measurements,
+)
 from visbase.pipeline.methods import MethodFile, presets
 from visbase.pipeline.storage import ROOT, artifacts, cache
 from visbase.pipeline.storage.folder_lock import alone

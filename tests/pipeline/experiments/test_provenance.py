@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visbase.pipeline import provenance
+from visbase.pipeline.experiments import provenance
 
 
 @pytest.mark.parametrize(

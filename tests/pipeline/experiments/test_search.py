@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from visbase.pipeline import search
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import SEARCH
+from visbase.pipeline.experiments import search
+from visbase.pipeline.experiments.measured import SEARCH
 from visbase.pipeline.methods import MethodFile
 from visbase.pipeline.storage.tables import read_rows, write_rows
 

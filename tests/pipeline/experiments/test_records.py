@@ -14,7 +14,7 @@ import pytest
 
 from tests.hostile import Canary, peak_bytes
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.records import (
+from visbase.pipeline.experiments.records import (
     Record,
     read_extras,
     read_predictions,

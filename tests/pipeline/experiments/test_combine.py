@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from tests.soak.readers import COMBINATION
-from visbase.pipeline import provenance
-from visbase.pipeline.combine import best_weight, combine, mixed, write_combination
 from visbase.pipeline.data import Dataset, Split, take
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import Combination, read_combination
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.combine import (
+    best_weight,
+    combine,
+    mixed,
+    write_combination,
+)
+from visbase.pipeline.experiments.measured import Combination, read_combination
 from visbase.pipeline.methods import find_method
 from visbase.reports.combination import combination_finding, combination_rows, sentences
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline import provenance
 from visbase.pipeline.data import Dataset, hold_out, hold_out_sixth
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import Combination
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.measured import Combination
 from visbase.pipeline.methods import MethodFile, presets
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.atomic import atomic_write

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visbase.pipeline import provenance
-from visbase.pipeline.curve import measure_curve, subset
 from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.measured import CURVE
+from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.curve import measure_curve, subset
+from visbase.pipeline.experiments.measured import CURVE
 from visbase.pipeline.methods import MethodFile
 from visbase.pipeline.storage.tables import read_rows
 

@@ -1,0 +1,1 @@
+"""Runs and what is measured besides: search, learning curves, corruption, cost."""
