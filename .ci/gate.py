@@ -8,7 +8,7 @@ from visbase.pipeline.experiments.records import (
     read_record,
     record_path,
 )
-from visbase.pipeline.methods import find_methods
+from visbase.pipeline.models.methods import find_methods
 from visbase.pipeline.storage import artifacts
 
 # method -> lowest and highest test error in percent that its quick preset may show.

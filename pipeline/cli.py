@@ -36,7 +36,7 @@ from visbase.pipeline.options import (
 if TYPE_CHECKING:
     from visbase.pipeline.data import Split
     from visbase.pipeline.experiments.records import Record
-    from visbase.pipeline.methods import Method
+    from visbase.pipeline.models.methods import Method
 
 
 @click.group()
@@ -52,7 +52,7 @@ def methods() -> None:
 
     Example: visbase methods
     """
-    from visbase.pipeline.methods import find_methods
+    from visbase.pipeline.models.methods import find_methods
 
     for method in find_methods().values():
         click.echo(f"{method.name:<18}{method.family:<12}{method.summary}")
@@ -106,7 +106,7 @@ def run(
     Example: visbase run bovw_pyramid --preset quick --set n_words=200
     """
     from visbase.pipeline.images.blocks import require_address
-    from visbase.pipeline.methods import configure, find_method
+    from visbase.pipeline.models.methods import configure, find_method
 
     os.environ["VISBASE_DEVICE"] = device
     found = [find_method(name) for name in names]
@@ -131,8 +131,8 @@ def run(
         sys.exit(_run_each_alone(names, options))
     from visbase.pipeline.data import load_dataset
     from visbase.pipeline.experiments.run import leads, run_method
-    from visbase.pipeline.model_card import make_card
-    from visbase.pipeline.model_file import check_place, save_model
+    from visbase.pipeline.models.card import make_card
+    from visbase.pipeline.models.file import check_place, save_model
     from visbase.pipeline.storage import results
 
     def keep(model: Method, record: Record, train: Split) -> None:
@@ -205,7 +205,7 @@ def search(
     """
     from visbase.pipeline.data import load_dataset
     from visbase.pipeline.experiments.search import search_method
-    from visbase.pipeline.methods import find_method
+    from visbase.pipeline.models.methods import find_method
 
     os.environ["VISBASE_DEVICE"] = device
     if jobs:

@@ -61,7 +61,7 @@ def curve(
     """
     from visbase.pipeline.data import load_dataset
     from visbase.pipeline.experiments.curve import measure_curve
-    from visbase.pipeline.methods import find_method
+    from visbase.pipeline.models.methods import find_method
 
     os.environ["VISBASE_DEVICE"] = device
     if jobs:
@@ -155,7 +155,7 @@ def combine(
     from visbase.pipeline.data import load_dataset
     from visbase.pipeline.experiments.combine import combine as put_together
     from visbase.pipeline.experiments.combine import write_combination
-    from visbase.pipeline.methods import find_method
+    from visbase.pipeline.models.methods import find_method
 
     os.environ["VISBASE_DEVICE"] = device
     if jobs:

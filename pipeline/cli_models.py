@@ -54,8 +54,8 @@ def predict(
     Example: visbase predict digits.visbase seven.png --show seen.png
     """
     from visbase.pipeline.images.photo_files import read_bytes
-    from visbase.pipeline.model_file import open_model
-    from visbase.pipeline.predict import predict_file, show, to_json, to_table
+    from visbase.pipeline.models.file import open_model
+    from visbase.pipeline.models.predict import predict_file, show, to_json, to_table
 
     if images.count("-") > 1:
         raise BadInput("standard input can be read once; name - once")
@@ -107,8 +107,8 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     """
     from visbase.pipeline.evidence import draw_evidence
     from visbase.pipeline.images.photo_files import read_image
-    from visbase.pipeline.model_file import open_model
-    from visbase.pipeline.predict import prepare
+    from visbase.pipeline.models.file import open_model
+    from visbase.pipeline.models.predict import prepare
 
     model = open_model(path)
     classifier: Any = model.classifier
@@ -147,7 +147,7 @@ def export(path: Path, out: Path) -> None:
 
     Example: visbase export lenet5.visbase --out lenet5.onnx
     """
-    from visbase.pipeline.model_file import open_model
+    from visbase.pipeline.models.file import open_model
 
     model = open_model(path)
     write = getattr(model.classifier, "export_onnx", None)

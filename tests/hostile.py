@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from visbase.pipeline.model_file import BLANK, LENGTH_BYTES, MARK
+from visbase.pipeline.models.file import BLANK, LENGTH_BYTES, MARK
 
 
 class Canary:

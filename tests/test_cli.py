@@ -20,7 +20,7 @@ from visbase.pipeline.data import Dataset, part
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import read_predictions, read_record
 from visbase.pipeline.images.blocks import n_jobs
-from visbase.pipeline.methods import find_methods
+from visbase.pipeline.models.methods import find_methods
 from visbase.pipeline.storage import ROOT
 from visbase.reports.write import FINDINGS, TABLE
 

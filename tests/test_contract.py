@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.data import Dataset, dataset_modules
-from visbase.pipeline.methods import (
+from visbase.pipeline.models.methods import (
     Method,
     MethodFile,
     configure,

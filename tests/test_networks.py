@@ -13,7 +13,7 @@ from visbase.cnn import committee, convnet, lenet5, plain, resnet
 from visbase.cnn.residual import Block, residual_network
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.methods import config_from_json
+from visbase.pipeline.models.methods import config_from_json
 
 
 def parameters_by_layer(network: nn.Module) -> list[int]:

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-
 from tests.test_model_file import fit_and_save
+
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, Split, part
-from visbase.pipeline.model_file import open_model
+from visbase.pipeline.models.file import open_model
 
 INSTALLED = all(
     importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")

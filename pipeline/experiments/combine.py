@@ -19,7 +19,7 @@ from visbase.pipeline.data import Dataset, hold_out, hold_out_sixth
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import Combination
-from visbase.pipeline.methods import MethodFile, presets
+from visbase.pipeline.models.methods import MethodFile, presets
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.folder_lock import alone

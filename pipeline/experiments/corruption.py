@@ -22,9 +22,9 @@ from visbase.pipeline.experiments.measured import (
     read_measurements,
 )
 from visbase.pipeline.images.batches import stack_grey
-from visbase.pipeline.methods import Method, find_method, presets
-from visbase.pipeline.model_card import data_fingerprint
-from visbase.pipeline.model_file import Model, open_model
+from visbase.pipeline.models.card import data_fingerprint
+from visbase.pipeline.models.file import Model, open_model
+from visbase.pipeline.models.methods import Method, find_method, presets
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows

@@ -26,7 +26,7 @@ from visbase.pipeline.data import load_dataset
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import BATCH, COST, read_measurements
 from visbase.pipeline.experiments.records import read_record
-from visbase.pipeline.methods import find_method
+from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows
@@ -89,7 +89,13 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, name)
         done = subprocess.run(
-            [sys.executable, "-m", "visbase.pipeline.experiments.cost", str(model), dataset],
+            [
+                sys.executable,
+                "-m",
+                "visbase.pipeline.experiments.cost",
+                str(model),
+                dataset,
+            ],
             env=environment,
             stdout=subprocess.PIPE,
             preexec_fn=_end_with_parent,
@@ -143,7 +149,7 @@ def _end_with_parent() -> None:
 
 def latency(model: Path, dataset: str) -> dict[str, float]:
     """Microseconds an image, alone and in a batch of BATCH, of a saved model."""
-    from visbase.pipeline.model_file import open_model
+    from visbase.pipeline.models.file import open_model
 
     classifier = open_model(model).classifier
     images = np.asarray(load_dataset(dataset).test.images)

@@ -30,7 +30,7 @@ from visbase.pipeline.experiments.measured import (
     read_measurements,
 )
 from visbase.pipeline.experiments.records import read_record, record_path
-from visbase.pipeline.methods import MethodFile, presets
+from visbase.pipeline.models.methods import MethodFile, presets
 from visbase.pipeline.storage import artifacts, cache, measured, results
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows

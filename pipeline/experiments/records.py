@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.methods import FAMILIES
+from visbase.pipeline.models.methods import FAMILIES
 from visbase.pipeline.storage.array_file import read_array
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.folder_lock import alone

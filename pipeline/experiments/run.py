@@ -25,7 +25,7 @@ from visbase.pipeline.experiments.records import (
     write_record,
 )
 from visbase.pipeline.images.batches import sizes
-from visbase.pipeline.methods import Method, MethodFile, presets
+from visbase.pipeline.models.methods import Method, MethodFile, presets
 from visbase.pipeline.storage import artifacts, cache, results
 
 QUICK_TRAIN = 10_000  # training images that a quick run uses at most

@@ -25,7 +25,7 @@ from visbase.pipeline.experiments.measured import (
     measured_table,
     read_measurements,
 )
-from visbase.pipeline.methods import MethodFile, presets
+from visbase.pipeline.models.methods import MethodFile, presets
 from visbase.pipeline.storage import ROOT, artifacts, cache
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows

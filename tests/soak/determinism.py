@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.soak.fault import Fault, command, make_digits, outcome_of, places, visbase
-from visbase.pipeline.methods import find_method
+from visbase.pipeline.models.methods import find_method
 from visbase.reports.evaluation import mcnemar_exact
 
 METHODS = ("linear", "svm_rbf", "bovw_pyramid", "lenet5")

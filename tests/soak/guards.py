@@ -21,7 +21,7 @@ from tests.soak.fault import (
 )
 from visbase.pipeline.data import load_dataset
 from visbase.pipeline.experiments.records import read_record, record_path, write_record
-from visbase.pipeline.methods import configure, find_method, find_methods
+from visbase.pipeline.models.methods import configure, find_method, find_methods
 from visbase.pipeline.storage import results
 
 CHANCE = 90.0  # percent of errors, ten classes of about the same size

@@ -31,8 +31,8 @@ from visbase.pipeline.experiments.records import (
 from visbase.pipeline.folder import load_folder
 from visbase.pipeline.idx import IdxFile, read_idx
 from visbase.pipeline.images.photo_files import read_image
-from visbase.pipeline.methods import configure, find_method
-from visbase.pipeline.model_file import open_model
+from visbase.pipeline.models.file import open_model
+from visbase.pipeline.models.methods import configure, find_method
 from visbase.pipeline.storage import results
 from visbase.pipeline.storage.tables import to_csv
 

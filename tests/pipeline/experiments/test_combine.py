@@ -20,7 +20,7 @@ from visbase.pipeline.experiments.combine import (
     write_combination,
 )
 from visbase.pipeline.experiments.measured import Combination, read_combination
-from visbase.pipeline.methods import find_method
+from visbase.pipeline.models.methods import find_method
 from visbase.reports.combination import combination_finding, combination_rows, sentences
 
 

@@ -17,7 +17,7 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.curve import measure_curve, subset
 from visbase.pipeline.experiments.measured import CURVE
-from visbase.pipeline.methods import MethodFile
+from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage.tables import read_rows
 
 LABELS = np.repeat([0, 1, 2], [40, 30, 50])

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from visbase.pipeline.cli import main
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import COST, DAMAGE, read_measurements
-from visbase.pipeline.model_file import open_model
+from visbase.pipeline.models.file import open_model
 from visbase.pipeline.storage.tables import write_rows
 from visbase.reports.cost import cost_finding
 

@@ -16,9 +16,9 @@ from visbase.pipeline.experiments.corruption import measure_damage
 from visbase.pipeline.experiments.corruptions import DAMAGES
 from visbase.pipeline.experiments.measured import DAMAGE, read_measurements
 from visbase.pipeline.experiments.run import run_method
-from visbase.pipeline.methods import configure, find_method
-from visbase.pipeline.model_card import make_card
-from visbase.pipeline.model_file import open_model, save_model
+from visbase.pipeline.models.card import make_card
+from visbase.pipeline.models.file import open_model, save_model
+from visbase.pipeline.models.methods import configure, find_method
 from visbase.pipeline.storage import ROOT, artifacts, measured
 from visbase.reports.damage import damage_finding, mean_corruption_error, sentences
 
@@ -187,7 +187,9 @@ def test_errors_are_of_the_file_that_was_opened(
         path.write_bytes(b"another model")
         return result
 
-    monkeypatch.setattr("visbase.pipeline.experiments.corruption.open_model", open_and_replace)
+    monkeypatch.setattr(
+        "visbase.pipeline.experiments.corruption.open_model", open_and_replace
+    )
     list(measure_damage(model, small(mnist)))
     assert len(read_measurements(opened / "mnist" / "linear.csv", DAMAGE)) == 62
 

@@ -14,7 +14,7 @@ from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import search
 from visbase.pipeline.experiments.measured import SEARCH
-from visbase.pipeline.methods import MethodFile
+from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage.tables import read_rows, write_rows
 
 
@@ -135,7 +135,7 @@ def test_method_without_search_is_refused(
 
 
 def test_every_listed_trial_is_a_valid_configuration() -> None:
-    from visbase.pipeline.methods import find_methods
+    from visbase.pipeline.models.methods import find_methods
 
     for found in find_methods().values():
         module = found.load()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.batches import to_grey
 from visbase.pipeline.images.photo_files import read_image
-from visbase.pipeline.model_file import Model
+from visbase.pipeline.models.file import Model
 from visbase.pipeline.storage.atomic import write_named
 
 SHOWN_SIDE = 112  # pixels; smaller images are enlarged to about this side

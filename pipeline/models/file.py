@@ -19,8 +19,8 @@ import numpy as np
 
 from visbase.pipeline.array_layout import check_layout
 from visbase.pipeline.errors import BadEnvironment, BadInput, printable
-from visbase.pipeline.methods import Method, config_from_json, find_method
-from visbase.pipeline.model_card import read_card
+from visbase.pipeline.models.card import read_card
+from visbase.pipeline.models.methods import Method, config_from_json, find_method
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.cache import Arrays
 from visbase.pipeline.storage.regular_file import open_regular

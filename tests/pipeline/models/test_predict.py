@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-
 from tests.test_model_file import fit_and_save, resave
+
 from visbase.pipeline.cli import main
 from visbase.pipeline.data import Dataset, Split, part
 from visbase.pipeline.images.digit import normalise as digit
-from visbase.pipeline.model_file import open_model
-from visbase.pipeline.predict import Prediction, prepare, show
+from visbase.pipeline.models.file import open_model
+from visbase.pipeline.models.predict import Prediction, prepare, show
 
 N_TRAIN = 200
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import visbase.baselines
 import visbase.cnn
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.methods import configure, find_method, find_methods
+from visbase.pipeline.models.methods import configure, find_method, find_methods
 
 
 @dataclass(frozen=True)

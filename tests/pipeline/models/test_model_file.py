@@ -24,9 +24,14 @@ from visbase.pipeline.data import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import Record
 from visbase.pipeline.images.fingerprint import digest_array
-from visbase.pipeline.methods import Method, MethodFile, config_from_json, find_method
-from visbase.pipeline.model_card import FORMAT, data_fingerprint, make_card
-from visbase.pipeline.model_file import check_place, open_model, save_model
+from visbase.pipeline.models.card import FORMAT, data_fingerprint, make_card
+from visbase.pipeline.models.file import check_place, open_model, save_model
+from visbase.pipeline.models.methods import (
+    Method,
+    MethodFile,
+    config_from_json,
+    find_method,
+)
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.storage.cache import Arrays
 from visbase.pipeline.svm.kernel import Kernel
