@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-
 from tests.test_model_file import fit_and_save
+
 from visbase.pipeline.bovw import BovwSVM, Settings
-from visbase.pipeline.cli import main
+from visbase.pipeline.commands.main import main
 from visbase.pipeline.data import Dataset, part
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.bag_of_words import Encoding

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from visbase.pipeline import cli
-from visbase.pipeline.cli import main
+from visbase.pipeline.commands import main as cli
+from visbase.pipeline.commands.main import main
 from visbase.pipeline.data import Dataset, Split, hold_out_sixth, load_dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import search

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.test_model_file import fit_and_save
 
-from visbase.pipeline.cli import main
+from visbase.pipeline.commands.main import main
 from visbase.pipeline.data import Dataset, Split, part
 from visbase.pipeline.models.file import open_model
 

@@ -1,5 +1,5 @@
 """`python -m visbase` is the same as the command `visbase`."""
 
-from visbase.pipeline.cli import main
+from visbase.pipeline.commands.main import main
 
 main()

@@ -14,7 +14,7 @@ import sys
 import threading
 from types import FrameType
 
-from visbase.pipeline.cli import main
+from visbase.pipeline.commands.main import main
 from visbase.pipeline.storage import ROOT, atomic
 
 OURS = (f"{ROOT}/visbase/pipeline/", f"{ROOT}/visbase/cnn/")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from visbase.pipeline.cli import main
+from visbase.pipeline.commands.main import main
 from visbase.pipeline.data import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.bag_of_words import (

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from tests.test_model_file import fit_and_save, resave
 
-from visbase.pipeline.cli import main
+from visbase.pipeline.commands.main import main
 from visbase.pipeline.data import Dataset, Split, part
 from visbase.pipeline.images.digit import normalise as digit
 from visbase.pipeline.models.file import open_model
@@ -275,7 +275,7 @@ def test_save_with_several_methods_or_to_a_folder_stops_before_any_run(
         pytest.fail("it ran")
 
     monkeypatch.setattr("visbase.pipeline.experiments.run.run_method", fail)
-    monkeypatch.setattr("visbase.pipeline.cli._run_each_alone", fail)
+    monkeypatch.setattr("visbase.pipeline.commands.main._run_each_alone", fail)
     result = visbase("run", "majority", "linear", "--save", tmp_path / "m")
     assert result.exit_code == 2
     assert result.stderr.startswith("visbase: --save ")

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.test_compare import add_failure, add_run, tiny_dataset
-from visbase.pipeline import cli
-from visbase.pipeline.cli import main
+from visbase.pipeline.commands import main as cli
+from visbase.pipeline.commands.main import main
 from visbase.pipeline.data import Dataset, part
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import read_predictions, read_record

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import click
 
-from visbase.pipeline.endings import ends_in_one_line
-from visbase.pipeline.errors import BadInput
-from visbase.pipeline.options import (
+from visbase.pipeline.commands.endings import ends_in_one_line
+from visbase.pipeline.commands.options import (
     data_option,
     dataset_option,
     device_option,
     jobs_option,
 )
+from visbase.pipeline.errors import BadInput
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from visbase.pipeline.endings import ends_in_one_line
+from visbase.pipeline.commands.endings import ends_in_one_line
 from visbase.pipeline.errors import BadInput, printable
 
 save_option = click.option(

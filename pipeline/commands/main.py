@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visbase.pipeline.cli_measure import combine, cost, curve, damage
-from visbase.pipeline.cli_models import (
+from visbase.pipeline.commands.endings import ends_in_one_line
+from visbase.pipeline.commands.measure import combine, cost, curve, damage
+from visbase.pipeline.commands.models import (
     explain,
     export,
     licence_option,
     predict,
     save_option,
 )
-from visbase.pipeline.endings import ends_in_one_line
-from visbase.pipeline.errors import BadInput
-from visbase.pipeline.options import (
+from visbase.pipeline.commands.options import (
     data_option,
     dataset_option,
     device_option,
@@ -32,6 +31,7 @@ from visbase.pipeline.options import (
     skip_bad_option,
     train_per_class_option,
 )
+from visbase.pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     from visbase.pipeline.data import Split

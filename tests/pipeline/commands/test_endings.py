@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from visbase.pipeline.endings import LIBRARIES_MIB, ends_in_one_line
+from visbase.pipeline.commands.endings import LIBRARIES_MIB, ends_in_one_line
 from visbase.pipeline.errors import BadInput
 
 

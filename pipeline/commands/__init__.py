@@ -1,0 +1,1 @@
+"""Click commands: options choose, modules do."""
