@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.bovw import BovwSVM, Settings
+from visbase.pipeline.bovw import BovwSVM
+from visbase.pipeline.contracts import part_of
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.fisher import FisherEncoding
+from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.svm.kernel import Kernel
 
 SUMMARY = "dense SIFT, Fisher vectors, linear SVM"
+FOR = ("photographs",)
 
 
 @dataclass(frozen=True)
@@ -65,17 +67,13 @@ SEARCH = (
 
 
 def build(config: Config, seed: int) -> BovwSVM:
-    settings = Settings(
-        extractors=tuple(
-            DenseSift(bin_px, config.step_px, config.margin_px)
-            for bin_px in config.bins_px
-        ),
-        n_words=config.n_gaussians,
-        n_samples=config.n_samples,
-        encoding=FisherEncoding(config.n_components, config.mirrored),
+    step_px, margin_px = config.step_px, config.margin_px
+    return part_of(
+        config,
+        BovwSVM,
+        descriptors=tuple(DenseSift(b, step_px, margin_px) for b in config.bins_px),
+        encoder=part_of(config, Fisher),
         kernel=Kernel("linear"),
-        c=config.c,
         against="rest",
-        longest_px=config.longest_px,
+        seed=seed,
     )
-    return BovwSVM(settings, seed)

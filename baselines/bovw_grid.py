@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.bovw import BovwSVM, Settings
+from visbase.pipeline.bovw import BovwSVM
+from visbase.pipeline.contracts import part_of
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.bag_of_words import Encoding
+from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.svm.kernel import Kernel
 
 SUMMARY = "dense SIFT grid, hard counts, RBF SVM"
@@ -60,14 +61,11 @@ SEARCH = (
 
 
 def build(config: Config, seed: int) -> BovwSVM:
-    grid = DenseSift(config.bin_px, config.step_px, config.margin_px)
-    settings = Settings(
-        extractors=(grid,),
-        n_words=config.n_words,
-        n_samples=config.n_samples,
-        encoding=Encoding(),
+    return part_of(
+        config,
+        BovwSVM,
+        descriptors=(part_of(config, DenseSift),),
+        encoder=part_of(config, Histograms),
         kernel=Kernel("rbf", config.gamma),
-        c=config.c,
-        longest_px=config.longest_px,
+        seed=seed,
     )
-    return BovwSVM(settings, seed)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from visbase.pipeline.bovw import BovwSVM, Settings
+from visbase.pipeline.bovw import BovwSVM
+from visbase.pipeline.contracts import part_of
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.bag_of_words import Encoding
+from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.images.distort import Distortion
 from visbase.pipeline.svm.kernel import Kernel
 
@@ -101,25 +102,14 @@ def candidates(n_train: int) -> tuple[dict[str, int], ...]:
 
 
 def build(config: Config, seed: int) -> BovwSVM:
-    settings = Settings(
-        extractors=tuple(
-            DenseSift(bin_px, config.step_px, config.margin_px)
-            for bin_px in config.bins_px
-        ),
-        n_words=config.n_words,
-        n_samples=config.n_samples,
-        encoding=Encoding(config.levels, config.n_nearest, config.softness),
+    step_px, margin_px = config.step_px, config.margin_px
+    return part_of(
+        config,
+        BovwSVM,
+        descriptors=tuple(DenseSift(b, step_px, margin_px) for b in config.bins_px),
+        encoder=part_of(config, Histograms),
         kernel=Kernel(config.kernel, config.gamma),  # type: ignore[arg-type]
-        c=config.c,
         against="rest" if config.kernel == "linear" else "one",
-        longest_px=config.longest_px,
-        n_components=config.n_components,
-        deskewed=config.deskewed,
-        spread_px=config.spread_px,
-        spread_strength=config.spread_strength,
-        copies=config.copies,
-        distortion=Distortion(
-            config.rotation, config.scale, config.shear, config.shift_px
-        ),
+        distortion=part_of(config, Distortion),
+        seed=seed,
     )
-    return BovwSVM(settings, seed)

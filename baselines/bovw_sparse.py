@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.pipeline.bovw import BovwSVM, Settings
+from visbase.pipeline.bovw import BovwSVM
+from visbase.pipeline.contracts import part_of
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
-from visbase.pipeline.encoding.bag_of_words import Encoding
+from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.svm.kernel import Kernel
 
 SUMMARY = "detected SIFT keypoints, hard counts, RBF SVM"
@@ -53,14 +54,11 @@ SEARCH = (
 
 
 def build(config: Config, seed: int) -> BovwSVM:
-    sift = DetectedSift(config.upscale, config.contrast_threshold)
-    settings = Settings(
-        extractors=(sift,),
-        n_words=config.n_words,
-        n_samples=config.n_samples,
-        encoding=Encoding(),
+    return part_of(
+        config,
+        BovwSVM,
+        descriptors=(part_of(config, DetectedSift),),
+        encoder=part_of(config, Histograms),
         kernel=Kernel("rbf", config.gamma),
-        c=config.c,
-        longest_px=config.longest_px,
+        seed=seed,
     )
-    return BovwSVM(settings, seed)

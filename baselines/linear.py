@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.array_layout import check_layout
-from visbase.pipeline.images.batches import Images, pixel_rows, stack_grey
+from visbase.pipeline.contracts import Arrays, Images, check_layout
+from visbase.pipeline.images.batches import pixel_rows, stack_grey
 from visbase.pipeline.progress import working
-from visbase.pipeline.storage.cache import Arrays
 
 SUMMARY = "linear classifier, raw pixels"
 

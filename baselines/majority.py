@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.array_layout import check_layout
-from visbase.pipeline.images.batches import Images
-from visbase.pipeline.storage.cache import Arrays
+from visbase.pipeline.contracts import Arrays, Images, check_layout
 
 SUMMARY = "most frequent class"
 

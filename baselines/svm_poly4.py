@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from visbase.pipeline.storage.fitted import fit_svm_cached
 from visbase.pipeline.svm.kernel import Kernel
-from visbase.pipeline.svm.pixel import PixelSVM, Settings
+from visbase.pipeline.svm.pixel import PixelSVM
 
 SUMMARY = "degree 4 polynomial SVM, deskewed"
 
@@ -24,6 +25,10 @@ SEARCH = ({"gamma": 1.0}, {"gamma": 2.0}, {"c": 0.01}, {"c": 1.0})
 
 
 def build(config: Config, _seed: int) -> PixelSVM:
-    kernel = Kernel("poly", config.gamma, degree=4)
-    settings = Settings(kernel, config.c, deskewed=True, unit_length=True)
-    return PixelSVM(settings)
+    return PixelSVM(
+        Kernel("poly", config.gamma, degree=4),
+        config.c,
+        deskewed=True,
+        unit_length=True,
+        fit_machines=fit_svm_cached,
+    )

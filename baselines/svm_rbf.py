@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from visbase.pipeline.contracts import part_of
+from visbase.pipeline.storage.fitted import fit_svm_cached
 from visbase.pipeline.svm.kernel import Kernel
-from visbase.pipeline.svm.pixel import PixelSVM, Settings
+from visbase.pipeline.svm.pixel import PixelSVM
 
 SUMMARY = "RBF SVM, raw pixels"
 
@@ -42,7 +44,4 @@ def candidates(_n_train: int) -> tuple[dict[str, float], ...]:
 
 def build(config: Config, _seed: int) -> PixelSVM:
     kernel = Kernel("rbf", config.gamma)
-    settings = Settings(
-        kernel, config.c, unit_length=config.unit_length, against=config.against
-    )
-    return PixelSVM(settings)
+    return part_of(config, PixelSVM, kernel=kernel, fit_machines=fit_svm_cached)

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from visbase.pipeline.contracts import part_of
 from visbase.pipeline.images.distort import Distortion
+from visbase.pipeline.storage.fitted import fit_svm_cached
 from visbase.pipeline.svm.kernel import Kernel
-from visbase.pipeline.svm.virtual import Settings, VirtualSVM
+from visbase.pipeline.svm.virtual import VirtualSVM
 
 SUMMARY = "virtual SVM: degree 9 polynomial, deskewed, two widths, distorted copies"
 
@@ -51,14 +53,11 @@ SEARCH = (
 
 
 def build(config: Config, seed: int) -> VirtualSVM:
-    settings = Settings(
+    return part_of(
+        config,
+        VirtualSVM,
         kernel=Kernel("poly", config.gamma, config.degree),
-        c=config.c,
-        spreads_px=config.spreads_px,
-        jitter_px=config.jitter_px,
-        copies=config.copies,
-        distortion=Distortion(
-            config.rotation, config.scale, config.shear, config.shift_px
-        ),
+        distortion=part_of(config, Distortion),
+        seed=seed,
+        fit_machines=fit_svm_cached,
     )
-    return VirtualSVM(settings, seed)

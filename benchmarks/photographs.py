@@ -18,8 +18,8 @@ from pathlib import Path
 
 import click
 
+from visbase.pipeline.datasets.folder import dataset_name
 from visbase.pipeline.experiments.records import Record, read_record, record_path
-from visbase.pipeline.folder import dataset_name
 from visbase.pipeline.storage import ROOT, artifacts
 from visbase.pipeline.storage.atomic import atomic_write
 

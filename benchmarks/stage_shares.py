@@ -33,7 +33,7 @@ STAGES = {
 def stage_shares() -> list[str]:
     """Lines of a table: stage, seconds, share; all 60,000 + 10,000 digits."""
     from visbase.baselines import bovw_pyramid
-    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.datasets import load_dataset
 
     mnist = load_dataset("mnist")
     config = dataclasses.replace(bovw_pyramid.Config(), copies=0)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from benchmarks.side_by_side import Pair
 from visbase.baselines import svm_rbf
-from visbase.pipeline.data import load_dataset
+from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift, grid_centres
 from visbase.pipeline.encoding.assign import BLOCK, nearest
-from visbase.pipeline.encoding.bag_of_words import BagOfWords, Encoding
+from visbase.pipeline.encoding.histograms import BagOfWords, Histograms
 from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.images.batches import pixel_rows
 from visbase.pipeline.images.blocks import BLOCK_PIXELS
@@ -163,7 +163,7 @@ def opencv_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
         agreement=inertia_ratio,
     )
     words = learn_vocabulary(values, n_words, np.random.default_rng(0), 3)
-    bag = BagOfWords([grid], [words], Encoding((1,), n_nearest=1, power=1.0))
+    bag = BagOfWords([grid], [words], Histograms(levels=(1,), n_nearest=1, power=1.0))
     sift, matcher = cv2.SIFT.create(), cv2.BFMatcher(cv2.NORM_L2)
     describe = cv2.xfeatures2d.BOWImgDescriptorExtractor(sift, matcher)
     # its words are in OpenCV's units; which they are does not change its time
@@ -179,7 +179,7 @@ def opencv_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
     yield Pair(
         f"{len(some)} digits to histograms, {len(points)} points, {n_words} words",
         "OpenCV `BOWImgDescriptorExtractor`",
-        partial(bag.histograms, some),
+        partial(bag.vectors, some),
         histograms,
         repeats=3,
     )

@@ -26,7 +26,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from visbase.cnn import lenet5
 from visbase.cnn.trainer import Recipe, log_probabilities, train
-from visbase.pipeline.data import load_dataset
+from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.experiments.provenance import cpu, n_cores, versions
 
 AIM_PCT = 99.0

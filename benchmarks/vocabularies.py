@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from visbase.pipeline.data import load_dataset
+from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.assign import nearest
 from visbase.pipeline.encoding.vocabulary import learn_vocabulary

@@ -19,8 +19,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.experiments.provenance import peak_rss_mb
-
 REPEATS = 3
 
 
@@ -31,7 +29,7 @@ def digits(n: int) -> NDArray[np.uint8]:
 
 def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Stands for a data set of any size: images (n, 28, 28) and labels (n,)."""
-    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.datasets import load_dataset
 
     mnist = load_dataset("mnist")
     images = np.concatenate([np.asarray(mnist.train.images), mnist.test.images])
@@ -43,22 +41,19 @@ def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 def histograms_s(n: str, n_words: str = "400") -> list[float]:
     """Seconds from n digits to histograms as `bovw_pyramid` makes them."""
     from visbase.pipeline.descriptors.dense_sift import DenseSift
-    from visbase.pipeline.encoding.bag_of_words import (
-        BagOfWords,
-        Encoding,
-        learn_vocabularies,
-    )
+    from visbase.pipeline.encoding.histograms import BagOfWords, Histograms
+    from visbase.pipeline.encoding.sample import learn_vocabularies
     from visbase.pipeline.images.blocks import map_blocks
 
     images = digits(int(n))
     grids = [DenseSift(bin_px, 2, 2) for bin_px in (2.0, 3.0)]
     words = learn_vocabularies(images[:2000], grids, int(n_words), 20_000, seed=0)
-    bag = BagOfWords(grids, words, Encoding((1, 2, 4), 5, 0.1))
-    map_blocks(bag.histograms, images[:400], "warm up")
+    bag = BagOfWords(grids, words, Histograms(levels=(1, 2, 4), n_nearest=5))
+    map_blocks(bag.vectors, images[:400], "warm up")
 
     def work() -> None:
         # histograms are what they are, 67 kB an image: kept no longer than a block
-        map_blocks(lambda block: bag.histograms(block).sum(axis=1), images, "all")
+        map_blocks(lambda block: bag.vectors(block).sum(axis=1), images, "all")
 
     return _repeated(work)
 
@@ -97,6 +92,7 @@ def features_mb(n: str) -> list[float]:
     import dataclasses
 
     from visbase.baselines import bovw_pyramid
+    from visbase.pipeline.storage.spent import own_peak_rss_mb
 
     config = dataclasses.replace(bovw_pyramid.Config(), copies=0, n_samples=20_000)
     model = bovw_pyramid.build(config, 0)
@@ -105,7 +101,7 @@ def features_mb(n: str) -> list[float]:
     model.bag_ = model._learn_bag(upright)
     model.projection_ = model._learn_projection(upright)
     model._features(upright)
-    return [peak_rss_mb()]
+    return [own_peak_rss_mb()]
 
 
 def one_image_ms() -> list[float]:
@@ -116,7 +112,7 @@ def one_image_ms() -> list[float]:
     from PIL import Image
 
     from visbase.baselines import bovw_pyramid
-    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.images.photo_files import read_image
 
     train = load_dataset("mnist").train

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from visbase.pipeline.storage import cache
+from visbase.pipeline.storage import spent
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.regular_file import open_regular
 
@@ -58,7 +58,7 @@ def write_checkpoint(
     epochs = json.dumps([dataclasses.asdict(epoch) for epoch in curve])
     header = {
         "curve": epochs,
-        "peak_mb": str(cache.peak_rss_mb()),
+        "peak_mb": str(spent.peak_rss_mb()),
         "sha256": _digest(tensors, epochs),
     }
     with atomic_write(path) as file:
@@ -108,7 +108,7 @@ def read_checkpoint(
         state.setdefault(int(index), {})[key] = value
     if state:
         optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
-    cache.count_as_spent(curve[-1].seconds, peak_mb)
+    spent.count_as_spent(curve[-1].seconds, peak_mb)
     return curve
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,11 +21,11 @@ from visbase.cnn.device import (
 from visbase.cnn.kernels import first_kernels
 from visbase.cnn.trainer import Augment, Recipe, log_probabilities, train
 from visbase.cnn.views import shifted_views
-from visbase.pipeline.array_layout import check_layout
+from visbase.pipeline.contracts import Arrays, Evidence, Images, check_layout
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.evidence import Evidence, two_best
-from visbase.pipeline.images.batches import Images, resized, sizes, stack_grey
-from visbase.pipeline.storage import cache
+from visbase.pipeline.evaluation import two_best
+from visbase.pipeline.images.batches import resized, sizes, stack_grey
+from visbase.pipeline.storage.cache import entry_path
 
 SHOWN_KERNELS = 64
 LARGEST_PX = 40  # larger images and those of differing sizes become squares
@@ -112,7 +111,7 @@ class NetworkClassifier:
         """The likeliest class, (n,)."""
         return self.classes_[self.scores(images).argmax(axis=1)]
 
-    def arrays(self) -> cache.Arrays:
+    def arrays(self) -> Arrays:
         """Classes, size of the images, their mean and deviation, the network's state.
 
         size (2,): height, width.
@@ -125,7 +124,7 @@ class NetworkClassifier:
             **{f"network.{key}": value.cpu().numpy() for key, value in state},
         }
 
-    def restore(self, arrays: cache.Arrays) -> None:
+    def restore(self, arrays: Arrays) -> None:
         """Take the place of fit, from what `arrays` gave."""
         layout = {"classes": "int64 C", "size": "int64 2", "standard": "float64 2"}
         first = {name: arrays[name] for name in layout.keys() & arrays.keys()}
@@ -162,7 +161,7 @@ class NetworkClassifier:
 
         return save_pictures(self.network_, self._tensor(self._grey([image])), folder)
 
-    def evidence(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
+    def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
         """What the pixels of an image (h, w) say for its class against the runner-up.
 
         -> the image as it was looked at, and gradient times difference to a blank image
@@ -194,7 +193,7 @@ class NetworkClassifier:
         graph = FromPixels(self.network_, *pixels)
         write_onnx(path, graph, self._size, metadata)
 
-    def exhibits(self, _images: Images) -> dict[str, NDArray[np.float16]]:
+    def show(self, _images: Images) -> dict[str, NDArray[np.float16]]:
         """Kernels (n, h, w) of the first layer, SHOWN_KERNELS of them at most."""
         kernels = first_kernels(self.network_, *self._size)[:SHOWN_KERNELS]
         return {"kernels": kernels.astype(np.float16)}
@@ -205,7 +204,7 @@ class NetworkClassifier:
             return stack_grey(images)
         return resized(images, *self._size)
 
-    def seen(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What the network gets of an image (h, w) or (h, w, 3): (height, width)."""
         return self._grey([image])[0]
 
@@ -216,9 +215,6 @@ class NetworkClassifier:
 
     def _checkpoint(self, grey: NDArray[np.uint8], targets: NDArray[np.int64]) -> Path:
         """The file of this very training: same data, settings, seed, device, code."""
-        source = hashlib.sha256()
-        for path in sorted(Path(__file__).parent.glob("*.py")):
-            source.update(path.read_bytes())
         key = {
             "network": str(self.network_),
             "recipe": self.recipe,
@@ -227,6 +223,6 @@ class NetworkClassifier:
             "device": self.device,
             "images": grey,
             "targets": targets,
-            "source": source.hexdigest(),
         }
-        return cache.entry_path("network", key, ".safetensors")
+        code = (self.make_network, self, self.augment)
+        return entry_path("network", key, code, ".safetensors")

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from visbase.cnn import convnet
 from visbase.cnn.checkpoint import Epoch
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.pipeline.array_layout import join_parts, split_parts
+from visbase.pipeline.contracts import Arrays, Images, join_parts, split_parts
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.batches import Images, stack_grey
+from visbase.pipeline.images.batches import stack_grey
 from visbase.pipeline.images.deskew import deskew
-from visbase.pipeline.storage.cache import Arrays
 
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
 
@@ -102,9 +101,9 @@ class Committee:
         if any(not np.array_equal(one, classes[0]) for one in classes):
             raise BadInput("its members tell different classes apart")
 
-    def exhibits(self, images: Images) -> dict[str, NDArray[np.float16]]:
+    def show(self, images: Images) -> dict[str, NDArray[np.float16]]:
         """Kernels (n, h, w) of the first layer of the first member."""
-        return self.members[0][0].exhibits(images)
+        return self.members[0][0].show(images)
 
     @property
     def n_parameters(self) -> int:

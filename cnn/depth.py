@@ -26,7 +26,8 @@ from visbase.cnn.checkpoint import Epoch
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.residual import residual_network
 from visbase.cnn.trainer import Recipe
-from visbase.pipeline.data import Split, hold_out, load_dataset, part
+from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.datasets.splits import Split, hold_out, part
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.storage.atomic import atomic_write
 

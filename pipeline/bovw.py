@@ -1,12 +1,13 @@
 """The classical path as one classifier: bag of visual words, then a kernel SVM.
 
-    images -> (deskewed) -> histograms -> (projected) features -> SVM -> labels
+    images -> (deskewed) -> vectors -> (projected) features -> SVM -> labels
 
-Vocabularies, projection, features of many images and the SVM are recalled from disk
-where they were computed before. The training set may be enlarged by virtual examples:
-randomly distorted copies of the images (Simard et al. 2003). An image far from every
-margin of a first SVM, fitted without copies, has copies that would not become support
-vectors: it is not copied, as DeCoste & Schölkopf 2002 copy support vectors only.
+The parts are those of `descriptors`, `encoding` and `svm`; this file joins them, and
+recalls from disk what was computed before. The training set may be enlarged by virtual
+examples: randomly distorted copies of the images (Simard et al. 2003). An image far
+from every margin of a first SVM, fitted without copies, has copies that would not
+become support vectors: it is not copied, as DeCoste & Schölkopf 2002 copy support
+vectors only.
 """
 
 from __future__ import annotations
@@ -17,49 +18,58 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.array_layout import check_layout, join_parts, split_parts
+from visbase.pipeline.contracts import (
+    Arrays,
+    Bag,
+    Descriptor,
+    Encoder,
+    Evidence,
+    FloatArray,
+    Images,
+    check_layout,
+    join_parts,
+    split_parts,
+)
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.bag_of_words import BagOfWords, Encoding, Extractor
-from visbase.pipeline.encoding.fisher import FisherBag, FisherEncoding
+from visbase.pipeline.encoding.histograms import BagOfWords
 from visbase.pipeline.encoding.projection import Projection, fit_projection
 from visbase.pipeline.encoding.word_patches import mean_patches
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.evidence import PATCH_BINS, Evidence, two_best
-from visbase.pipeline.images.batches import Images, choose, stack_grey, within
+from visbase.pipeline.evaluation import two_best
+from visbase.pipeline.images.batches import choose, stack_grey, within
 from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion, distort
-from visbase.pipeline.storage.cache import Arrays, recall
-from visbase.pipeline.svm.kernel import Kernel, recall_svm, restore_svm
+from visbase.pipeline.progress import track, working
+from visbase.pipeline.storage.cache import recall
+from visbase.pipeline.storage.fitted import fit_svm_cached
+from visbase.pipeline.svm.kernel import Kernel, restore_svm
 
-FloatArray = NDArray[np.float32]
-
-PROJECTION_IMAGES = 6000  # whose histograms the projection is fitted on
+PROJECTION_IMAGES = 6000  # whose vectors the projection is fitted on
 # Support vectors have a margin of at most 1. Images beyond the first value are not
 # copied, copies beyond the second are left out (margins of the SVM without copies).
 COPIED_MARGIN = 1.5
 KEPT_MARGIN = 1.3
 WORTH_KEEPING = 1000  # images from which on features are kept on disk
+PATCH_BINS = 4  # a patch is so many times `Descriptors.scale` wide
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a bag-of-words classifier is made of; the method files say it by name.
+@dataclass
+class BovwSVM:
+    """A bag-of-words classifier of these parts; fit, predict and scores as all have.
 
-    extractors: one vocabulary each, of n_words, learned from n_samples descriptors, or
-    one mixture for all under a FisherEncoding; encoding: words to histograms; kernel, c
-    and against: of the SVM; n_components: principal components kept, 0 keeps the
-    histograms whole; longest_px: larger images are shrunk to it, 0 for never; deskewed,
+    descriptors: of the keypoints; encoder: descriptors to a vector; kernel, c and
+    against: of the SVM; n_components: principal components kept, 0 keeps the vectors
+    whole; longest_px: larger images are shrunk to it, 0 for never; deskewed,
     spread_px, spread_strength: see `deskew`; copies: distorted copies of each training
     image near a margin.
     """
 
-    extractors: tuple[Extractor, ...]
-    n_words: int
-    n_samples: int
-    encoding: Encoding | FisherEncoding
+    descriptors: tuple[Descriptor, ...]
+    encoder: Encoder
     kernel: Kernel
     c: float
+    seed: int
     against: str = "one"
     n_components: int = 0
     longest_px: int = 0
@@ -70,39 +80,30 @@ class Settings:
     distortion: Distortion = field(default_factory=Distortion)
 
     def __post_init__(self) -> None:
-        if not self.extractors:
+        if not self.descriptors:
             raise BadInput("a bag of visual words needs a patch size, found none")
-
-
-class BovwSVM:
-    """fit, predict and scores as every method offers them."""
-
-    def __init__(self, settings: Settings, seed: int) -> None:
-        self.settings = settings
-        self.seed = seed
 
     @property
     def any_size(self) -> bool:
         """Whether images may differ in size."""
-        return not self.settings.deskewed and not self.settings.copies
+        return not self.deskewed and not self.copies
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Learn vocabularies, projection and SVM from n images and labels (n,)."""
-        how = self.settings
         upright = self._upright(images)
         self.bag_ = self._learn_bag(upright)
         self.projection_ = self._learn_projection(upright)
         features = self._features(upright)
-        self.svm_ = recall_svm(features, labels, how.kernel, how.c, how.against)
-        if how.copies:
+        self.svm_ = fit_svm_cached(features, labels, self.kernel, self.c, self.against)
+        if self.copies:
             margins = self.svm_.margins(features, labels)
             copied, truth = self._hard_copies(stack_grey(images), margins, labels)
-            self.svm_ = recall_svm(
+            self.svm_ = fit_svm_cached(
                 np.concatenate([features, copied]),
                 np.concatenate([labels, truth]),
-                how.kernel,
-                how.c,
-                how.against,
+                self.kernel,
+                self.c,
+                self.against,
             )
 
     def _hard_copies(
@@ -115,8 +116,8 @@ class BovwSVM:
         rng = np.random.default_rng(self.seed)
         near = np.flatnonzero(margins < COPIED_MARGIN)
         kept, truth = [], []
-        for _ in range(self.settings.copies):
-            copies = distort(images[near], self.settings.distortion, rng)
+        for _ in range(self.copies):
+            copies = distort(images[near], self.distortion, rng)
             features = self._features(self._upright(copies))
             hard = self.svm_.margins(features, labels[near]) < KEPT_MARGIN
             kept.append(features[hard])
@@ -131,20 +132,20 @@ class BovwSVM:
         """The class with the most votes, (n,)."""
         return self.svm_.classes[self.scores(images).argmax(axis=1)]
 
-    def exhibits(self, images: Images) -> dict[str, NDArray[np.uint8]]:
+    def show(self, images: Images) -> dict[str, NDArray[np.uint8]]:
         """Mean patches (n, side, side) of the words on a dense grid, for each size."""
         if not isinstance(self.bag_, BagOfWords):
             return {}
         upright = self._upright(images)
         return {
-            f"words{i}": mean_patches(upright, extractor, vocabulary)
-            for i, (extractor, vocabulary) in enumerate(
-                zip(self.bag_.extractors, self.bag_.vocabularies, strict=True)
+            f"words{i}": mean_patches(upright, descriptor, vocabulary)
+            for i, (descriptor, vocabulary) in enumerate(
+                zip(self.bag_.descriptors, self.bag_.vocabularies, strict=True)
             )
-            if isinstance(extractor, DenseSift)
+            if isinstance(descriptor, DenseSift)
         }
 
-    def evidence(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
+    def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
         """What the keypoints of an image say for its class against the runner-up.
 
         -> the image as it was looked at (deskewed, shrunk) and the evidence. Exact for
@@ -174,13 +175,12 @@ class BovwSVM:
 
     def restore(self, arrays: Arrays) -> None:
         """Take the place of fit, from what `arrays` gave."""
-        how = self.settings
         parts = split_parts(arrays, ("bag", "projection", "svm"))
-        check_layout(parts["bag"], how.encoding.layout(how.extractors))
-        bag = how.encoding.bag(how.extractors, parts["bag"])
+        check_layout(parts["bag"], self.encoder.layout(self.descriptors))
+        bag = self.encoder.bag(self.descriptors, parts["bag"])
         layout = {"mean": "float32 D", "components": "float32 D d"}
-        sizes = check_layout(parts["projection"], layout if how.n_components else {})
-        svm = restore_svm(how.kernel, how.against, parts["svm"])
+        sizes = check_layout(parts["projection"], layout if self.n_components else {})
+        svm = restore_svm(self.kernel, self.against, parts["svm"])
         found = (sizes.get("D", bag.n_features), svm.support.shape[1])
         expected = (bag.n_features, sizes.get("d", bag.n_features))
         if found != expected:
@@ -190,7 +190,7 @@ class BovwSVM:
             )
         self.bag_, self.svm_ = bag, svm
         self.projection_ = (
-            Projection(**parts["projection"]) if how.n_components else None
+            Projection(**parts["projection"]) if self.n_components else None
         )
 
     @property
@@ -201,52 +201,52 @@ class BovwSVM:
             n += self.projection_.mean.size + self.projection_.components.size
         return n
 
-    def _learn_bag(self, images: Images) -> BagOfWords | FisherBag:
-        how = self.settings
-        sizes = (how.n_words, how.n_samples)
-        key: dict[str, object] = {
+    def _learn_bag(self, images: Images) -> Bag:
+        key = {
             "images": images,
-            "extractors": how.extractors,
-            "sizes": sizes,
+            "descriptors": self.descriptors,
+            "encoder": self.encoder,
             "seed": self.seed,
         }
-        if isinstance(how.encoding, FisherEncoding):
-            key["encoding"] = how.encoding
 
-        def learn() -> dict[str, FloatArray]:
-            return how.encoding.learn(images, how.extractors, *sizes, self.seed)
+        def learn() -> Arrays:
+            return self.encoder.learn(images, self.descriptors, self.seed, track)
 
-        return how.encoding.bag(how.extractors, recall("vocabulary", key, learn))
+        code = (self.encoder, *self.descriptors)
+        learned = recall("vocabulary", key, learn, code)
+        return self.encoder.bag(self.descriptors, learned)
 
     def _learn_projection(self, images: Images) -> Projection | None:
-        how = self.settings
-        if not how.n_components:
+        if not self.n_components:
             return None
         rng = np.random.default_rng(self.seed)
         n = min(len(images), PROJECTION_IMAGES)
         some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))
 
-        def learn() -> dict[str, FloatArray]:
-            histograms = map_blocks(self.bag_.histograms, some, "histograms")
-            fitted = fit_projection(histograms, how.n_components, self.seed)
-            return fitted.arrays()
+        def learn() -> Arrays:
+            vectors = map_blocks(self.bag_.vectors, some, "histograms", track)
+            with working("projection"):
+                return fit_projection(vectors, self.n_components, self.seed).arrays()
 
         key = {"images": some, **self._bag_key(), "seed": self.seed}
-        return Projection(**recall(f"projection{how.n_components}", key, learn))
+        code = (*self._bag_code(), fit_projection)
+        learned = recall(f"projection{self.n_components}", key, learn, code)
+        return Projection(**learned)
 
     def _features(self, images: Images) -> FloatArray:
         """Prepared images -> (n, d), kept on disk where there are many of them."""
 
-        def compute() -> dict[str, FloatArray]:
-            return {"features": map_blocks(self._describe, images, "features")}
+        def compute() -> Arrays:
+            return {"features": map_blocks(self._describe, images, "features", track)}
 
         if len(images) < WORTH_KEEPING:
             features = compute()["features"]
         else:
-            key = {"images": images, **self._bag_key()}
+            key, code = {"images": images, **self._bag_key()}, self._bag_code()
             if self.projection_ is not None:
                 key["components"] = self.projection_.components
-            features = recall("features", key, compute)["features"]
+                code = (*code, self.projection_)
+            features = recall("features", key, compute, code)["features"]
         n_empty = int(np.count_nonzero(~features.any(axis=1)))
         if n_empty:  # a projected histogram is never all zero
             print(
@@ -257,20 +257,21 @@ class BovwSVM:
         return features
 
     def _bag_key(self) -> dict[str, object]:
-        how = self.settings
         learned = self.bag_.arrays()
-        return {"extractors": how.extractors, "encoding": how.encoding, **learned}
+        return {"descriptors": self.descriptors, "encoder": self.encoder, **learned}
+
+    def _bag_code(self) -> tuple[object, ...]:
+        return (self.bag_, *self.descriptors)
 
     def _upright(self, images: Images) -> Images:
-        how = self.settings
-        if how.longest_px:
-            images = within(images, how.longest_px)
-        if not how.deskewed:
+        if self.longest_px:
+            images = within(images, self.longest_px)
+        if not self.deskewed:
             return images
-        return deskew(stack_grey(images), how.spread_px, how.spread_strength)
+        return deskew(stack_grey(images), self.spread_px, self.spread_strength)
 
     def _describe(self, images: Images) -> FloatArray:
-        histograms = self.bag_.histograms(images)
+        vectors = self.bag_.vectors(images)
         if self.projection_ is None:
-            return histograms
-        return self.projection_.apply(histograms)
+            return vectors
+        return self.projection_.apply(vectors)

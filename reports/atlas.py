@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visbase.pipeline.evaluation import n_failures
 from visbase.reports.details import Detail
-from visbase.reports.evaluation import n_failures
 
 COLUMNS = 40  # tiles a row of the sheet
 # A method that gets most images wrong would fill the atlas with good ones.

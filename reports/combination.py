@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import mcnemar_exact, n_errors
 from visbase.pipeline.experiments.measured import Combination, read_combination
 from visbase.pipeline.experiments.provenance import is_committed
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.regular_file import listed
-from visbase.reports.evaluation import mcnemar_exact, n_errors
 from visbase.reports.finding import Finding
 
 COLUMNS = (

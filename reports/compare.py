@@ -18,6 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import (
+    mcnemar_exact,
+    mean_and_deviation,
+    n_errors,
+    wilson_interval,
+)
 from visbase.pipeline.experiments.records import (
     Record,
     read_extras,
@@ -27,12 +33,6 @@ from visbase.pipeline.experiments.records import (
 )
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.regular_file import listed
-from visbase.reports.evaluation import (
-    mcnemar_exact,
-    mean_and_deviation,
-    n_errors,
-    wilson_interval,
-)
 from visbase.reports.published import LECTURE, Published
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.evaluation import t_interval
 from visbase.pipeline.experiments.measured import CURVE
-from visbase.reports.evaluation import t_interval
 from visbase.reports.finding import Finding, families, read_evidence, tables
 
 CLASSICAL = "bovw_pyramid"

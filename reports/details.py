@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments.records import Record
-from visbase.reports.compare import Runs
-from visbase.reports.evaluation import (
+from visbase.pipeline.evaluation import (
     class_error_rates,
     cohens_kappa,
     confusion_matrix,
@@ -20,6 +18,8 @@ from visbase.reports.evaluation import (
     half_error_rates,
     probabilities_of,
 )
+from visbase.pipeline.experiments.records import Record
+from visbase.reports.compare import Runs
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import COST, CURVE, DAMAGE
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.regular_file import open_regular
 from visbase.reports.combination import COLUMNS as COMBINATION
 from visbase.reports.combination import combination_finding
-from visbase.reports.compare import Row, Runs
+from visbase.reports.compare import Row, Runs, compare, read_runs
 from visbase.reports.cost import cost_finding
 from visbase.reports.curves import curves_finding
 from visbase.reports.damage import damage_finding
@@ -123,6 +123,23 @@ def write_into_readme(
     for name, svg in readme_pictures(rows, runs).items():
         _replace(path.parent / PICTURES / name, svg)
     _replace(path, text)
+
+
+def make_report(
+    dataset: Dataset, results: Path, folder: Path, readme: Path | None = None
+) -> None:
+    """Compare the records of a data set: print the table, write it and the page.
+
+    results: the folder of records, with other measurements beside it; readme: a file
+    whose table and findings, between markers, and pictures are renewed.
+    """
+    runs = read_runs(results, dataset.name)
+    rows = compare(runs, dataset.name)
+    findings = find_findings(results.parent, dataset)
+    write_report(folder, rows, runs, dataset, findings)
+    if readme is not None:
+        write_into_readme(readme, rows, runs, dataset.name, findings)
+    print_table(rows, runs, dataset.name)
 
 
 def print_table(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from visbase.pipeline.data import Dataset, load_dataset
+from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.datasets.splits import Dataset
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from visbase.cnn import checkpoint, trainer
 from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.trainer import Recipe
-from visbase.pipeline.data import Dataset
-from visbase.pipeline.storage import cache
+from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.storage import spent
 
 N = 300
 
@@ -136,10 +136,10 @@ def test_trained_network_is_recalled_and_its_seconds_count(
     images, labels = mnist.train.images[:N], mnist.train.labels[:N]
     first = classifier()
     first.fit(images, labels)
-    before = cache.recalled_s()
+    before = spent.recalled_s()
     again = classifier()
     again.fit(images, labels)
-    assert cache.recalled_s() - before == pytest.approx(first.curves[0][-1].seconds)
+    assert spent.recalled_s() - before == pytest.approx(first.curves[0][-1].seconds)
     assert again.curves == first.curves
     np.testing.assert_array_equal(again.scores(images), first.scores(images))
 

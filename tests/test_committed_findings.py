@@ -11,7 +11,7 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.storage import ROOT
 from visbase.reports.combination import combination_finding
 from visbase.reports.cost import cost_finding

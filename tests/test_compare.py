@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import Record, record_path, write_record
 from visbase.pipeline.storage.folder_lock import alone
@@ -69,7 +69,9 @@ def tiny_dataset(name: str, _folder: Path | None = None) -> Dataset:
     """The data set of those runs: ten images of five classes."""
     images = np.full((10, 4, 4), 9, np.uint8)
     split = Split(images, TRUTH, [str(i) for i in range(10)])
-    return Dataset(name, split, split, tuple(f"class {i}" for i in range(6)))
+    return Dataset(
+        name, split, split, tuple(f"class {i}" for i in range(6)), "digits", 1
+    )
 
 
 def rows_of(results: Path, dataset: str = "mnist") -> list[Row]:

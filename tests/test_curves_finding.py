@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import t_interval
 from visbase.pipeline.experiments.measured import CURVE
 from visbase.pipeline.storage.tables import read_rows, to_csv
 from visbase.reports.curves import crossing, crossover, curves_finding, sentences
-from visbase.reports.evaluation import t_interval
 
 
 def test_crossing_by_hand() -> None:

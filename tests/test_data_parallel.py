@@ -17,7 +17,8 @@ from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.lenet5 import network
 from visbase.cnn.trainer import Recipe
-from visbase.pipeline.data import Dataset, load_dataset
+from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]

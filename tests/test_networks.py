@@ -11,9 +11,9 @@ from torch import nn
 
 from visbase.cnn import committee, convnet, lenet5, plain, resnet
 from visbase.cnn.residual import Block, residual_network
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.models.methods import config_from_json
+from visbase.pipeline.models.methods import find_method
 
 
 def parameters_by_layer(network: nn.Module) -> list[int]:
@@ -147,4 +147,4 @@ def test_committee_of_any_number_of_members_is_refused_before_they_are_made(
 ) -> None:
     usual = dataclasses.asdict(committee.PRESETS["quick"])
     with pytest.raises(BadInput, match=told):
-        committee.build(config_from_json(committee, usual | settings), 0)
+        committee.build(find_method("committee").config_from_json(usual | settings), 0)

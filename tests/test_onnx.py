@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from tests.test_model_file import fit_and_save
 
-from visbase.pipeline.commands.main import main
-from visbase.pipeline.data import Dataset, Split, part
+from tests.pipeline.models.test_model_file import fit_and_save
+from visbase.pipeline.commands import main
+from visbase.pipeline.datasets.splits import Dataset, Split, part
 from visbase.pipeline.models.file import open_model
 
 INSTALLED = all(

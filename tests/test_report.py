@@ -20,7 +20,7 @@ from tests.test_compare import (
     table_line,
     tiny_dataset,
 )
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import DAMAGE
 from visbase.pipeline.storage import ROOT

@@ -18,7 +18,7 @@ from visbase.cnn.mlp3 import PRESETS as MLP3
 from visbase.cnn.mlp3 import build as build_mlp3
 from visbase.cnn.trainer import Recipe
 from visbase.cnn.views import shifted_views
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 
 

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,8 @@ def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # what it cannot say is spelt out
                 stream.reconfigure(errors="backslashreplace")
+        # Pillow warns, with a line of its source, of flaws that it gets along with
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         _refuse_little_memory()
         try:
             return command(*args, **kwargs)

@@ -59,7 +59,7 @@ def curve(
 
     Example: visbase curve linear lenet5 --sizes 100,1000 --seeds 3
     """
-    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.experiments.curve import measure_curve
     from visbase.pipeline.models.methods import find_method
 
@@ -97,7 +97,7 @@ def damage(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
 
     Example: visbase damage lenet5.visbase bovw.visbase
     """
-    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.experiments.corruption import measure_damage
 
     loaded = load_dataset(dataset, data)
@@ -152,7 +152,7 @@ def combine(
 
     Example: visbase combine bovw_pyramid convnet
     """
-    from visbase.pipeline.data import load_dataset
+    from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.experiments.combine import combine as put_together
     from visbase.pipeline.experiments.combine import write_combination
     from visbase.pipeline.models.methods import find_method

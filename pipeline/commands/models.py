@@ -6,25 +6,12 @@ import json
 import sys
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import click
 
 from visbase.pipeline.commands.endings import ends_in_one_line
 from visbase.pipeline.errors import BadInput, printable
 
-save_option = click.option(
-    "--save",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="MODEL",
-    help="File for the fitted model, which `visbase predict` opens.",
-)
-licence_option = click.option(
-    "--licence",
-    default="unspecified",
-    show_default=True,
-    help="Text for the model's card: under which terms it may be used.",
-)
 model_argument = click.argument(
     "path", metavar="MODEL", type=click.Path(path_type=Path)
 )
@@ -105,26 +92,27 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
 
     Example: visbase explain digits.visbase seven.png --out why.png
     """
-    from visbase.pipeline.evidence import draw_evidence
+    from visbase.pipeline.contracts import DrawsLayers, Explains
     from visbase.pipeline.images.photo_files import read_image
+    from visbase.pipeline.models.explain import draw_evidence
     from visbase.pipeline.models.file import open_model
     from visbase.pipeline.models.predict import prepare
 
     model = open_model(path)
-    classifier: Any = model.classifier
-    wanted = ["evidence"] if layers is None else ["evidence", "draw_layers"]
-    if not all(hasattr(classifier, name) for name in wanted):
+    classifier = model.classifier
+    draws = isinstance(classifier, DrawsLayers)
+    if not isinstance(classifier, Explains) or (layers is not None and not draws):
         raise BadInput(
             f"{path}: {model.method} has no such pictures; evidence is drawn for bags "
             "of visual words and single networks, layers for the latter"
         )
     prepared = prepare(read_image(Path(image)), model.card)
-    seen, evidence = classifier.evidence(prepared)
+    seen, evidence = classifier.explain(prepared)
     classes = model.card["classes"]
     draw_evidence(seen, evidence, classes, out)
     winner, other = (classes[i] for i in (evidence.winner, evidence.runner_up))
     click.echo(f"{printable(winner)}, not {printable(other)}: {out}")
-    if layers is not None:
+    if layers is not None and isinstance(classifier, DrawsLayers):
         for picture in classifier.draw_layers(prepared, layers):
             click.echo(picture)
 
@@ -147,11 +135,12 @@ def export(path: Path, out: Path) -> None:
 
     Example: visbase export lenet5.visbase --out lenet5.onnx
     """
+    from visbase.pipeline.contracts import Exports
     from visbase.pipeline.models.file import open_model
 
     model = open_model(path)
-    write = getattr(model.classifier, "export_onnx", None)
-    if write is None:
+    classifier = model.classifier
+    if not isinstance(classifier, Exports):
         raise BadInput(
             f"{path}: {model.method} cannot be exported; only single networks can"
         )
@@ -159,5 +148,5 @@ def export(path: Path, out: Path) -> None:
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in model.card.items()
     }
-    write(out, facts)
+    classifier.export_onnx(out, facts)
     click.echo(f"written to {out}", err=True)

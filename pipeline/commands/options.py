@@ -63,3 +63,15 @@ skip_bad_option = click.option(
     is_flag=True,
     help="Leave out a folder's files that cannot be read, instead of stopping.",
 )
+save_option = click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="MODEL",
+    help="File for the fitted model, which `visbase predict` opens.",
+)
+licence_option = click.option(
+    "--licence",
+    default="unspecified",
+    show_default=True,
+    help="Text for the model's card: under which terms it may be used.",
+)

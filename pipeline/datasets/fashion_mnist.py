@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from visbase.pipeline.data import Dataset
-from visbase.pipeline.idx import IdxFile
-from visbase.pipeline.idx_dataset import load_idx_dataset
+from visbase.pipeline.datasets.idx import IdxFile, load_idx_dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.storage import artifacts
 
 SUMMARY = "Zalando articles: 60,000 + 10,000 grey images of 28 x 28, 10 classes"
@@ -56,4 +55,6 @@ CLASSES = (
 def load(folder: Path | None = None) -> Dataset:
     """The official split, downloaded where absent; BadInput where a file is wrong."""
     home = artifacts() / "data" / "fashion_mnist"
-    return load_idx_dataset("fashion_mnist", FILES, CLASSES, MIRRORS, home, folder)
+    return load_idx_dataset(
+        "fashion_mnist", FILES, CLASSES, MIRRORS, home, folder, "objects"
+    )

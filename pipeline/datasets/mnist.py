@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from visbase.pipeline.data import Dataset
-from visbase.pipeline.idx import IdxFile
-from visbase.pipeline.idx_dataset import load_idx_dataset
+from visbase.pipeline.datasets.idx import IdxFile, load_idx_dataset
+from visbase.pipeline.datasets.splits import Dataset
 
 SUMMARY = "handwritten digits: 60,000 + 10,000 grey images of 28 x 28, 10 classes"
 
@@ -44,4 +43,4 @@ CLASSES = tuple("0123456789")
 
 def load(folder: Path | None = None) -> Dataset:
     """The official split; raises BadInput where a file is wrong."""
-    return load_idx_dataset("mnist", FILES, CLASSES, MIRRORS, HOME, folder)
+    return load_idx_dataset("mnist", FILES, CLASSES, MIRRORS, HOME, folder, "digits")

@@ -24,9 +24,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.descriptors.flat import Descriptors, concatenate
+from visbase.pipeline.contracts import Descriptors, Images
+from visbase.pipeline.descriptors.flat import concatenate
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.batches import Images, to_grey
+from visbase.pipeline.images.batches import to_grey
 from visbase.pipeline.images.compiled import compiled
 
 N_BINS = 4  # spatial bins a side
@@ -61,6 +62,15 @@ class DenseSift:
         if not 0 <= self.blur_px < np.inf:
             raise BadInput(f"a grid needs blur_px from 0, found {self.blur_px}")
 
+    @property
+    def name(self) -> str:
+        return f"dense SIFT, bins of {self.bin_px:g} px"
+
+    @property
+    def length(self) -> int:
+        """128."""
+        return N_BINS * N_BINS * N_ORIENTATIONS
+
     def extract(self, images: Images) -> Descriptors:
         """n grey or colour uint8 images -> descriptors (N, 128) of unit length.
 
@@ -69,7 +79,8 @@ class DenseSift:
         if isinstance(images, np.ndarray):
             return self._extract_batch(to_grey(images))
         return concatenate(
-            [self._extract_batch(to_grey(image[None])) for image in images]
+            [self._extract_batch(to_grey(image[None])) for image in images],
+            self.length,
         )
 
     def _extract_batch(self, images: NDArray[np.uint8]) -> Descriptors:
@@ -77,7 +88,7 @@ class DenseSift:
         rows = grid_centres(height, self.step_px, self.margin_px)
         columns = grid_centres(width, self.step_px, self.margin_px)
         n_points = len(rows) * len(columns)
-        values = np.empty((n * n_points, N_BINS * N_BINS * N_ORIENTATIONS), np.float32)
+        values = np.empty((n * n_points, self.length), np.float32)
         if n and n_points:
             maps = orientation_maps(smooth(images, self.blur_px))  # (n, 8, h, w)
             across = sampling_matrix(width, columns, self.bin_px)  # (4 gx, w)

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.descriptors.flat import Descriptors, concatenate
-from visbase.pipeline.images.batches import Images, to_grey
+from visbase.pipeline.contracts import Descriptors, Images
+from visbase.pipeline.descriptors.flat import concatenate
+from visbase.pipeline.images.batches import to_grey
 
 BIN_PER_SIZE = 1.5  # OpenCV: a keypoint of diameter s has bins of 1.5 s pixels
 
@@ -25,10 +26,21 @@ class DetectedSift:
     upscale: float = 1.0
     contrast_threshold: float = 0.04
 
+    @property
+    def name(self) -> str:
+        return "detected SIFT"
+
+    @property
+    def length(self) -> int:
+        """128."""
+        return 128
+
     def extract(self, images: Images) -> Descriptors:
         """n grey or colour uint8 images -> descriptors (N, 128), OpenCV's 0 to 255."""
         sift = cv2.SIFT.create(contrastThreshold=self.contrast_threshold)
-        return concatenate([self._extract_one(image, sift) for image in images])
+        return concatenate(
+            [self._extract_one(image, sift) for image in images], self.length
+        )
 
     def _extract_one(self, image: NDArray[np.uint8], sift: cv2.SIFT) -> Descriptors:
         grey = to_grey(image[None])[0]
@@ -47,7 +59,7 @@ class DetectedSift:
         size = np.array([k.size for k in keypoints], np.float32)
         return Descriptors(
             # OpenCV returns None for an image without keypoints
-            values=np.empty((0, 128), np.float32) if values is None else values,
+            values=np.empty((0, self.length), np.float32) if values is None else values,
             offsets=np.array([0, n], np.int64),
             xy=np.clip(points / (width, height), 0, 1 - 1e-6).astype(np.float32),
             scale=size * BIN_PER_SIZE / self.upscale,

@@ -1,1 +1,1 @@
-"""Descriptors to one vector per image: vocabularies, words, histograms, Fisher vectors."""
+"""Descriptors to one vector per image: words, histograms, Fisher vectors, VLAD."""

@@ -1,6 +1,6 @@
 """Fisher vectors: how an image's descriptors would move a mixture of Gaussians.
 
-    images -> descriptors (N, 128) -> points (N, D) -> Fisher vectors (n, 2 k D)
+    images -> descriptors (N, length) -> points (N, D) -> Fisher vectors (n, 2 k D)
 
 Where a histogram counts words, a Fisher vector keeps the mean and the variance of the
 descriptors that belong to each: the gradient of their likelihood (Perronnin, Sanchez &
@@ -10,36 +10,101 @@ Mensink 2010). One mixture serves all patch sizes.
 from __future__ import annotations
 
 import dataclasses
-import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.descriptors.flat import LENGTH, Descriptors
-from visbase.pipeline.encoding.bag_of_words import Arrays, Extractor, sample_images
+from visbase.pipeline.contracts import (
+    Arrays,
+    Descriptor,
+    Descriptors,
+    FloatArray,
+    Images,
+    Track,
+    untracked,
+)
 from visbase.pipeline.encoding.mixture import Mixture, fit_mixture
-from visbase.pipeline.encoding.pool import normalise
+from visbase.pipeline.encoding.pool import normalise, share_out
+from visbase.pipeline.encoding.sample import sample_images, sample_points
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.evidence import share_out
-from visbase.pipeline.images.batches import Images
-from visbase.pipeline.images.blocks import map_blocks
 
-FloatArray = NDArray[np.float32]
+
+@dataclass(frozen=True)
+class Fisher:
+    """How descriptors become a Fisher vector.
+
+    n_gaussians: of the mixture, learned from n_samples descriptors; n_components: of a
+    descriptor, that are kept; mirrored: see `FisherBag`.
+    """
+
+    n_gaussians: int = 64
+    n_samples: int = 100_000
+    n_components: int = 64
+    mirrored: bool = True
+
+    def learn(
+        self,
+        images: Images,
+        descriptors: Sequence[Descriptor],
+        seed: int,
+        track: Track = untracked,
+    ) -> Arrays:
+        """The mixture's arrays, from about n_samples descriptors of n images."""
+        self._require_components(descriptors)
+        rng = np.random.default_rng(seed)
+        some = sample_images(images, self.n_gaussians, self.n_samples, rng)
+        found = sample_points(some, descriptors, self.n_samples, seed, track)
+        values, xy = found[:, :-2], found[:, -2:]
+        n_components = self.n_components
+        return dict(
+            vars(fit_mixture(values, xy, n_components, self.n_gaussians, rng, track))
+        )
+
+    def bag(self, descriptors: Sequence[Descriptor], arrays: Arrays) -> FisherBag:
+        """The bag whose mixture was learned before; BadInput if it is none."""
+        mixture = Mixture(**arrays)
+        n_directions = mixture.components.shape[1]
+        if mixture.means.shape[1] != n_directions + 2 or not len(mixture.weights):
+            raise BadInput(
+                f"Gaussians over {mixture.means.shape[1]} dimensions do not fit "
+                f"{n_directions} components and a place"
+            )
+        if mixture.variances.min() <= 0 or mixture.weights.min() < 0:
+            raise BadInput("a mixture with a variance or weight that is not positive")
+        return FisherBag(descriptors, mixture, self.mirrored)
+
+    def layout(self, descriptors: Sequence[Descriptor]) -> dict[str, str]:
+        """What arrays must be, see `check_layout`."""
+        self._require_components(descriptors)
+        length = descriptors[0].length
+        return {
+            "mean": f"float32 {length}",
+            "components": f"float32 {length} d",
+            "weights": "float32 k",
+            "means": "float32 k D",
+            "variances": "float32 k D",
+        }
+
+    def _require_components(self, descriptors: Sequence[Descriptor]) -> None:
+        length = descriptors[0].length
+        if not 1 <= self.n_components <= length:
+            raise BadInput(
+                f"a descriptor has 1 to {length} components to keep, found "
+                f"{self.n_components}"
+            )
 
 
 @dataclass(frozen=True)
 class FisherBag:
-    """Extractors and the mixture that their descriptors are compared with.
+    """Descriptors and the mixture that they are compared with.
 
     mirrored: whether a vector is the mean of the image's and its mirror image's, which
     makes left and right alike: right for photographs, wrong for letters.
     """
 
-    extractors: Sequence[Extractor]
+    descriptors: Sequence[Descriptor]
     mixture: Mixture
     mirrored: bool
 
@@ -48,7 +113,7 @@ class FisherBag:
         """Length 2 k D of a Fisher vector."""
         return 2 * self.mixture.means.size
 
-    def histograms(self, images: Images) -> FloatArray:
+    def vectors(self, images: Images) -> FloatArray:
         """n images -> Fisher vectors (n, n_features) of unit length.
 
         An image without keypoints is a row of zeros.
@@ -68,11 +133,11 @@ class FisherBag:
     ) -> list[tuple[Descriptors, FloatArray]]:
         """What each keypoint of one image adds to weights (n_features,) . vector.
 
-        -> for each extractor, and again for the mirror image, its descriptors with
-        their places in the image and (N,) values; all together sum to the product.
+        -> for each descriptor, and again for the mirror image, what it found with its
+        places in the image and (N,) values; all together sum to the product.
         """
         views = [image, image[:, ::-1]] if self.mirrored else [image]
-        found = [[one.extract([view]) for one in self.extractors] for view in views]
+        found = [[one.extract([view]) for one in self.descriptors] for view in views]
         points = [self._points(one, 0) for one in found]
         gradients = [_gradient(one, self.mixture) for one in points]
         vectors = [_rooted(gradient) for gradient in gradients]
@@ -80,12 +145,12 @@ class FisherBag:
         length = np.linalg.norm(np.sum(vectors, axis=0))
         weights = (weights / (length or 1)).astype(np.float32)
         result = []
-        for view, descriptors in enumerate(found):
+        for view, of_view in enumerate(found):
             own = share_out(vectors[view], gradients[view], weights)
             values = _shares(points[view], self.mixture, own)
-            counts = [len(one.xy) for one in descriptors]
+            counts = [len(one.xy) for one in of_view]
             parts = np.split(values, np.cumsum(counts)[:-1])
-            for one, part in zip(descriptors, parts, strict=True):
+            for one, part in zip(of_view, parts, strict=True):
                 if view == 1:  # back to where it is in the image
                     xy = np.stack([1 - one.xy[:, 0], one.xy[:, 1]], axis=1)
                     one = dataclasses.replace(one, xy=xy)
@@ -93,7 +158,7 @@ class FisherBag:
         return result
 
     def _vectors(self, images: Images) -> FloatArray:
-        found = [extractor.extract(images) for extractor in self.extractors]
+        found = [descriptor.extract(images) for descriptor in self.descriptors]
         points = [self._points(found, i) for i in range(len(images))]
         return np.stack([fisher_vector(one, self.mixture) for one in points])
 
@@ -105,85 +170,6 @@ class FisherBag:
             values.append(one.values[rows])
             xy.append(one.xy[rows])
         return self.mixture.project(np.concatenate(values), np.concatenate(xy))
-
-
-@dataclass(frozen=True)
-class FisherEncoding:
-    """As many Gaussians as words.
-
-    n_components: of a descriptor, that are kept; mirrored: see `FisherBag`.
-    """
-
-    n_components: int = 64
-    mirrored: bool = True
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.n_components <= LENGTH:
-            raise BadInput(
-                f"a descriptor has 1 to {LENGTH} components to keep, found "
-                f"{self.n_components}"
-            )
-
-    def learn(
-        self,
-        images: Images,
-        extractors: Sequence[Extractor],
-        n_words: int,
-        n_samples: int,
-        seed: int,
-    ) -> Arrays:
-        """The mixture's arrays, from about n_samples descriptors of n images."""
-        rng = np.random.default_rng(seed)
-        some = sample_images(images, n_words, n_samples, rng)
-        n = len(some)
-        quota = n_samples / (n * len(extractors))  # of an image and patch size
-        sample = partial(_sample, extractors, quota, seed)
-        found = map_blocks(sample, some, "descriptors")
-        if len(found) == 0:
-            raise BadInput(
-                f"none of {n} training images has a keypoint ({extractors}); "
-                "are they blank or tiny? Use larger images"
-            )
-        values, xy = found[:, :-2], found[:, -2:]
-        return dict(vars(fit_mixture(values, xy, self.n_components, n_words, rng)))
-
-    def bag(self, extractors: Sequence[Extractor], arrays: Arrays) -> FisherBag:
-        """The bag whose mixture was learned before; BadInput if it is none."""
-        mixture = Mixture(**arrays)
-        n_directions = mixture.components.shape[1]
-        if mixture.means.shape[1] != n_directions + 2 or not len(mixture.weights):
-            raise BadInput(
-                f"Gaussians over {mixture.means.shape[1]} dimensions do not fit "
-                f"{n_directions} components and a place"
-            )
-        if mixture.variances.min() <= 0 or mixture.weights.min() < 0:
-            raise BadInput("a mixture with a variance or weight that is not positive")
-        return FisherBag(extractors, mixture, self.mirrored)
-
-    def layout(self, _extractors: Sequence[Extractor]) -> dict[str, str]:
-        """What arrays must be, see `check_layout`."""
-        return {
-            "mean": f"float32 {LENGTH}",
-            "components": f"float32 {LENGTH} d",
-            "weights": "float32 k",
-            "means": "float32 k D",
-            "variances": "float32 k D",
-        }
-
-
-def _sample(
-    extractors: Sequence[Extractor], quota: float, seed: int, block: Images
-) -> FloatArray:
-    """Some descriptors of a block of images with their places, (m, 130)."""
-    rows = []
-    for extractor in extractors:
-        found = extractor.extract(block)
-        points = np.hstack([found.values, found.xy])
-        # drawn by content: images of one size do not all give the same grid points
-        rng = np.random.default_rng([seed, zlib.crc32(found.values.data)])
-        count = min(len(points), math.ceil(quota * len(block)))
-        rows.append(points[rng.choice(len(points), count, replace=False)])
-    return np.concatenate(rows)
 
 
 def fisher_vector(points: FloatArray, mixture: Mixture) -> FloatArray:

@@ -1,6 +1,6 @@
 """A mixture of Gaussians over descriptors and their places: a soft vocabulary.
 
-    descriptors (N, 128), places (N, 2) -> points (N, D) -> k Gaussians
+    descriptors (N, length), places (N, 2) -> points (N, D) -> k Gaussians
 
 Fitted by expectation maximisation (Dempster, Laird & Rubin 1977) from k-means centres.
 A keypoint's place in the image stands beside its descriptor (Sanchez, Perronnin & de
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Track, untracked
 from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.images.compiled import compiled
-from visbase.pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
 
@@ -30,8 +30,8 @@ BLOCK = 8192  # points whose posteriors are held at once
 class Mixture:
     """k Gaussians with diagonal covariance over projected descriptors and places.
 
-    mean (128,) and components (128, d): the descriptors' projection. weights (k,),
-    means (k, D) and variances (k, D) with D = d + 2, the place last.
+    mean (length,) and components (length, d): the descriptors' projection. weights
+    (k,), means (k, D) and variances (k, D) with D = d + 2, the place last.
     """
 
     mean: FloatArray
@@ -41,7 +41,7 @@ class Mixture:
     variances: FloatArray
 
     def project(self, values: FloatArray, xy: FloatArray) -> FloatArray:
-        """Descriptors (N, 128) and places (N, 2) in [0, 1) -> points (N, D)."""
+        """Descriptors (N, length) and places (N, 2) in [0, 1) -> points (N, D)."""
         return _points(values, xy, self.mean, self.components)
 
     def statistics(
@@ -81,10 +81,11 @@ def fit_mixture(
     n_components: int,
     n_gaussians: int,
     rng: np.random.Generator,
+    track: Track = untracked,
 ) -> Mixture:
     """Principal components of descriptors, then k-means, then maximum likelihood.
 
-    values (N, 128), xy (N, 2) in [0, 1), N > 0 -> n_components of a descriptor;
+    values (N, length), xy (N, 2) in [0, 1), N > 0 -> n_components of a descriptor;
     n_gaussians of them, fewer where there are fewer distinct points.
     """
     mean = values.mean(axis=0)
@@ -93,7 +94,7 @@ def fit_mixture(
     components = np.ascontiguousarray(directions[:, ::-1][:, :n_components])
     points = _points(values, xy, mean, components)
     overall = points.var(axis=0)
-    means = learn_vocabulary(points, n_gaussians, rng, n_iterations=10)
+    means = learn_vocabulary(points, n_gaussians, rng, n_iterations=10, track=track)
     fitted = Mixture(
         mean,
         components,

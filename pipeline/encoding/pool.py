@@ -68,3 +68,16 @@ def normalise(histograms: FloatArray, power: float) -> FloatArray:
     norms = np.linalg.norm(histograms, axis=1, keepdims=True)
     np.divide(histograms, norms, out=histograms, where=norms > 0)
     return histograms
+
+
+def share_out(
+    features: FloatArray, sums: FloatArray, weights: FloatArray
+) -> FloatArray:
+    """Weight of each unit of the sums over keypoints, so that they add up exactly.
+
+    features (d,) came from sums (d,) by powers and lengths that keep the zeros; weights
+    (d,) of the features -> (d,) with result . sums = weights . features.
+    """
+    return np.divide(
+        weights * features, sums, out=np.zeros_like(weights), where=sums != 0
+    )

@@ -8,8 +8,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.progress import working
-
 FloatArray = NDArray[np.float32]
 
 
@@ -50,10 +48,7 @@ def fit_projection(histograms: FloatArray, n_components: int, seed: int) -> Proj
     from sklearn.decomposition import PCA
 
     count = min(n_components, *histograms.shape)
-    with working("projection"):
-        analysis = PCA(count, svd_solver="randomized", random_state=seed).fit(
-            histograms
-        )
+    analysis = PCA(count, svd_solver="randomized", random_state=seed).fit(histograms)
     return Projection(
         analysis.mean_.astype(np.float32),
         np.ascontiguousarray(analysis.components_.T, np.float32),

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Track, untracked
 from visbase.pipeline.encoding.assign import nearest
 from visbase.pipeline.images.blocks import in_threads
 from visbase.pipeline.images.compiled import compiled
-from visbase.pipeline.progress import track
 
 FloatArray = NDArray[np.float32]
 
@@ -26,6 +26,7 @@ def learn_vocabulary(
     rng: np.random.Generator,
     n_iterations: int = 30,
     tolerance: float = 1e-4,
+    track: Track = untracked,
 ) -> FloatArray:
     """Centres of k-means clusters of descriptors.
 
@@ -40,7 +41,7 @@ def learn_vocabulary(
             f"expected finite descriptors and a number of words from 1 on, found an "
             f"array of shape {values.shape} and {n_words}"
         )
-    centres = seed_plus_plus(values, n_words, rng)
+    centres = seed_plus_plus(values, n_words, rng, track)
     inertia = np.inf
     for _ in track(range(n_iterations), "vocabulary", n_iterations):
         sums, counts, distance = _assign_and_sum(values, centres)
@@ -52,7 +53,10 @@ def learn_vocabulary(
 
 
 def seed_plus_plus(
-    values: FloatArray, n_words: int, rng: np.random.Generator
+    values: FloatArray,
+    n_words: int,
+    rng: np.random.Generator,
+    track: Track = untracked,
 ) -> FloatArray:
     """k-means++: each next seed is drawn with probability proportional to d^2.
 

@@ -11,30 +11,30 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Descriptors, Images
 from visbase.pipeline.descriptors.dense_sift import N_BINS, DenseSift
-from visbase.pipeline.descriptors.flat import Descriptors
 from visbase.pipeline.encoding.assign import nearest
-from visbase.pipeline.images.batches import Images, to_grey
+from visbase.pipeline.images.batches import to_grey
 
 MOST_WORDS = 100
 
 
 def mean_patches(
-    images: Images, extractor: DenseSift, vocabulary: NDArray[np.float32]
+    images: Images, grid: DenseSift, vocabulary: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """Mean patch of each word, most frequent word first, MOST_WORDS at most.
 
-    n images, vocabulary (k, 128) -> (m, side, side), side the 4 bins of a descriptor in
-    pixels. Words that none of the images has are left out.
+    n images, vocabulary (k, length) -> (m, side, side), side the 4 bins of a descriptor
+    in pixels. Words that none of the images has are left out.
     """
-    side = round(N_BINS * extractor.bin_px)
+    side = round(N_BINS * grid.bin_px)
     sums = np.zeros((len(vocabulary), side, side))
     counts = np.zeros(len(vocabulary), np.int64)
     # images of differing size come one by one
     batches = [images] if isinstance(images, np.ndarray) else (i[None] for i in images)
     for batch in batches:
         grey = to_grey(batch)
-        found = extractor.extract(grey)
+        found = grid.extract(grey)
         if not len(found.values):
             continue
         words = nearest(found.values, vocabulary, 1)[0][:, 0]

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.data import Dataset, hold_out, hold_out_sixth
+from visbase.pipeline.datasets.splits import Dataset, hold_out, hold_out_sixth
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import n_errors
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import Combination
-from visbase.pipeline.models.methods import MethodFile, presets
+from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.folder_lock import alone
@@ -44,9 +45,7 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
     classes = np.unique(train.labels)
     both = []
     for method in methods:
-        module = method.load()
-        config = presets(module, dataset.photographs)["full"]
-        model = module.build(config, 0)
+        model = method.build(method.presets(dataset.photographs)["full"], 0)
         model.fit(train.images, train.labels)
         scores = [model.scores(s.images) for s in (held_out, dataset.test)]
         both.append(_scaled(scores[0].astype(float), scores[1].astype(float)))
@@ -70,7 +69,7 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
         (names[0], names[1]),
         weight,
         len(held_out),
-        {name: int((labels != truth).sum()) for name, labels in validation.items()},
+        {name: n_errors(truth, labels) for name, labels in validation.items()},
         dataset.test.labels,
         answers,
         revision,
@@ -90,7 +89,7 @@ def best_weight(
     columns (n,): the true class's column.
     """
     errors = [
-        int((mixed(first, second, weight).argmax(axis=1) != columns).sum())
+        n_errors(columns, mixed(first, second, weight).argmax(axis=1))
         for weight in WEIGHTS
     ]
     order = sorted(

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.contracts import Method
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.corruptions import DAMAGES, other_hand
 from visbase.pipeline.experiments.measured import (
@@ -24,7 +26,7 @@ from visbase.pipeline.experiments.measured import (
 from visbase.pipeline.images.batches import stack_grey
 from visbase.pipeline.models.card import data_fingerprint
 from visbase.pipeline.models.file import Model, open_model
-from visbase.pipeline.models.methods import Method, find_method, presets
+from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows
@@ -63,14 +65,14 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
             "damage": name,
             "level": str(level),
             "strength": strength,
-            "n_errors": str(_n_errors(model.classifier, seen, truth)),
+            "n_errors": str(_errors_of(model.classifier, seen, truth)),
             "n_test": str(len(truth)),
         }
         with alone(table.parent):
             found |= _held(table, wanted, facts, committed)  # what others added
             found[name, level, strength] = row
             write_rows(table, DAMAGE, found.values())
-        error = 100 * int(row["n_errors"]) / len(truth)
+        error = error_pct(int(row["n_errors"]), len(truth))
         yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
     if dataset.published and committed and not model.card["dirty"]:
         table = measured_table(measured("damage"), model.method, dataset)
@@ -99,7 +101,7 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
     card = model.card
     if card["dataset"] != dataset.name:
         raise BadInput(f"{path}: a model of {card['dataset']}, not of {dataset.name}")
-    usual = presets(find_method(model.method).load(), dataset.photographs)["full"]
+    usual = find_method(model.method).presets(dataset.photographs)["full"]
     as_json = json.loads(json.dumps(dataclasses.asdict(usual)))
     all_images = card["training_data_sha256"] == data_fingerprint(dataset.train)
     if not all_images or card["config"] != as_json:
@@ -116,7 +118,7 @@ def _all(dataset: Dataset) -> Iterator[TestSet]:
     for damage in DAMAGES:
         for level, strength in enumerate(damage.strengths, 1):
             yield damage.name, level, f"{strength:g} {damage.unit}"
-    if dataset.name == "mnist":
+    if dataset.kind == "digits":
         yield OTHER_HAND, 0, ""
 
 
@@ -131,7 +133,7 @@ def _images(
     return damage.apply(images, level), labels
 
 
-def _n_errors(
+def _errors_of(
     classifier: Method, images: NDArray[np.uint8], truth: NDArray[np.int64]
 ) -> int:
     """A part at a time: features of as few images are not kept on disk."""
@@ -139,4 +141,4 @@ def _n_errors(
         classifier.predict(images[first : first + PART])
         for first in range(0, len(images), PART)
     ]
-    return int(np.count_nonzero(np.concatenate(answers) != truth))
+    return n_errors(truth, np.concatenate(answers))

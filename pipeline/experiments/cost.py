@@ -22,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from visbase.pipeline.data import load_dataset
+from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import BATCH, COST, read_measurements
 from visbase.pipeline.experiments.records import read_record
+from visbase.pipeline.experiments.run import OWN_PROGRAM
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import alone
@@ -33,6 +34,7 @@ from visbase.pipeline.storage.tables import write_rows
 
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # of prctl(2)
+MODULE = "visbase.pipeline.experiments.cost"  # this one, as a process
 ONES, BATCHES = 200, 5  # how many are timed
 
 
@@ -75,7 +77,7 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
             environment["VISBASE_DATA"] = str(artifacts() / "data")
         run = ("run", name, "--dataset", dataset, "--save", str(model))
         process = subprocess.Popen(
-            [sys.executable, "-m", "visbase", *run],
+            [*OWN_PROGRAM, *run],
             env=environment,
             stdout=subprocess.DEVNULL,
             preexec_fn=_end_with_parent,
@@ -89,13 +91,7 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, name)
         done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "visbase.pipeline.experiments.cost",
-                str(model),
-                dataset,
-            ],
+            [sys.executable, "-P", "-m", MODULE, str(model), dataset],
             env=environment,
             stdout=subprocess.PIPE,
             preexec_fn=_end_with_parent,

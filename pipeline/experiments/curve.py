@@ -15,14 +15,14 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.data import Dataset, Split, hold_out_sixth, take
+from visbase.pipeline.datasets.splits import Dataset, Split, hold_out_sixth, take
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import (
     CURVE,
@@ -30,8 +30,8 @@ from visbase.pipeline.experiments.measured import (
     read_measurements,
 )
 from visbase.pipeline.experiments.records import read_record, record_path
-from visbase.pipeline.models.methods import MethodFile, presets
-from visbase.pipeline.storage import artifacts, cache, measured, results
+from visbase.pipeline.models.methods import MethodFile
+from visbase.pipeline.storage import artifacts, measured, results, spent
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows
 
@@ -45,7 +45,6 @@ def measure_curve(
     where the code is not committed or the data set is not published. Others may add
     points to it at the same time.
     """
-    module = method.load()
     for n in n_images:  # told before any work
         subset(dataset.train.labels, n, 0)
     revision = provenance.revision()
@@ -57,16 +56,16 @@ def measure_curve(
         recorded = _from_record(method, n, 0, dataset) is not None
         for seed in range(n_seeds):
             row = _from_record(method, n, seed, dataset)
-            if row is None and (recorded or _held(rows, n, seed, module, dataset)):
+            if row is None and (recorded or _held(rows, n, seed, method, dataset)):
                 continue
             if row is None:
-                row = _measure(module, n, seed, dataset) | {"commit": revision}
+                row = _measure(method, n, seed, dataset) | {"commit": revision}
             elif any(_same(row, other, n, seed) for other in rows):
                 continue
             row |= {"method": method.name, "family": method.family}
             row |= {"n_train": str(n), "seed": str(seed)}
             rows = _add(table, row)
-            error = 100 * int(row["n_errors"]) / int(row["n_test"])
+            error = error_pct(int(row["n_errors"]), int(row["n_test"]))
             yield (
                 f"{method.name}, {n:,} images, seed {seed}: {error:.2f} % in "
                 f"{row['seconds']} s, {row['changes']}"
@@ -116,11 +115,11 @@ def _held(
     rows: Sequence[dict[str, str]],
     n: int,
     seed: int,
-    module: ModuleType,
+    method: MethodFile,
     dataset: Dataset,
 ) -> bool:
     """Whether a row is there whose settings are still among the candidates."""
-    texts = [_text(config) for config in _configs(module, n, dataset)]
+    texts = [_text(config) for config in _configs(method, n, dataset)]
     return any(
         (row["n_train"], row["seed"]) == (str(n), str(seed)) and row["config"] in texts
         for row in rows
@@ -133,12 +132,12 @@ def _same(row: dict[str, str], other: dict[str, str], n: int, seed: int) -> bool
     return all(other[key] == value for key, value in (row | place).items())
 
 
-def _configs(module: ModuleType, n: int, dataset: Dataset) -> list[Any]:
+def _configs(method: MethodFile, n: int, dataset: Dataset) -> list[Any]:
     """The preset as it is, and for parts of the training images what may be better."""
-    usual = presets(module, dataset.photographs)["full"]
-    if n == len(dataset.train) or not hasattr(module, "candidates"):
+    usual = method.presets(dataset.photographs)["full"]
+    if n == len(dataset.train):
         return [usual]
-    return [dataclasses.replace(usual, **change) for change in module.candidates(n)]
+    return [dataclasses.replace(usual, **change) for change in method.candidates(n)]
 
 
 def _from_record(
@@ -163,22 +162,22 @@ def _from_record(
     }
 
 
-def _measure(module: ModuleType, n: int, seed: int, dataset: Dataset) -> dict[str, str]:
-    before, started = cache.recalled_s(), time.perf_counter()
+def _measure(method: MethodFile, n: int, seed: int, dataset: Dataset) -> dict[str, str]:
+    before, started = spent.recalled_s(), time.perf_counter()
     train = take(dataset.train, subset(dataset.train.labels, n, seed))
-    configs = _configs(module, n, dataset)
-    config, validation = _choose(module, configs, train, seed)
-    model = module.build(config, seed)
-    fit_s, fit_started = -cache.recalled_s(), time.perf_counter()
+    configs = _configs(method, n, dataset)
+    config, validation = _choose(method, configs, train, seed)
+    model = method.build(config, seed)
+    fit_s, fit_started = -spent.recalled_s(), time.perf_counter()
     model.fit(train.images, train.labels)
-    fit_s += time.perf_counter() - fit_started + cache.recalled_s()
-    wrong = np.count_nonzero(model.predict(dataset.test.images) != dataset.test.labels)
-    seconds = time.perf_counter() - started + cache.recalled_s() - before
-    usual = dataclasses.asdict(presets(module, dataset.photographs)["full"])
+    fit_s += time.perf_counter() - fit_started + spent.recalled_s()
+    wrong = n_errors(dataset.test.labels, model.predict(dataset.test.images))
+    seconds = time.perf_counter() - started + spent.recalled_s() - before
+    usual = dataclasses.asdict(method.presets(dataset.photographs)["full"])
     chosen = dataclasses.asdict(config)
     changes = {key: value for key, value in chosen.items() if value != usual[key]}
     return {
-        "n_errors": str(int(wrong)),
+        "n_errors": str(wrong),
         "n_test": str(len(dataset.test)),
         "validation": validation,
         "changes": json.dumps(changes),
@@ -190,7 +189,7 @@ def _measure(module: ModuleType, n: int, seed: int, dataset: Dataset) -> dict[st
 
 
 def _choose(
-    module: ModuleType, configs: Sequence[Any], train: Split, seed: int
+    method: MethodFile, configs: Sequence[Any], train: Split, seed: int
 ) -> tuple[Any, str]:
     """The candidate with fewest errors on a held-out sixth, the first of equals.
 
@@ -202,10 +201,10 @@ def _choose(
     kept, held_out = hold_out_sixth(train, seed)
     errors = []
     for config in configs:
-        model = module.build(config, seed)
+        model = method.build(config, seed)
         model.fit(kept.images, kept.labels)
         answers = model.predict(held_out.images)
-        errors.append(int(np.count_nonzero(answers != held_out.labels)))
+        errors.append(n_errors(held_out.labels, answers))
     counts = ", ".join(map(str, errors))
     return configs[int(np.argmin(errors))], f"{counts} of {len(held_out)}"
 

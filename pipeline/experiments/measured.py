@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.contracts import FAMILIES
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.models.methods import FAMILIES
 from visbase.pipeline.storage.array_file import read_array
 from visbase.pipeline.storage.regular_file import open_regular
 from visbase.pipeline.storage.tables import read_rows

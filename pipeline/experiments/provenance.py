@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import resource
 import subprocess
-import sys
 from pathlib import Path
 
 from visbase.pipeline.storage import ROOT
@@ -99,25 +97,9 @@ def cpu() -> str:
 
 def n_cores() -> int:
     """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    from joblib import cpu_count  # slow to import; knows affinities and quotas
 
-
-def peak_rss_mb() -> float:
-    """Largest resident memory of this process so far, in MiB.
-
-    On Linux from its own account: what getrusage tells begins with the memory of the
-    process that started it.
-    """
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 2**10
-    except OSError:
-        pass
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    return int(cpu_count())
 
 
 def _git(*arguments: str) -> str | None:

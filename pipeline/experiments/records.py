@@ -22,8 +22,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import FAMILIES
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.models.methods import FAMILIES
+from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.storage.array_file import read_array
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.folder_lock import alone
@@ -83,7 +84,7 @@ class Record:
             return f"{what}: failed, {self.error}"
         n_wrong = self.n_test - self.n_correct
         return (
-            f"{what}: {100 * n_wrong / self.n_test:.2f} % error, {n_wrong} of "
+            f"{what}: {error_pct(n_wrong, self.n_test):.2f} % error, {n_wrong} of "
             f"{self.n_test:,} {self.dataset} test images, fit {self.fit_s:.1f} s, "
             f"predict {self.predict_s:.1f} s, peak {self.peak_rss_mb:,.0f} MiB"
         )
@@ -242,7 +243,7 @@ def read_predictions(path: Path, record: Record) -> NDArray[np.integer]:
             f"{beside}: expected integers of shape (2, {record.n_test}), found "
             f"{both.dtype} of shape {both.shape}; run it again"
         )
-    n_correct = int(np.count_nonzero(both[0] == both[1]))
+    n_correct = record.n_test - n_errors(both[0], both[1])
     if n_correct != record.n_correct:
         raise BadInput(
             f"{beside}: {n_correct} predictions are correct, but {path.name} says "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.data import Dataset, Split, part
+from visbase.pipeline.contracts import (
+    KeepsHistory,
+    Method,
+    RunsOnDevice,
+    Shows,
+    takes_any_size,
+)
+from visbase.pipeline.datasets.splits import Dataset, Split, part
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import n_errors
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.records import (
     Record,
@@ -25,9 +34,11 @@ from visbase.pipeline.experiments.records import (
     write_record,
 )
 from visbase.pipeline.images.batches import sizes
-from visbase.pipeline.models.methods import Method, MethodFile, presets
-from visbase.pipeline.storage import artifacts, cache, results
+from visbase.pipeline.models.methods import MethodFile
+from visbase.pipeline.storage import artifacts, results, spent
 
+# a child of this program: -P keeps modules of the working folder out of it
+OWN_PROGRAM = (sys.executable, "-P", "-m", "visbase")
 QUICK_TRAIN = 10_000  # training images that a quick run uses at most
 SHOWN_IMAGES = 500  # training images that a method may take its exhibits from
 
@@ -49,8 +60,8 @@ def run_method(
     Returns the record and the folder of results that it went to.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    train = dataset.train if preset == "full" else _some(dataset.train)
-    changed = config != presets(method.load(), dataset.photographs)[preset]
+    train = dataset.train if preset == "full" else _every_kth(dataset.train)
+    changed = config != method.presets(dataset.photographs)[preset]
     dirty = provenance.dirty()
     folder = results_folder(preset, changed, dirty, dataset.published)
     facts: dict[str, Any] = {
@@ -73,34 +84,34 @@ def run_method(
     }
     # what is asked for in vain leaves no record; what fails while it runs does
     model: Method
-    with _telling_settings(method.name, changed):
-        model = method.load().build(config, seed)
+    with _blaming_settings(method.name, changed):
+        model = method.build(config, seed)
     _require_sizes(model, dataset)
-    facts["device"] = getattr(model, "device", "cpu")
+    facts["device"] = model.device if isinstance(model, RunsOnDevice) else "cpu"
     try:
-        with _telling_settings(method.name, changed):
+        with _blaming_settings(method.name, changed):
             fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
             scores, predict_s = _timed(lambda: model.scores(dataset.test.images))
         prediction = np.unique(train.labels)[scores.argmax(axis=1)]
     except Exception as error:
         if not _is_good(record_path(folder, dataset.name, method.name, seed)):
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            if leads():
+            if is_main_process():
                 write_record(folder, _failure(facts, reason))
         raise
     record = Record(
         **facts,
-        n_correct=int(np.count_nonzero(prediction == dataset.test.labels)),
+        n_correct=len(prediction) - n_errors(dataset.test.labels, prediction),
         fit_s=round(fit_s, 2),
         predict_s=round(predict_s, 2),
-        peak_rss_mb=round(cache.peak_rss_mb(), 1),
+        peak_rss_mb=round(spent.peak_rss_mb(), 1),
         n_parameters=model.n_parameters,
         curves=[
             [dataclasses.asdict(epoch) for epoch in curve]
-            for curve in getattr(model, "curves", ())
+            for curve in (model.curves if isinstance(model, KeepsHistory) else ())
         ],
     )
-    if leads():
+    if is_main_process():
         write_record(
             folder,
             record,
@@ -114,7 +125,7 @@ def run_method(
 
 
 @contextmanager
-def _telling_settings(name: str, changed: bool) -> Iterator[None]:
+def _blaming_settings(name: str, changed: bool) -> Iterator[None]:
     """BadInput where a method cannot work with what --set gave it."""
     try:
         yield
@@ -127,7 +138,7 @@ def _telling_settings(name: str, changed: bool) -> Iterator[None]:
 
 def _require_sizes(model: Method, dataset: Dataset) -> None:
     """BadInput before any work where a method of one size meets several."""
-    if getattr(model, "any_size", False):
+    if takes_any_size(model):
         return
     both = [sizes(split.images) for split in (dataset.train, dataset.test)]
     found = np.unique(np.concatenate(both), axis=0).tolist()
@@ -139,7 +150,7 @@ def _require_sizes(model: Method, dataset: Dataset) -> None:
         )
 
 
-def leads() -> bool:
+def is_main_process() -> bool:
     """Whether this process writes the record: of several that train together, one."""
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     return alone or os.environ.get("RANK", "0") == "0"
@@ -147,8 +158,9 @@ def leads() -> bool:
 
 def _exhibits(model: Method, train: Split) -> dict[str, NDArray[Any]]:
     """What the method can show of what it learned: kernels, words."""
-    show = getattr(model, "exhibits", None)
-    return {} if show is None else show(part(train, slice(0, SHOWN_IMAGES)).images)
+    if not isinstance(model, Shows):
+        return {}
+    return dict(model.show(part(train, slice(0, SHOWN_IMAGES)).images))
 
 
 def _is_good(path: Path) -> bool:
@@ -158,7 +170,7 @@ def _is_good(path: Path) -> bool:
         return False
 
 
-def _some(train: Split) -> Split:
+def _every_kth(train: Split) -> Split:
     return part(train, slice(None, None, math.ceil(len(train) / QUICK_TRAIN)))
 
 
@@ -179,9 +191,9 @@ def results_folder(
 
 
 def _timed(work: Any) -> tuple[Any, float]:
-    before, start = cache.recalled_s(), time.perf_counter()
+    before, start = spent.recalled_s(), time.perf_counter()
     result = work()
-    return result, time.perf_counter() - start + cache.recalled_s() - before
+    return result, time.perf_counter() - start + spent.recalled_s() - before
 
 
 def _failure(facts: dict[str, Any], reason: str) -> Record:
@@ -190,7 +202,7 @@ def _failure(facts: dict[str, Any], reason: str) -> Record:
         n_correct=None,
         fit_s=None,
         predict_s=None,
-        peak_rss_mb=round(cache.peak_rss_mb(), 1),
+        peak_rss_mb=round(spent.peak_rss_mb(), 1),
         n_parameters=None,
         error=reason,
     )

@@ -15,18 +15,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from visbase.pipeline.data import Dataset, Split, hold_out, hold_out_sixth, part
+from visbase.pipeline.contracts import Method
+from visbase.pipeline.datasets.splits import (
+    Dataset,
+    Split,
+    hold_out,
+    hold_out_sixth,
+    part,
+)
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import (
     SEARCH,
     measured_table,
     read_measurements,
 )
-from visbase.pipeline.models.methods import MethodFile, presets
-from visbase.pipeline.storage import ROOT, artifacts, cache
+from visbase.pipeline.models.methods import MethodFile
+from visbase.pipeline.storage import ROOT, artifacts, is_checkout, spent
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.tables import write_rows
 
@@ -42,10 +48,7 @@ def search_method(
     for a folder of photographs artifacts/search/<dataset>/<method>-<fingerprint>.csv,
     since its images may change. Others may add trials to it at the same time.
     """
-    module = method.load()
-    trials = getattr(module, "SEARCH", None)
-    if trials is None:
-        raise BadInput(f"{method.name} has no SEARCH: nothing to choose")
+    trials = method.trials
     revision = provenance.revision()
     table = _table(method.name, dataset)
     rows = read_measurements(table, SEARCH)
@@ -58,7 +61,7 @@ def search_method(
         raise BadInput(f"--train {n_train}: only {len(train)} images do not validate")
     if n_train is not None:
         train = part(train, slice(0, n_train))
-    usual = presets(module, dataset.photographs)["full"]
+    usual = method.presets(dataset.photographs)["full"]
     preset = dataclasses.asdict(usual)
     done = {_trial(row) for row in rows}
     _add(table, [], preset)
@@ -67,7 +70,7 @@ def search_method(
         text = json.dumps(dataclasses.asdict(config), sort_keys=True)
         if (text, str(seed), str(len(train))) in done:
             continue
-        row = _try(module.build(config, seed), train, validation)
+        row = _try(method.build(config, seed), train, validation)
         row |= {"config": text, "seed": str(seed), "commit": revision}
         done.add(_trial(row))
         _add(table, [row], preset)
@@ -75,7 +78,7 @@ def search_method(
 
 
 def _table(method: str, dataset: Dataset) -> Path:
-    root = ROOT / "docs" if dataset.published else artifacts()
+    root = ROOT / "docs" if dataset.published and is_checkout() else artifacts()
     return measured_table(root / "search", method, dataset)
 
 
@@ -83,13 +86,13 @@ def _trial(row: dict[str, str]) -> tuple[str, str, str]:
     return row["config"], row["seed"], row["n_train"]
 
 
-def _try(model: Any, train: Split, validation: Split) -> dict[str, str]:
-    before, start = cache.recalled_s(), time.perf_counter()
+def _try(model: Method, train: Split, validation: Split) -> dict[str, str]:
+    before, start = spent.recalled_s(), time.perf_counter()
     model.fit(train.images, train.labels)
-    fit_s = time.perf_counter() - start + cache.recalled_s() - before
-    wrong = int(np.count_nonzero(model.predict(validation.images) != validation.labels))
+    fit_s = time.perf_counter() - start + spent.recalled_s() - before
+    wrong = n_errors(validation.labels, model.predict(validation.images))
     return {
-        "error_pct": f"{100 * wrong / len(validation):.2f}",
+        "error_pct": f"{error_pct(wrong, len(validation)):.2f}",
         "n_errors": str(wrong),
         "n_validation": str(len(validation)),
         "n_train": str(len(train)),

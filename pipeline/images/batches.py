@@ -1,17 +1,12 @@
-"""What a batch of images may be, and how colour becomes grey."""
+"""Batches of images: sizes, grey from colour, rows of pixels."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Images, LazyImages
 from visbase.pipeline.errors import BadInput
-
-# (n, h, w) or (n, h, w, 3) uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays of
-# differing size (PhotoFiles, which decodes lazily, where they come from a folder).
-Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, for R, G, B
 
@@ -45,9 +40,8 @@ def sizes(images: Images) -> NDArray[np.int64]:
     """Height and width of each of n images, (n, 2)."""
     if isinstance(images, np.ndarray):
         return np.tile(np.array(images.shape[1:3], np.int64), (len(images), 1))
-    known: NDArray[np.int64] | None = getattr(images, "sizes", None)  # of files
-    if known is not None:
-        return known
+    if isinstance(images, LazyImages):
+        return images.sizes
     return np.array([image.shape[:2] for image in images], np.int64).reshape(-1, 2)
 
 
@@ -55,7 +49,7 @@ def within(images: Images, longest_px: int) -> Images:
     """Images whose longer side is at most longest_px, larger ones shrunk to it."""
     if isinstance(images, np.ndarray) and max(images.shape[1:3]) <= longest_px:
         return images
-    if hasattr(images, "within"):  # files are shrunk when they are read
+    if isinstance(images, LazyImages):
         return images.within(longest_px)
     return [shrink(image, longest_px) for image in images]
 
@@ -93,7 +87,7 @@ def choose(images: Images, rows: NDArray[np.int64]) -> Images:
     """The images at the given positions, in that order."""
     if isinstance(images, np.ndarray):
         return images[rows]
-    if hasattr(images, "take"):  # of files, without decoding
+    if isinstance(images, LazyImages):
         return images.take(rows)
     return [images[int(row)] for row in rows]
 

@@ -1,29 +1,24 @@
-"""The one place where loops over blocks of images run in parallel."""
+"""The one place where loops over blocks of images run in parallel: threads, workers."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from visbase.pipeline.contracts import Images, Track, untracked
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.experiments.provenance import n_cores
-from visbase.pipeline.images.batches import Images, sizes
-from visbase.pipeline.progress import track
+from visbase.pipeline.images.batches import sizes
 
-PATIENCE_S = 5  # with a scheduler that does not answer, or has no workers
 T = TypeVar("T")
 
 BLOCK = 200  # images: 144 dense descriptors of each are 15 MB
@@ -31,20 +26,23 @@ BLOCK_PIXELS = BLOCK * 28 * 28  # larger images: as many pixels, but at least on
 
 
 def n_jobs() -> int:
-    """Worker threads: VISBASE_JOBS, or one a core."""
+    """Worker threads: VISBASE_JOBS, or one per core."""
     wanted = os.environ.get("VISBASE_JOBS") or "0"
     if not re.fullmatch("[0-9]{1,3}", wanted):
         raise BadInput(
             f"VISBASE_JOBS={printable(wanted[:40])}: expected a number of threads, at "
             "most 999"
         )
-    return int(wanted) or n_cores()
+    return int(wanted) or int(cpu_count())
 
 
 def map_blocks(
-    function: Callable[[Images], NDArray[np.float32]], images: Images, label: str
+    function: Callable[[Images], NDArray[np.float32]],
+    images: Images,
+    label: str,
+    track: Track = untracked,
 ) -> NDArray[np.float32]:
-    """Apply a function of images, a row an image, block by block in threads.
+    """Apply a function of images, a row per image, block by block in threads.
 
     Each block is computed by one thread with single-threaded matrix products, so the
     result does not depend on the number of jobs. VISBASE_SCHEDULER, the address of a
@@ -69,16 +67,6 @@ def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
         return Parallel(n_jobs(), prefer="threads")(map(delayed(work), starts))
 
 
-def require_address(scheduler: str) -> None:
-    """BadInput for what is no tcp://HOST:PORT, before any work that may need it."""
-    try:
-        port = urlsplit(f"//{scheduler.rpartition('://')[2]}").port
-    except ValueError:
-        port = None
-    if port is None:
-        raise BadInput(f"--scheduler {scheduler}: expected tcp://HOST:PORT")
-
-
 def _on_cluster(
     address: str,
     function: Callable[[Images], NDArray[np.float32]],
@@ -90,46 +78,13 @@ def _on_cluster(
     What a lost worker had is computed again by another. Files of photographs must be
     where the workers are, too.
     """
-    with _connected(address), parallel_config(backend="dask"):
+    from visbase.pipeline.images.cluster import connected  # few have a cluster
+
+    with connected(address), parallel_config(backend="dask"):
         # as part of the function a block travels with its task; as an argument joblib
         # would put it on one worker alone, and lose it with that worker
         tasks = (delayed(partial(_alone, function, images[rows]))() for rows in cut)
         return list(Parallel()(tasks))
-
-
-def _connected(address: str) -> Any:
-    """A client of the Dask scheduler there, which has workers; BadInput otherwise."""
-    try:
-        from distributed import Client
-    except ModuleNotFoundError:
-        raise BadInput(
-            "--scheduler needs distributed, which is not installed: "
-            "pip install -c requirements.lock -e '.[dask]'"
-        ) from None
-    try:
-        with ThreadPoolExecutor(1) as other:  # this one may run a loop, as notebooks do
-            other.submit(asyncio.run, _greet(address)).result()
-        client = Client(address, timeout=PATIENCE_S)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, MemoryError) as error:
-        reason = str(error) or "no answer"
-        raise BadInput(f"--scheduler {address}: no Dask scheduler ({reason})") from None
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE_S)
-    except TimeoutError:
-        client.close()  # type: ignore[no-untyped-call]
-        raise BadInput(
-            f"--scheduler {address}: has no workers; start some: dask worker {address}"
-        ) from None
-    return client
-
-
-async def _greet(address: str) -> None:
-    """Exchange greetings with a scheduler: a client would wait for ever for its own."""
-    from distributed.comm.core import connect
-
-    greeting = connect(address, timeout=PATIENCE_S)  # type: ignore[no-untyped-call]
-    comm = await asyncio.wait_for(greeting, PATIENCE_S)
-    await comm.close()
 
 
 def _alone(

@@ -7,7 +7,6 @@ them is never decoded as a whole.
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, overload
@@ -24,12 +23,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 100_000_000  # decoded in colour 300 MB
 BLOCK = 1 << 20  # bytes
 MAX_BYTES = 400 * BLOCK  # of a file; the largest image takes as much uncompressed
-
-# Pillow's own limit raises before the size is known and warns below it; the limit
-# above is checked for every file instead, also before any pixel is decoded.
-Image.MAX_IMAGE_PIXELS = None
-# it warns, with a line of its source, of flaws in EXIF data that it gets along with
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class PhotoFiles(Sequence[NDArray[np.uint8]]):
@@ -133,6 +126,8 @@ def decode(source: Path | IO[bytes]) -> NDArray[np.uint8]:
         raise
     except UnidentifiedImageError:
         raise BadInput("not a JPEG, PNG, WebP, BMP or TIFF image") from None
+    except Image.DecompressionBombError:  # Pillow's own limit, which is the user's
+        raise BadInput(f"more than {MAX_PIXELS:,} pixels; make it smaller") from None
     # Pillow's decoders raise almost anything on damaged data: SyntaxError, EOFError,
     # struct.error, ... and each of them means the same to the user
     except Exception as error:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
 import numpy as np
 
-from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.contracts import KINDS, Images
+from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments.records import Record
-from visbase.pipeline.images.batches import Images, sizes
-from visbase.pipeline.images.fingerprint import digest_array
+from visbase.pipeline.images.batches import sizes
+from visbase.pipeline.images.fingerprint import fingerprint
 
 FORMAT = 1  # of the model file; a file of another one is refused
 
@@ -24,6 +24,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "config": (dict,),
     "seed": (int,),
     "dataset": (str,),
+    "kind": (str,),  # of images, see `contracts.KINDS`
     "classes": (list,),  # names, in the order of the scores' columns
     "image_size": (list, NoneType),  # [height, width], null: photographs of any size
     "training_data_sha256": (str,),
@@ -40,18 +41,24 @@ LARGEST_SIDE = 4096  # pixels of a training image that a model may ask for
 
 
 def make_card(
-    record: Record, train: Split, dataset: Dataset, any_size: bool, licence: str
+    record: Mapping[str, Any],
+    train: Split,
+    dataset: Dataset,
+    any_size: bool,
+    licence: str,
 ) -> dict[str, Any]:
     """The card of the model that a run has fitted on `train`, part of the data set.
 
-    any_size: whether the method takes photographs as they are.
+    record: the run's facts by name; any_size: whether the method takes
+    photographs as they are.
     """
     as_they_are = any_size and dataset.photographs
-    facts = {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+    facts = {name: record[name] for name in FIELDS if name in record}
     return {
         "format": FORMAT,
         **facts,
         "classes": [dataset.classes[label] for label in np.unique(train.labels)],
+        "kind": dataset.kind,
         "image_size": None if as_they_are else _common_size(train.images),
         "training_data_sha256": data_fingerprint(train),
         "licence": licence,
@@ -59,17 +66,8 @@ def make_card(
 
 
 def data_fingerprint(split: Split) -> str:
-    """SHA-256 of images and labels; of the images' `digests` where they have some."""
-    images = split.images
-    if isinstance(images, np.ndarray):
-        digests = [digest_array(images)]
-    else:
-        known = getattr(images, "digests", None)
-        digests = list(map(digest_array, images) if known is None else known)
-    together = hashlib.sha256()
-    for digest in (*digests, digest_array(split.labels)):
-        together.update(digest.encode())
-    return together.hexdigest()
+    """SHA-256 of images and labels."""
+    return fingerprint({"images": split.images, "labels": split.labels})
 
 
 def read_card(text: str) -> dict[str, Any]:
@@ -85,6 +83,8 @@ def read_card(text: str) -> dict[str, Any]:
             f"{FORMAT}: use the version that wrote it, or run the method again with "
             "--save"
         )
+    if "kind" not in card:  # written before there were kinds
+        card["kind"] = "digits" if card.get("dataset") == "mnist" else "objects"
     for name, kinds in FIELDS.items():
         if name not in card or type(card[name]) not in kinds:
             found = json.dumps(card.get(name))[:40]
@@ -93,8 +93,10 @@ def read_card(text: str) -> dict[str, Any]:
         raise BadInput("its card's field 'classes' is not a list of names")
     if len(set(card["classes"])) < len(card["classes"]):
         raise BadInput("its card's field 'classes' has a name twice")
-    if card["dataset"] == "mnist" and card["image_size"] != [28, 28]:
-        raise BadInput("its card says mnist, but not images of 28 x 28 pixels")
+    if card["kind"] not in KINDS:
+        raise BadInput(f"its card's field 'kind' is none of {', '.join(KINDS)}")
+    if card["kind"] == "digits" and card["image_size"] != [28, 28]:
+        raise BadInput("its card says digits, but not images of 28 x 28 pixels")
     if card["image_size"] is not None and not _is_size(card["image_size"]):
         raise BadInput(
             "its card's field 'image_size' is neither null nor [height, width] up to "

@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from visbase.pipeline.array_layout import check_layout
+from visbase.pipeline.contracts import Arrays, Method, check_layout
 from visbase.pipeline.errors import BadEnvironment, BadInput, printable
 from visbase.pipeline.models.card import read_card
-from visbase.pipeline.models.methods import Method, config_from_json, find_method
+from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage.atomic import write_named
-from visbase.pipeline.storage.cache import Arrays
 from visbase.pipeline.storage.regular_file import open_regular
 
 LENGTH_BYTES = 8  # of the header's length, little-endian
@@ -88,10 +87,9 @@ def open_model(path: Path) -> Model:
         method = find_method(card["method"])
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from None
-    module = method.load()
     try:
-        classifier: Method = module.build(
-            config_from_json(module, card["config"]), card["seed"]
+        classifier: Method = method.build(
+            method.config_from_json(card["config"]), card["seed"]
         )
         classifier.restore(arrays)
         with np.errstate(all="ignore"):  # what overflows is told in one line, below

@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Resizes
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.batches import to_grey
 from visbase.pipeline.images.photo_files import read_image
@@ -50,8 +51,8 @@ def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Predictio
     scores = model.classifier.scores(image[None] if fixed else [image])[0]
     ms = 1000 * (time.perf_counter() - started)
     by_class = dict(zip(model.card["classes"], map(float, scores), strict=True))
-    see = getattr(model.classifier, "seen", None)  # networks shrink photographs
-    seen = image if see is None else see(image)
+    classifier = model.classifier  # networks shrink photographs
+    seen = classifier.resize(image) if isinstance(classifier, Resizes) else image
     return Prediction(file, by_class, round(ms, 2), seen)
 
 
@@ -61,7 +62,7 @@ def prepare(image: NDArray[np.uint8], card: dict[str, Any]) -> NDArray[np.uint8]
     Digits are normalised as MNIST's were; models of images of one size get that size,
     in grey; models of photographs the image as it is.
     """
-    if card["dataset"] == "mnist":
+    if card["kind"] == "digits":
         from visbase.pipeline.images.digit.normalise import normalise_digit
 
         return normalise_digit(image)

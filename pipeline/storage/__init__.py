@@ -11,6 +11,11 @@ PACKAGE = Path(visbase.__file__).resolve().parent
 ROOT = PACKAGE.parent  # of a checkout; of an installation, site-packages
 
 
+def is_checkout() -> bool:
+    """Whether this code lies in a checkout, not in an installation."""
+    return (ROOT / "pyproject.toml").is_file() and (ROOT / "docs").is_dir()
+
+
 def artifacts() -> Path:
     """Caches, downloads, models and quick runs; deleting it costs time only.
 

@@ -2,8 +2,8 @@
 
 An entry is named by a digest of everything it depends on: the stage's name and
 parameters, the data that went in, the versions of the numerical libraries and the
-source of this package. It appears whole or not at all; the zip format's checksums
-reveal one that was damaged later.
+source of the modules that compute it, wherever they lie. It appears whole or not at
+all; the zip format's checksums reveal one that was damaged later.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from visbase.pipeline.experiments import provenance
-from visbase.pipeline.images.fingerprint import digest_array
-from visbase.pipeline.images.photo_files import PhotoFiles
+from visbase.pipeline.contracts import Arrays
+from visbase.pipeline.images.fingerprint import fingerprint
 from visbase.pipeline.storage import artifacts
 from visbase.pipeline.storage.atomic import atomic_write
+from visbase.pipeline.storage.code import module_digest, source_digest
 from visbase.pipeline.storage.regular_file import open_regular
-
-Arrays = dict[str, np.ndarray]
+from visbase.pipeline.storage.spent import count_as_spent, peak_rss_mb, recalled_s
 
 LIBRARIES = (
     "numpy",
@@ -56,36 +55,28 @@ DAMAGE = (
     lzma.LZMAError,
 )
 
-_recalled_s = 0.0
-_recalled_mb = 0.0
 
-
-def recalled_s() -> float:
-    """Seconds that recalled entries took when they were computed, so far.
-
-    The cost of a run is its wall-clock time plus what this grew by.
-    """
-    return _recalled_s
-
-
-def peak_rss_mb() -> float:
-    """Peak memory of this process, or of one that computed a recalled entry, in MiB."""
-    return max(_recalled_mb, provenance.peak_rss_mb())
-
-
-def recall(stage: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+def recall(
+    stage: str,
+    key: Mapping[str, Any],
+    compute: Callable[[], Arrays],
+    code: Sequence[object],
+) -> Arrays:
     """The arrays of a stage: from disk where they are, else computed and kept.
 
-    key: parameters (anything with a faithful repr) and input arrays.
+    key: parameters (anything with a faithful repr) and input arrays; code: what
+    computes them, whose source counts with all that it imports (`source_digest`); of
+    the module of compute, which joins them, the source alone.
     """
-    path = entry_path(stage, key, ".npz")
+    key = {**key, "joined by": module_digest(compute)}
+    path = entry_path(stage, key, code, ".npz")
     entry = _read(path)
     if entry is not None:
         count_as_spent(float(entry.pop("seconds")), float(entry.pop("peak_mb")))
         return entry
-    before, started = _recalled_s, time.perf_counter()
+    before, started = recalled_s(), time.perf_counter()
     arrays = compute()
-    seconds = time.perf_counter() - started + _recalled_s - before
+    seconds = time.perf_counter() - started + recalled_s() - before
     cost = {"seconds": np.array(seconds), "peak_mb": np.array(peak_rss_mb())}
     name = {"entry": np.array(path.stem)}  # not to be taken for another one
     with atomic_write(path) as file:
@@ -93,52 +84,28 @@ def recall(stage: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) ->
     return arrays
 
 
-def entry_path(stage: str, key: Mapping[str, Any], suffix: str) -> Path:
-    """Where the results of a stage with these parameters and inputs belong."""
-    return artifacts() / "cache" / f"{stage}-{_digest(stage, key)}{suffix}"
+def entry_path(
+    stage: str, key: Mapping[str, Any], code: Sequence[object], suffix: str
+) -> Path:
+    """Where the results of a stage with these parameters, inputs and code belong."""
+    return artifacts() / "cache" / f"{stage}-{_digest(stage, key, code)}{suffix}"
 
 
-def count_as_spent(seconds: float, peak_mb: float) -> None:
-    """Count work that was done earlier and is now used again."""
-    global _recalled_s, _recalled_mb
-    _recalled_s += seconds
-    _recalled_mb = max(_recalled_mb, peak_mb)
-
-
-def fingerprint(values: Mapping[str, Any]) -> str:
-    """SHA-256 of named values: images, labels, parameters with a faithful repr."""
-    parts = {name: _part(value) for name, value in values.items()}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _digest(stage: str, key: Mapping[str, Any]) -> str:
-    text = json.dumps([stage, fingerprint(key), _environment()])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _part(value: Any) -> str | list[str]:
-    """A faithful text of a value; repr would shorten arrays inside a sequence."""
-    if isinstance(value, np.ndarray):
-        return digest_array(value)
-    if isinstance(value, PhotoFiles):
-        return value.digests
-    if isinstance(value, Sequence) and value and isinstance(value[0], np.ndarray):
-        return [digest_array(array) for array in value]
-    return repr(value)
+def _digest(stage: str, key: Mapping[str, Any], code: Sequence[object]) -> str:
+    parts = [stage, fingerprint(key), _libraries(), source_digest(code)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 @functools.cache
-def _environment() -> str:
-    """Versions of the numerical libraries and the source of this package."""
-    digest = hashlib.sha256()
+def _libraries() -> list[str]:
+    """Versions of the numerical libraries."""
+    found = []
     for name in LIBRARIES:
         try:
-            digest.update(f"{name} {importlib.metadata.version(name)} ".encode())
+            found.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+    return found
 
 
 def _read(path: Path) -> Arrays | None:

@@ -16,10 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.array_layout import check_layout
+from visbase.pipeline.contracts import Arrays, Track, check_layout, untracked
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.progress import track
-from visbase.pipeline.storage.cache import Arrays, recall
 from visbase.pipeline.svm.library import svc_class
 
 FloatArray = NDArray[np.float32]
@@ -176,6 +174,7 @@ def fit_svm(
     c: float,
     against: str = "one",
     takes_part: NDArray[np.bool_] | None = None,
+    track: Track = untracked,
 ) -> KernelSVM:
     """Fit one machine a pair of classes, or against="rest" one a class.
 
@@ -239,35 +238,11 @@ def _shortened(features: FloatArray) -> FloatArray:
     return np.linalg.cholesky(products).astype(np.float32)
 
 
-def recall_svm(
-    features: FloatArray,
-    labels: NDArray[np.int64],
-    kernel: Kernel,
-    c: float,
-    against: str = "one",
-    takes_part: NDArray[np.bool_] | None = None,
-) -> KernelSVM:
-    """What fit_svm gives, from disk where the same machine was fitted before."""
-
-    def learn() -> Arrays:
-        return fit_svm(features, labels, kernel, c, against, takes_part).arrays()
-
-    key = {
-        "features": features,
-        "labels": labels,
-        "kernel": kernel,
-        "c": c,
-        "against": against,
-        "takes_part": takes_part,
-    }
-    return _assemble(kernel, against, recall("svm", key, learn))
-
-
 def restore_svm(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
     """What KernelSVM.arrays gave; BadInput where arrays and settings disagree."""
     normals = {"rows": "int64 r"} if kernel.name == "linear" else {}
     sizes = check_layout(arrays, LAYOUT | normals)
-    svm, n_classes = _assemble(kernel, against, arrays), sizes["C"]
+    svm, n_classes = assemble(kernel, against, arrays), sizes["C"]
     n_pairs = n_classes * (n_classes - 1) // 2
     expected = {"one": n_pairs, "rest": n_classes}.get(svm.against)
     if sizes["P"] != expected:
@@ -278,7 +253,7 @@ def restore_svm(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
     return svm
 
 
-def _assemble(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
+def assemble(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
     """With one class there are no machines, and that class has all the votes."""
     against = against if len(arrays["intercepts"]) else "one"
     return KernelSVM(kernel, against, **arrays)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.images.batches import Images, pixel_rows, stack_grey, unit_rows
+from visbase.pipeline.contracts import Arrays, FloatArray, Images
+from visbase.pipeline.images.batches import pixel_rows, stack_grey, unit_rows
 from visbase.pipeline.images.deskew import deskew
-from visbase.pipeline.storage.cache import Arrays
-from visbase.pipeline.svm.kernel import Kernel, recall_svm, restore_svm
-
-FloatArray = NDArray[np.float32]
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, restore_svm
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a pixel SVM is made of; the method files say it by name.
+@dataclass
+class PixelSVM:
+    """fit, predict and scores as every method offers them.
 
     deskewed: see `deskew`; unit_length: scale each image to length 1, so that
     polynomial kernels stay between 0 and their largest value; against: a machine for
-    every pair of classes ("one") or for every class ("rest").
+    every pair of classes ("one") or for every class ("rest"); fit_machines: `fit_svm`
+    or one that keeps what it fitted.
     """
 
     kernel: Kernel
@@ -29,19 +29,12 @@ class Settings:
     deskewed: bool = False
     unit_length: bool = False
     against: str = "one"
-
-
-class PixelSVM:
-    """fit, predict and scores as every method offers them."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    fit_machines: Callable[..., KernelSVM] = fit_svm
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """n images of one size, labels (n,)."""
-        how = self.settings
-        self.svm_ = recall_svm(
-            self._features(images), labels, how.kernel, how.c, how.against
+        self.svm_ = self.fit_machines(
+            self._features(images), labels, self.kernel, self.c, self.against
         )
 
     def scores(self, images: Images) -> FloatArray:
@@ -58,7 +51,7 @@ class PixelSVM:
 
     def restore(self, arrays: Arrays) -> None:
         """Take the place of fit, from what `arrays` gave."""
-        self.svm_ = restore_svm(self.settings.kernel, self.settings.against, arrays)
+        self.svm_ = restore_svm(self.kernel, self.against, arrays)
 
     @property
     def n_parameters(self) -> int:
@@ -68,6 +61,6 @@ class PixelSVM:
     def _features(self, images: Images) -> FloatArray:
         """n images -> (n, h w) from 0 to 1, or of unit length."""
         grey = stack_grey(images)
-        if self.settings.deskewed:
+        if self.deskewed:
             grey = deskew(grey)
-        return unit_rows(grey) if self.settings.unit_length else pixel_rows(grey)
+        return unit_rows(grey) if self.unit_length else pixel_rows(grey)

@@ -9,29 +9,34 @@ of its own, and their decisions are added.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.array_layout import join_parts, split_parts
+from visbase.pipeline.contracts import (
+    Arrays,
+    FloatArray,
+    Images,
+    join_parts,
+    split_parts,
+)
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.batches import Images, stack_grey, unit_rows
+from visbase.pipeline.images.batches import stack_grey, unit_rows
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion, distort
 from visbase.pipeline.images.jitter import offsets_within, shift
-from visbase.pipeline.storage.cache import Arrays
-from visbase.pipeline.svm.kernel import Kernel, KernelSVM, recall_svm, restore_svm
-
-FloatArray = NDArray[np.float32]
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, restore_svm
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a virtual SVM is made of; the method file says it by name.
+@dataclass
+class VirtualSVM:
+    """fit, predict and scores as every method offers them; digits of unit length.
 
     spreads_px: one normalisation each, see `deskew`; jitter_px: reach of the shifts of
-    support vectors; copies: random distortions of each.
+    support vectors; copies: random distortions of each; fit_machines: `fit_svm` or one
+    that keeps what it fitted.
     """
 
     kernel: Kernel
@@ -40,34 +45,30 @@ class Settings:
     jitter_px: int
     copies: int
     distortion: Distortion
+    seed: int
+    fit_machines: Callable[..., KernelSVM] = fit_svm
 
-
-class VirtualSVM:
-    """fit, predict and scores as every method offers them; digits of unit length."""
-
-    def __init__(self, settings: Settings, seed: int) -> None:
-        if not settings.spreads_px:
+    def __post_init__(self) -> None:
+        if not self.spreads_px:
             raise BadInput("spreads_px: expected at least one; 0 is deskewed only")
-        self.settings = settings
-        self.seed = seed
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """n images of one size, labels (n,)."""
         grey = stack_grey(images)
         self.svms_ = [
             self._fit_one(deskew(grey, spread_px), labels)
-            for spread_px in self.settings.spreads_px
+            for spread_px in self.spreads_px
         ]
 
     def _fit_one(
         self, upright: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> KernelSVM:
-        kernel, c = self.settings.kernel, self.settings.c
-        first = recall_svm(unit_rows(upright), labels, kernel, c, "rest")
+        kernel, c = self.kernel, self.c
+        first = self.fit_machines(unit_rows(upright), labels, kernel, c, "rest")
         if len(first.rows) == 0:  # a single class
             return first
         virtual = self._virtual(upright[first.rows])
-        return recall_svm(
+        return self.fit_machines(
             unit_rows(np.concatenate(virtual)),
             np.tile(labels[first.rows], len(virtual)),
             kernel,
@@ -78,13 +79,12 @@ class VirtualSVM:
 
     def _virtual(self, support: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """Support images (s, h, w), their shifted and their distorted copies."""
-        how = self.settings
         rng = np.random.default_rng(self.seed)
-        offsets = offsets_within(how.jitter_px)
+        offsets = offsets_within(self.jitter_px)
         return [
             support,
             *(shift(support, dx, dy) for dx, dy in offsets),
-            *(distort(support, how.distortion, rng) for _ in range(how.copies)),
+            *(distort(support, self.distortion, rng) for _ in range(self.copies)),
         ]
 
     def scores(self, images: Images) -> FloatArray:
@@ -92,7 +92,7 @@ class VirtualSVM:
         grey = stack_grey(images)
         decisions = [
             svm.scores(unit_rows(deskew(grey, spread_px)))
-            for svm, spread_px in zip(self.svms_, self.settings.spreads_px, strict=True)
+            for svm, spread_px in zip(self.svms_, self.spreads_px, strict=True)
         ]
         return np.sum(decisions, axis=0)
 
@@ -106,9 +106,8 @@ class VirtualSVM:
 
     def restore(self, arrays: Arrays) -> None:
         """Take the place of fit, from what `arrays` gave."""
-        parts = split_parts(arrays, map(str, range(len(self.settings.spreads_px))))
-        kernel = self.settings.kernel
-        svms = [restore_svm(kernel, "rest", part) for part in parts.values()]
+        parts = split_parts(arrays, map(str, range(len(self.spreads_px))))
+        svms = [restore_svm(self.kernel, "rest", part) for part in parts.values()]
         if any(not np.array_equal(svm.classes, svms[0].classes) for svm in svms):
             raise BadInput("its machines tell different classes apart")
         self.svms_ = svms

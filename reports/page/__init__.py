@@ -12,12 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import agreement
 from visbase.reports.atlas import WORST_ERROR, atlas, data_uri
 from visbase.reports.compare import Row, Runs
 from visbase.reports.details import Detail, details_of
-from visbase.reports.evaluation import agreement
 from visbase.reports.figures import COSTS, cost_chart, curve_chart, error_chart, montage
 from visbase.reports.finding import Finding
 from visbase.reports.lecture import walk_through

@@ -10,30 +10,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline import bovw as bovw_svm
-from visbase.pipeline.bovw import KEPT_MARGIN, BovwSVM, Settings
-from visbase.pipeline.data import Dataset
+from visbase.pipeline import bovw
+from visbase.pipeline.bovw import KEPT_MARGIN, BovwSVM
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
-from visbase.pipeline.encoding.bag_of_words import Encoding
+from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 
-SMALL = Settings(
-    extractors=(DenseSift(3, 4, 2),),
-    n_words=30,
-    n_samples=2000,
-    encoding=Encoding(levels=(1, 2), n_nearest=3),
+SMALL = BovwSVM(
+    descriptors=(DenseSift(3, 4, 2),),
+    encoder=Histograms(30, 2000, levels=(1, 2), n_nearest=3),
     kernel=Kernel("rbf", 1.0),
     c=3.0,
+    seed=0,
     n_components=40,
     deskewed=True,
     copies=2,
 )
 
 
-def fitted(settings: Settings, mnist: Dataset, n: int = 300) -> BovwSVM:
-    model = BovwSVM(settings, seed=0)
+def fitted(model: BovwSVM, mnist: Dataset, n: int = 300) -> BovwSVM:
+    model = replace(model)
     model.fit(mnist.train.images[:n], mnist.train.labels[:n])
     return model
 
@@ -41,7 +40,7 @@ def fitted(settings: Settings, mnist: Dataset, n: int = 300) -> BovwSVM:
 def test_cold_warm_and_emptied_cache_give_the_same_scores(
     mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bovw_svm, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(bovw, "WORTH_KEEPING", 1)
     test = mnist.test.images[:100]
     cold = fitted(SMALL, mnist).scores(test)
     entries = sorted((fresh_folders / "artifacts" / "cache").iterdir())
@@ -78,13 +77,13 @@ def test_only_copies_near_a_margin_join_the_second_fit(
     mnist: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits = []
-    original = bovw_svm.recall_svm
+    original = bovw.fit_svm_cached
 
     def spy(features: np.ndarray, labels: np.ndarray, *rest: object) -> KernelSVM:
         fits.append((features, labels, original(features, labels, *rest)))
         return fits[-1][2]
 
-    monkeypatch.setattr(bovw_svm, "recall_svm", spy)
+    monkeypatch.setattr(bovw, "fit_svm_cached", spy)
     fitted(SMALL, mnist)
     (plain, labels, first), (more, truth, _) = fits
     np.testing.assert_array_equal(more[: len(plain)], plain)
@@ -98,17 +97,9 @@ def test_only_copies_near_a_margin_join_the_second_fit(
 def test_images_without_keypoints_are_counted_in_training_and_test(
     mnist: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sparse = Settings(
-        extractors=(DetectedSift(2.0),),
-        n_words=20,
-        n_samples=500,
-        encoding=Encoding(),
-        kernel=Kernel("rbf", 1.0),
-        c=1.0,
-    )
+    model = BovwSVM((DetectedSift(2.0),), Histograms(20, 500), Kernel("rbf"), 1.0, 0)
     images = mnist.train.images[:60].copy()
     images[:7] = 0
-    model = BovwSVM(sparse, seed=0)
     model.fit(images, mnist.train.labels[:60])
     assert "7 of 60 images have no keypoint" in capsys.readouterr().err
     model.predict(images[:9])
@@ -120,7 +111,7 @@ def test_images_without_keypoints_are_counted_in_training_and_test(
 )
 def test_encoding_that_would_count_nothing_is_bad_input(change: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="an encoding needs"):
-        Encoding(**change)
+        Histograms(**change)
 
 
 @pytest.mark.parametrize("kernel", [Kernel("linear"), Kernel("poly"), Kernel("rbf")])
@@ -129,13 +120,13 @@ def test_encoding_that_would_count_nothing_is_bad_input(change: dict[str, Any]) 
 def test_every_kernel_works_with_pairs_and_with_the_rest_with_and_without_copies(
     kernel: Kernel, against: str, copies: int, mnist: Dataset, fresh_folders: Path
 ) -> None:
-    settings = replace(SMALL, kernel=kernel, against=against, copies=copies)
-    model = fitted(settings, mnist)
+    wanted = replace(SMALL, kernel=kernel, against=against, copies=copies)
+    model = fitted(wanted, mnist)
     n_machines = {"one": 45, "rest": 10}[against]
     assert model.svm_.against == against
     assert model.svm_.decisions(np.zeros((1, 40), np.float32)).shape == (1, n_machines)
     test = mnist.test
     assert np.mean(model.predict(test.images[:200]) != test.labels[:200]) < 0.3
-    images, again = test.images[:20], BovwSVM(settings, seed=0)
+    images, again = test.images[:20], replace(wanted)
     again.restore(model.arrays())
     np.testing.assert_array_equal(model.scores(images), again.scores(images))

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from tests.soak.fault import Fault, places, told_in_one_line, visbase
-from visbase.pipeline.data import load_dataset
+from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.estimator import BagOfVisualWords
 
 SIDE = 28

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.soak.fault import Fault, command, make_digits, outcome_of, places, visbase
+from visbase.pipeline.evaluation import mcnemar_exact
 from visbase.pipeline.models.methods import find_method
-from visbase.reports.evaluation import mcnemar_exact
 
 METHODS = ("linear", "svm_rbf", "bovw_pyramid", "lenet5")
 MOST_CHANGED = 20  # of 10,000 predictions, under another number of threads

@@ -14,7 +14,7 @@ import sys
 import threading
 from types import FrameType
 
-from visbase.pipeline.commands.main import main
+from visbase.pipeline.commands import main
 from visbase.pipeline.storage import ROOT, atomic
 
 OURS = (f"{ROOT}/visbase/pipeline/", f"{ROOT}/visbase/cnn/")

@@ -25,9 +25,9 @@ from PIL import Image
 
 from tests.soak.fault import Fault
 from tests.soak.readers import Target, mutated, targets
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.idx import IdxFile, read_idx
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.idx import IdxFile, read_idx
 from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.images.photo_files import MAX_PIXELS, read_image
 from visbase.pipeline.storage import ROOT

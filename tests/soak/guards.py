@@ -19,9 +19,9 @@ from tests.soak.fault import (
     told_in_one_line,
     visbase,
 )
-from visbase.pipeline.data import load_dataset
+from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.experiments.records import read_record, record_path, write_record
-from visbase.pipeline.models.methods import configure, find_method, find_methods
+from visbase.pipeline.models.methods import find_method, find_methods
 from visbase.pipeline.storage import results
 
 CHANCE = 90.0  # percent of errors, ten classes of about the same size
@@ -44,12 +44,11 @@ def _shuffled(name: str) -> Fault:
     """
     mnist = load_dataset("mnist")
     method = find_method(name)
-    module = method.load()
     images = np.asarray(mnist.train.images[:1000])
     errors = []
     for seed in range(SHUFFLES):
         labels = np.random.default_rng(seed).permutation(mnist.train.labels[:1000])
-        model = module.build(configure(module, "quick", []), 0)
+        model = method.build(method.configure("quick", []), 0)
         model.fit(images, labels)
         wrong = model.predict(mnist.test.images[:2000]) != mnist.test.labels[:2000]
         errors.append(100 * float(wrong.mean()))

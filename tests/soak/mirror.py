@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from visbase.pipeline.commands.main import main
+from visbase.pipeline.commands import main
 from visbase.pipeline.datasets import mnist
 
 if __name__ == "__main__":

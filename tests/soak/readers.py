@@ -17,6 +17,8 @@ from PIL import Image
 
 from tests.hostile import sealed
 from tests.soak.fault import places, visbase
+from visbase.pipeline.datasets.folder import load_folder
+from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.experiments.measured import (
     CURVE,
     DAMAGE,
@@ -28,11 +30,9 @@ from visbase.pipeline.experiments.records import (
     read_record,
     record_path,
 )
-from visbase.pipeline.folder import load_folder
-from visbase.pipeline.idx import IdxFile, read_idx
 from visbase.pipeline.images.photo_files import read_image
 from visbase.pipeline.models.file import open_model
-from visbase.pipeline.models.methods import configure, find_method
+from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import results
 from visbase.pipeline.storage.tables import to_csv
 
@@ -197,11 +197,11 @@ def _folders(root: Path) -> tuple[Target, list[bytes]]:
 
 
 def _settings() -> tuple[Target, list[bytes]]:
-    module = find_method("bovw_pyramid").load()
+    method = find_method("bovw_pyramid")
     seeds = ["n_words=200", "levels=(1,2,4)", "bins_px=2.0", "deskewed=False", LETTERS]
 
     def target(data: bytes) -> object:
-        return configure(module, "full", [data.decode("utf-8", "surrogateescape")])
+        return method.configure("full", [data.decode("utf-8", "surrogateescape")])
 
     return target, [seed.encode() for seed in seeds]
 

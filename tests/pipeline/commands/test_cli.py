@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.test_compare import add_failure, add_run, tiny_dataset
-from visbase.pipeline.commands import main as cli
-from visbase.pipeline.commands.main import main
-from visbase.pipeline.data import Dataset, part
+from visbase.pipeline.commands import main
+from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import read_predictions, read_record
 from visbase.pipeline.images.blocks import n_jobs
@@ -76,7 +76,7 @@ def test_unknown_method_is_told_with_the_known_ones() -> None:
 def test_unknown_method_among_known_ones_stops_before_any_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cli.subprocess, "run", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran"))
     assert "no method 'bow'" in refusal("run", "majority", "bow")
 
 
@@ -179,7 +179,7 @@ def test_one_method_that_fails_or_is_killed_fails_the_command_but_not_the_other(
         commands.append(command)
         return SimpleNamespace(returncode=statuses[len(commands) - 1])
 
-    monkeypatch.setattr(cli.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     result = visbase("run", "svm_rbf", "linear", "--set", "c=2", "--seed", "5")
     assert [command[4] for command in commands] == ["svm_rbf", "linear"]
     assert commands[1][5:] == [
@@ -196,7 +196,7 @@ def test_report_without_records_is_told(fresh_folders: Path) -> None:
 def test_report_prints_the_table_and_writes_the_files(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visbase.pipeline.data.load_dataset", tiny_dataset)
+    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "linear", range(5))
     add_failure(fresh_folders / "results", "broken", "no memory")
     readme = fresh_folders / "README.md"
@@ -218,8 +218,8 @@ def test_report_prints_the_table_and_writes_the_files(
 def test_setting_out_of_range_is_one_line(
     setting: str, mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = Dataset("mnist", part(mnist.train, slice(0, 60)), mnist.test, mnist.classes)
-    monkeypatch.setattr("visbase.pipeline.data.load_dataset", lambda *_, **__: few)
+    few = replace(mnist, train=part(mnist.train, slice(0, 60)))
+    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
     arguments = ["run", "bovw_grid", "--preset", "quick", "--set", setting]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
@@ -254,7 +254,7 @@ def test_interrupted_run_says_so_and_leaves_no_half_written_file(
 def test_report_that_cannot_be_written_is_one_line(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visbase.pipeline.data.load_dataset", tiny_dataset)
+    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "majority")
     blocked = fresh_folders / "file"
     blocked.write_text("not a folder")
@@ -280,7 +280,7 @@ def test_report_of_the_first_run_that_is_told_to_users(fresh_folders: Path) -> N
 def test_readme_that_is_no_file_is_one_line(
     fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visbase.pipeline.data.load_dataset", tiny_dataset)
+    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "majority")
     os.mkfifo(fresh_folders / "pipe")
     for readme in (str(fresh_folders / "pipe"), "/dev/null"):
@@ -313,8 +313,8 @@ def test_setting_that_makes_no_method_is_one_line(
     fresh_folders: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    few = Dataset("mnist", part(mnist.train, slice(0, 60)), mnist.test, mnist.classes)
-    monkeypatch.setattr("visbase.pipeline.data.load_dataset", lambda *_, **__: few)
+    few = replace(mnist, train=part(mnist.train, slice(0, 60)))
+    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
     method, setting = arguments
     result = visbase("run", method, "--preset", "quick", "--set", setting)
     assert result.exit_code == 2

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.test_cli import refusal, visbase
 
+from tests.pipeline.commands.test_cli import refusal, visbase
 from visbase.pipeline.storage import ROOT
 
 

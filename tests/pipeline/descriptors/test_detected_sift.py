@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
 
 

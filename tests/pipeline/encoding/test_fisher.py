@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.fisher import FisherBag, FisherEncoding, fisher_vector
+from visbase.pipeline.encoding.fisher import Fisher, FisherBag, fisher_vector
 from visbase.pipeline.encoding.mixture import Mixture, fit_mixture
 from visbase.pipeline.errors import BadInput
 
@@ -124,22 +124,22 @@ def test_image_without_keypoints_has_a_fisher_vector_of_zeros(mixture: Mixture) 
 
 @pytest.fixture(scope="module")
 def bag(mnist: Dataset) -> FisherBag:
-    encoding = FisherEncoding(n_components=16, mirrored=True)
+    encoder = Fisher(8, 2000, 16, mirrored=True)
     images = mnist.train.images[:60]
-    return encoding.bag(GRIDS, encoding.learn(images, GRIDS, 8, 2000, seed=0))
+    return encoder.bag(GRIDS, encoder.learn(images, GRIDS, seed=0))
 
 
 def test_image_and_mirror_image_share_a_fisher_vector(
     mnist: Dataset, bag: FisherBag
 ) -> None:
     images = mnist.test.images[:5]
-    vectors = bag.histograms(images)
+    vectors = bag.vectors(images)
     assert vectors.shape == (5, bag.n_features) == (5, 2 * 8 * 18)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(bag.histograms(images[:, :, ::-1]), vectors, atol=1e-4)
+    np.testing.assert_allclose(bag.vectors(images[:, :, ::-1]), vectors, atol=1e-4)
 
 
 def test_blank_images_of_one_pixel_are_bad_input() -> None:
     tiny = np.zeros((3, 1, 1), np.uint8)
     with pytest.raises(BadInput, match="none of 3 training images has a keypoint"):
-        FisherEncoding().learn(tiny, GRIDS, 4, 100, seed=0)
+        Fisher(4, 100).learn(tiny, GRIDS, seed=0)

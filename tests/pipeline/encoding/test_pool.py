@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
 from visbase.pipeline.encoding.assign import Words
-from visbase.pipeline.encoding.bag_of_words import (
-    BagOfWords,
-    Encoding,
-    learn_vocabularies,
-)
+from visbase.pipeline.encoding.histograms import BagOfWords, Histograms
 from visbase.pipeline.encoding.pool import n_cells, normalise, pool
+from visbase.pipeline.encoding.sample import learn_vocabularies
 from visbase.pipeline.errors import BadInput
 
 FloatArray = NDArray[np.float32]
@@ -43,7 +40,7 @@ def grid_bag(mnist: Dataset) -> BagOfWords:
     """Two patch sizes, soft counts over 3 words, a pyramid of two levels."""
     images = mnist.train.images[:100]
     vocabularies = learn_vocabularies(images, GRIDS, 12, 2000, seed=0)
-    return BagOfWords(GRIDS, vocabularies, Encoding((1, 2), n_nearest=3))
+    return BagOfWords(GRIDS, vocabularies, Histograms(levels=(1, 2), n_nearest=3))
 
 
 def test_pyramid_of_three_keypoints_by_hand() -> None:
@@ -128,7 +125,7 @@ def test_square_roots_multiply_to_the_hellinger_kernel() -> None:
 def test_histograms_have_a_part_of_unit_length_for_each_extractor(
     mnist: Dataset, grid_bag: BagOfWords
 ) -> None:
-    histograms = grid_bag.histograms(mnist.test.images[:20])
+    histograms = grid_bag.vectors(mnist.test.images[:20])
     assert grid_bag.n_features == 2 * 5 * 12
     assert histograms.shape == (20, grid_bag.n_features)
     lengths = np.linalg.norm(histograms.reshape(20, 2, -1), axis=2)
@@ -140,9 +137,9 @@ def test_splitting_images_into_blocks_leaves_their_histograms(
     mnist: Dataset, grid_bag: BagOfWords, size: int
 ) -> None:
     images = mnist.test.images[:21]
-    parts = [grid_bag.histograms(images[i : i + size]) for i in range(0, 21, size)]
+    parts = [grid_bag.vectors(images[i : i + size]) for i in range(0, 21, size)]
     np.testing.assert_allclose(
-        np.concatenate(parts), grid_bag.histograms(images), atol=1e-4
+        np.concatenate(parts), grid_bag.vectors(images), atol=1e-4
     )
 
 
@@ -153,7 +150,7 @@ def test_image_without_detected_keypoints_becomes_a_row_of_zeros(
     images[7] = 0
     extractors = [DetectedSift(2)]
     vocabularies = learn_vocabularies(images, extractors, 10, 1000, seed=0)
-    histograms = BagOfWords(extractors, vocabularies, Encoding()).histograms(images)
+    histograms = BagOfWords(extractors, vocabularies, Histograms()).vectors(images)
     assert np.flatnonzero(~histograms.any(axis=1)).tolist() == [7]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift, grid_centres
 from visbase.pipeline.encoding.assign import assign_hard
 from visbase.pipeline.encoding.vocabulary import learn_vocabulary

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.soak.readers import COMBINATION
-from visbase.pipeline.data import Dataset, Split, take
+from visbase.pipeline.datasets.splits import Dataset, Split, take
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.combine import (
@@ -49,6 +49,8 @@ def few_digits(mnist: Dataset) -> Dataset:
         Split(train.images[:1200], train.labels[:1200], train.names[:1200]),
         Split(test.images[:300], test.labels[:300], test.names[:300]),
         mnist.classes,
+        "digits",
+        1,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.curve import measure_curve, subset
@@ -61,7 +61,7 @@ def tiny() -> Dataset:
     names = ["x"] * len(LABELS)
     train = Split(np.zeros((120, 4, 4), np.uint8), LABELS, names)
     test = Split(np.full((10, 4, 4), 255, np.uint8), np.full(10, 2), names[:10])
-    return Dataset("tiny", train, test, ("0", "1", "2"))
+    return Dataset("tiny", train, test, ("0", "1", "2"), "digits", 1)
 
 
 def table(folder: Path) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.experiments.corruptions import DAMAGES, Damage, other_hand
 
 Batch = NDArray[np.uint8]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from visbase.pipeline.commands.main import main
+from visbase.pipeline.commands import main
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import COST, DAMAGE, read_measurements
 from visbase.pipeline.models.file import open_model

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.experiments import provenance
+from visbase.pipeline.storage import spent
 
 
 @pytest.mark.parametrize(
@@ -99,9 +100,12 @@ def test_revision_tells_committed_code(
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_peak_memory_is_not_that_of_the_process_that_started_this_one() -> None:
     large = np.ones(300 << 20, np.uint8)
-    code = "from pipeline.provenance import peak_rss_mb; print(peak_rss_mb())"
+    code = (
+        "from visbase.pipeline.storage.spent import own_peak_rss_mb as peak; "
+        "print(peak())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert provenance.peak_rss_mb() > large.nbytes / 2**20
+    assert spent.own_peak_rss_mb() > large.nbytes / 2**20
     assert 5 < float(done.stdout) < 150

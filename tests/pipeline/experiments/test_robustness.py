@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.corruption import measure_damage
@@ -18,7 +18,7 @@ from visbase.pipeline.experiments.measured import DAMAGE, read_measurements
 from visbase.pipeline.experiments.run import run_method
 from visbase.pipeline.models.card import make_card
 from visbase.pipeline.models.file import open_model, save_model
-from visbase.pipeline.models.methods import configure, find_method
+from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import ROOT, artifacts, measured
 from visbase.reports.damage import damage_finding, mean_corruption_error, sentences
 
@@ -29,7 +29,7 @@ def small(mnist: Dataset) -> Dataset:
     test = mnist.test
     few = Split(test.images[:200], test.labels[:200], test.names[:200])
     train = Split(mnist.train.images[:1000], mnist.train.labels[:1000], ["x"] * 1000)
-    return Dataset("mnist", train, few, mnist.classes)
+    return Dataset("mnist", train, few, mnist.classes, "digits", 1)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def saved_linear(folder: Path, mnist: Dataset) -> Path:
     """`linear`, fitted on 1,000 digits and saved."""
     dataset, path = small(mnist), folder / "linear.visbase"
     method = find_method("linear")
-    config = configure(method.load(), "full", [])
+    config = method.configure("full", [])
 
     def keep(fitted, record, train) -> None:  # type: ignore[no-untyped-def]
         save_model(path, fitted, make_card(record, train, dataset, False, ""))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.records import (
@@ -75,7 +75,7 @@ def tiny_dataset(n_train: int = 6) -> Dataset:
         return Split(np.zeros((len(labels), 2, 2), np.uint8), labels, names)
 
     test = split(np.array([1, 1, 1, 0]))
-    return Dataset("tiny", split(np.arange(n_train) % 2), test, ("0", "1"))
+    return Dataset("tiny", split(np.arange(n_train) % 2), test, ("0", "1"), "digits", 1)
 
 
 def run(

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import search
 from visbase.pipeline.experiments.measured import SEARCH
@@ -51,7 +51,7 @@ def tiny() -> Dataset:
     labels = np.repeat([0, 1], [100, 20])
     train = Split(np.zeros((120, 4, 4), np.uint8), labels, ["a"] * 120)
     test = Split(np.full((5, 4, 4), 255, np.uint8), labels[:5], ["b"] * 5)
-    return Dataset("tiny", train, test, ("0", "1"))
+    return Dataset("tiny", train, test, ("0", "1"), "digits", 1)
 
 
 @pytest.fixture

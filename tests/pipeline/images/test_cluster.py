@@ -14,15 +14,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from visbase.pipeline.commands.main import main
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.commands import main
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.bag_of_words import (
-    BagOfWords,
-    Encoding,
-    learn_vocabularies,
-)
-from visbase.pipeline.images import blocks as parallel
+from visbase.pipeline.encoding.histograms import BagOfWords, Histograms
+from visbase.pipeline.encoding.sample import learn_vocabularies
 from visbase.pipeline.images.blocks import map_blocks
 
 distributed = pytest.importorskip("distributed")
@@ -41,7 +37,7 @@ def cluster() -> Iterator[distributed.LocalCluster]:
 @pytest.fixture
 def bag(mnist: Dataset) -> BagOfWords:
     words = learn_vocabularies(mnist.train.images[:100], GRIDS, 12, 2000, seed=0)
-    return BagOfWords(GRIDS, words, Encoding((1, 2), n_nearest=3))
+    return BagOfWords(GRIDS, words, Histograms(levels=(1, 2), n_nearest=3))
 
 
 def test_histograms_of_a_cluster_are_those_of_this_process(
@@ -51,11 +47,9 @@ def test_histograms_of_a_cluster_are_those_of_this_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     images = mnist.test.images[:1500]
-    here = map_blocks(bag.histograms, images, "histograms")
+    here = map_blocks(bag.vectors, images, "histograms")
     monkeypatch.setenv("VISBASE_SCHEDULER", cluster.scheduler_address)
-    np.testing.assert_array_equal(
-        map_blocks(bag.histograms, images, "histograms"), here
-    )
+    np.testing.assert_array_equal(map_blocks(bag.vectors, images, "histograms"), here)
 
 
 def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
@@ -65,7 +59,7 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     images = np.tile(mnist.test.images, (2, 1, 1))
-    here = map_blocks(bag.histograms, images, "histograms")
+    here = map_blocks(bag.vectors, images, "histograms")
     monkeypatch.setenv("VISBASE_SCHEDULER", cluster.scheduler_address)
     first = next(iter(cluster.workers.values()))
     killed = threading.Event()
@@ -76,7 +70,7 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
 
     timer = threading.Timer(0.5, kill)
     timer.start()
-    there = map_blocks(bag.histograms, images, "histograms")
+    there = map_blocks(bag.vectors, images, "histograms")
     assert killed.is_set(), "the work was over before the worker was killed"
     np.testing.assert_array_equal(there, here)
 
@@ -84,7 +78,7 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
 def refusal(address: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What a run says about a scheduler it cannot use, in one line."""
     monkeypatch.setenv("VISBASE_SCHEDULER", "")  # what the command sets is undone
-    monkeypatch.setattr(parallel, "PATIENCE_S", 1)
+    monkeypatch.setattr("visbase.pipeline.images.cluster.PATIENCE_S", 1)
     command = ["run", "bovw_grid", "--preset", "quick", "--scheduler", address]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2

@@ -12,7 +12,7 @@ import pytest
 from visbase.pipeline.storage import ROOT
 
 MODULE = """
-from pipeline.compiled import compiled
+from visbase.pipeline.images.compiled import compiled
 
 @compiled()
 def doubled(x):

@@ -23,7 +23,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 from sklearn.svm import SVC
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.images.digit.normalise import normalise_digit
 
 Image = NDArray[np.uint8]

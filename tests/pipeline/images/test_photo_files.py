@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 from tests.hostile import peak_bytes
+from visbase.pipeline.datasets.photo_check import check_photos
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.bag_of_words import learn_vocabularies
+from visbase.pipeline.encoding.sample import learn_vocabularies
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images import photo_files
 from visbase.pipeline.images.batches import choose, stack_grey
 from visbase.pipeline.images.blocks import BLOCK_PIXELS, map_blocks
 from visbase.pipeline.images.photo_files import PhotoFiles, read_image
-from visbase.pipeline.photo_check import check_photos
 from visbase.pipeline.storage import cache
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
@@ -232,7 +232,7 @@ def png_header(width: int, height: int) -> bytes:
 def test_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png_header(20_000, 20_000))
     line = refusal(tmp_path / "a.png")
-    assert "20,000 x 20,000 pixels, at most 100,000,000" in line
+    assert "more than 100,000,000 pixels; make it smaller" in line
 
 
 def test_largest_size_is_decoded_and_one_row_more_is_not(
@@ -349,8 +349,8 @@ def test_single_photographs_give_the_vocabulary_samples_from_all_of_the_grid(
     monkeypatch.setattr("visbase.pipeline.images.blocks.BLOCK_PIXELS", 1)
     sampled = []
     monkeypatch.setattr(
-        "visbase.pipeline.encoding.bag_of_words.learn_vocabulary",
-        lambda values, n_words, rng: sampled.append(values) or values,
+        "visbase.pipeline.encoding.sample.learn_vocabulary",
+        lambda values, n_words, rng, track: sampled.append(values) or values,
     )
     grid = DenseSift(2.0, 4)
     learn_vocabularies(some, [grid], 2, 4, 0)

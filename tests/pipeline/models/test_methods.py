@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import visbase.baselines
 import visbase.cnn
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.models.methods import configure, find_method, find_methods
+from visbase.pipeline.models.methods import MethodFile, find_method, find_methods
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,14 @@ class Config:
 
 MODULE = ModuleType("visbase.baselines.fake")
 MODULE.PRESETS = {"full": Config(), "quick": Config(n_words=50)}  # type: ignore[attr-defined]
+
+
+class Fake(MethodFile):
+    def load(self) -> ModuleType:
+        return MODULE
+
+
+METHOD = Fake("fake", "baselines", "")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +62,7 @@ MODULE.PRESETS = {"full": Config(), "quick": Config(n_words=50)}  # type: ignore
 )
 def test_setting_becomes_a_value_of_its_fields_type(setting: str, value: Any) -> None:
     key = setting.partition("=")[0]
-    found = getattr(configure(MODULE, "full", [setting]), key)
+    found = getattr(METHOD.configure("full", [setting]), key)
     assert found == value
     assert type(found) is type(value)
     if isinstance(value, tuple):
@@ -62,15 +70,15 @@ def test_setting_becomes_a_value_of_its_fields_type(setting: str, value: Any) ->
 
 
 def test_settings_change_the_chosen_preset_and_nothing_else() -> None:
-    changed = configure(MODULE, "quick", ["gamma=3", "deskewed=False", "gamma=4"])
+    changed = METHOD.configure("quick", ["gamma=3", "deskewed=False", "gamma=4"])
     assert changed == Config(n_words=50, gamma=4.0, deskewed=False)
-    assert configure(MODULE, "quick", []) == Config(n_words=50)
+    assert METHOD.configure("quick", []) == Config(n_words=50)
 
 
 @pytest.mark.parametrize("setting", ["nwords=3", "n_words", "", "=3", "N_WORDS=3"])
 def test_unknown_key_lists_the_keys(setting: str) -> None:
     with pytest.raises(BadInput) as raised:
-        configure(MODULE, "full", [setting])
+        METHOD.configure("full", [setting])
     message = str(raised.value)
     assert "expected key=value with a key of fake" in message
     assert "n_words, gamma, bins_px, levels, deskewed, kernel" in message
@@ -94,7 +102,7 @@ def test_unknown_key_lists_the_keys(setting: str) -> None:
 )
 def test_value_of_another_type_is_told(setting: str, expected: str, found: str) -> None:
     with pytest.raises(BadInput) as raised:
-        configure(MODULE, "full", [setting])
+        METHOD.configure("full", [setting])
     assert str(raised.value) == f"--set {setting}: expected {expected}, found {found}"
 
 
@@ -126,7 +134,7 @@ VALUES = (
 @given(st.sampled_from([*Config.__dataclass_fields__, ""]), VALUES)
 def test_any_text_is_a_config_or_bad_input(key: str, text: str) -> None:
     try:
-        config = configure(MODULE, "full", [f"{key}={text}"])
+        config = METHOD.configure("full", [f"{key}={text}"])
     except BadInput as error:
         assert str(error).startswith("--set ")
     else:
@@ -139,7 +147,7 @@ def test_any_text_is_a_config_or_bad_input(key: str, text: str) -> None:
 @pytest.mark.parametrize("text", AWKWARD, ids=range(len(AWKWARD)))
 def test_awkward_text_is_a_config_or_bad_input(key: str, text: str) -> None:
     try:
-        configure(MODULE, "full", [f"{key}={text}"])
+        METHOD.configure("full", [f"{key}={text}"])
     except BadInput as error:
         assert str(error).startswith(f"--set {key}=")
 

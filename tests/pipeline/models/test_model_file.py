@@ -19,23 +19,24 @@ import pytest
 import safetensors.numpy
 
 from tests.hostile import Canary, sealed
-from tests.test_contract import METHODS, N_TEST, N_TRAIN, build_small, small_config
-from visbase.pipeline.data import Dataset, Split
+from tests.pipeline.test_contract import (
+    METHODS,
+    N_TEST,
+    N_TRAIN,
+    build_small,
+    small_config,
+)
+from visbase.pipeline.contracts import Arrays, Method
+from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import Record
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.models.card import FORMAT, data_fingerprint, make_card
 from visbase.pipeline.models.file import check_place, open_model, save_model
-from visbase.pipeline.models.methods import (
-    Method,
-    MethodFile,
-    config_from_json,
-    find_method,
-)
+from visbase.pipeline.models.methods import MethodFile, find_method
 from visbase.pipeline.storage import ROOT
-from visbase.pipeline.storage.cache import Arrays
 from visbase.pipeline.svm.kernel import Kernel
-from visbase.pipeline.svm.pixel import PixelSVM, Settings
+from visbase.pipeline.svm.pixel import PixelSVM
 
 
 def record_of(method: str, config: Any, seed: int = 0) -> Record:
@@ -69,8 +70,8 @@ def fit_and_save(name: str, train: Split, path: Path) -> Method:
     method = find_method(name)
     classifier, config = build_small(method), small_config(method)
     classifier.fit(train.images, train.labels)
-    toy = Dataset("toy", train, train, tuple("abcdefghij"))
-    card = make_card(record_of(name, config), train, toy, False, "CC0")
+    toy = Dataset("toy", train, train, tuple("abcdefghij"), "objects", 1)
+    card = make_card(vars(record_of(name, config)), train, toy, False, "CC0")
     save_model(path, classifier, card)
     return classifier
 
@@ -437,7 +438,7 @@ def test_config_from_json_is_the_config(saved: Path) -> None:
         module = method.load()
         for config in module.PRESETS.values():
             recorded = json.loads(json.dumps(dataclasses.asdict(config)))
-            assert config_from_json(module, recorded) == config
+            assert method.config_from_json(recorded) == config
     assert saved.exists()
 
 
@@ -567,8 +568,7 @@ def test_interrupted_saving_leaves_the_old_model(
 
 
 def test_restored_machines_are_those_of_the_fit(train: Split) -> None:
-    settings = Settings(Kernel("rbf", 0.02), 1.0)
-    fitted, other = PixelSVM(settings), PixelSVM(settings)
+    fitted, other = (PixelSVM(Kernel("rbf", 0.02), 1.0) for _ in range(2))
     fitted.fit(train.images, train.labels)
     other.restore(fitted.arrays())
     assert other.svm_.against == fitted.svm_.against == "one"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-from tests.test_model_file import fit_and_save, resave
 
-from visbase.pipeline.commands.main import main
-from visbase.pipeline.data import Dataset, Split, part
+from tests.pipeline.models.test_model_file import fit_and_save, resave
+from visbase.pipeline.commands import main
+from visbase.pipeline.datasets.splits import Dataset, Split, part
 from visbase.pipeline.images.digit import normalise as digit
 from visbase.pipeline.models.file import open_model
 from visbase.pipeline.models.predict import Prediction, prepare, show
@@ -248,9 +248,11 @@ def test_run_saves_a_model_that_answers_as_its_record_says(
         part(mnist.train, slice(0, 300)),
         part(mnist.test, slice(0, 100)),
         mnist.classes,
+        "digits",
+        1,
     )
     monkeypatch.setattr(
-        "visbase.pipeline.data.load_dataset", lambda name, folder, **_: few
+        "visbase.pipeline.datasets.load_dataset", lambda name, folder, **_: few
     )
     path = tmp_path / "new" / "model"
     result = visbase(
@@ -275,7 +277,7 @@ def test_save_with_several_methods_or_to_a_folder_stops_before_any_run(
         pytest.fail("it ran")
 
     monkeypatch.setattr("visbase.pipeline.experiments.run.run_method", fail)
-    monkeypatch.setattr("visbase.pipeline.commands.main._run_each_alone", fail)
+    monkeypatch.setattr("visbase.pipeline.commands.run._run_each_alone", fail)
     result = visbase("run", "majority", "linear", "--save", tmp_path / "m")
     assert result.exit_code == 2
     assert result.stderr.startswith("visbase: --save ")

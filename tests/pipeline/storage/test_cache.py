@@ -13,8 +13,9 @@ import pytest
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.images.fingerprint import digest_array
-from visbase.pipeline.storage import cache
-from visbase.pipeline.storage.cache import recall, recalled_s
+from visbase.pipeline.storage import cache, spent
+from visbase.pipeline.storage.cache import recall
+from visbase.pipeline.storage.spent import recalled_s
 
 VALUES = np.arange(5000, dtype=np.float32)
 
@@ -44,8 +45,8 @@ def only_entry(home: Path) -> Path:
 
 def test_second_recall_gives_the_same_without_computing() -> None:
     stage = Stage()
-    first = recall("words", {"k": 400}, stage)
-    second = recall("words", {"k": 400}, stage)
+    first = recall("words", {"k": 400}, stage, ())
+    second = recall("words", {"k": 400}, stage, ())
     assert stage.n_computed == 1
     assert sorted(second) == ["double", "values"]
     for name, values in first.items():
@@ -55,8 +56,8 @@ def test_second_recall_gives_the_same_without_computing() -> None:
 
 def test_entries_survive_the_order_of_the_key() -> None:
     stage = Stage()
-    recall("words", {"k": 400, "seed": 1}, stage)
-    recall("words", {"seed": 1, "k": 400}, stage)
+    recall("words", {"k": 400, "seed": 1}, stage, ())
+    recall("words", {"seed": 1, "k": 400}, stage, ())
     assert stage.n_computed == 1
 
 
@@ -79,43 +80,43 @@ OTHER[1, 20, 20] = 1
 )
 def test_anything_else_in_the_key_computes_again(key: dict[str, Any]) -> None:
     stage = Stage()
-    recall("words", {"k": 400, "images": IMAGES}, stage)
-    recall("words", key, stage)
+    recall("words", {"k": 400, "images": IMAGES}, stage, ())
+    recall("words", key, stage, ())
     assert stage.n_computed == 2
 
 
 def test_another_stage_with_the_same_key_computes() -> None:
     stage = Stage()
-    recall("words", {"k": 400}, stage)
-    recall("projection", {"k": 400}, stage)
+    recall("words", {"k": 400}, stage, ())
+    recall("projection", {"k": 400}, stage, ())
     assert stage.n_computed == 2
 
 
-def test_changed_source_or_library_computes_again(
+def test_changed_library_computes_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = Stage()
-    recall("words", {"k": 400}, stage)
-    monkeypatch.setattr(cache, "_environment", lambda: "numpy of tomorrow")
-    recall("words", {"k": 400}, stage)
+    recall("words", {"k": 400}, stage, ())
+    monkeypatch.setattr(cache, "_libraries", lambda: ["numpy of tomorrow"])
+    recall("words", {"k": 400}, stage, ())
     assert stage.n_computed == 2
 
 
 def test_images_of_differing_size_are_told_apart_by_their_pixels() -> None:
     stage = Stage()
-    recall("words", {"images": list(IMAGES)}, stage)
-    recall("words", {"images": list(OTHER)}, stage)
+    recall("words", {"images": list(IMAGES)}, stage, ())
+    recall("words", {"images": list(OTHER)}, stage, ())
     assert stage.n_computed == 2
 
 
 def test_pipe_in_the_place_of_an_entry_does_not_make_it_wait(
     fresh_folders: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = cache.entry_path("stage", {"size": 3}, ".npz")
+    path = cache.entry_path("stage", {"size": 3}, (), ".npz")
     path.parent.mkdir(parents=True)
     os.mkfifo(path)
     with pytest.raises(BadInput, match="not a regular file"):
-        recall("stage", {"size": 3}, Stage())
+        recall("stage", {"size": 3}, Stage(), ())
     assert "is damaged" in capsys.readouterr().err
 
 
@@ -130,18 +131,20 @@ def test_exception_while_computing_leaves_nothing_behind(home: Path) -> None:
         raise ValueError("no keypoints")
 
     with pytest.raises(ValueError, match="no keypoints"):
-        recall("words", {"k": 400}, fail)
+        recall("words", {"k": 400}, fail, ())
     assert not home.exists() or not list(home.iterdir())
     stage = Stage()
-    recall("words", {"k": 400}, stage)
+    recall("words", {"k": 400}, stage, ())
     assert stage.n_computed == 1
 
 
 def test_deleted_entry_is_computed_again_with_the_same_values(home: Path) -> None:
     stage = Stage()
-    first = recall("words", {"k": 400}, stage)
+    first = recall("words", {"k": 400}, stage, ())
     only_entry(home).unlink()
-    assert np.array_equal(recall("words", {"k": 400}, stage)["double"], first["double"])
+    assert np.array_equal(
+        recall("words", {"k": 400}, stage, ())["double"], first["double"]
+    )
     assert stage.n_computed == 2
 
 
@@ -156,10 +159,10 @@ def test_recalled_seconds_grow_by_what_the_entry_took(
 ) -> None:
     set_clock(monkeypatch, 100, 107)
     before = recalled_s()
-    recall("words", {"k": 400}, Stage())
+    recall("words", {"k": 400}, Stage(), ())
     assert recalled_s() == before  # it was computed now: wall-clock time holds it
     for n in (1, 2, 3):
-        recall("words", {"k": 400}, Stage())
+        recall("words", {"k": 400}, Stage(), ())
         assert recalled_s() == pytest.approx(before + 7 * n)
 
 
@@ -167,24 +170,24 @@ def test_entry_made_from_a_recalled_entry_costs_both(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     set_clock(monkeypatch, 100, 107, 200, 203)
-    recall("words", {"k": 400}, Stage())
+    recall("words", {"k": 400}, Stage(), ())
 
     def histograms() -> dict[str, np.ndarray]:
-        return recall("words", {"k": 400}, Stage())
+        return recall("words", {"k": 400}, Stage(), ())
 
-    recall("histograms", {}, histograms)
+    recall("histograms", {}, histograms, ())
     before = recalled_s()
-    recall("histograms", {}, histograms)
+    recall("histograms", {}, histograms, ())
     assert recalled_s() == pytest.approx(before + 10)
 
 
 def test_peak_memory_counts_what_a_recalled_entry_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cache, "_recalled_mb", 0.0)
+    monkeypatch.setattr(spent, "_recalled_mb", 0.0)
     monkeypatch.setattr(provenance, "peak_rss_mb", lambda: 900.0)
-    cache.recall("stage", {"of": "memory"}, lambda: {"values": np.ones(2)})
+    cache.recall("stage", {"of": "memory"}, lambda: {"values": np.ones(2)}, ())
     monkeypatch.setattr(provenance, "peak_rss_mb", lambda: 100.0)
-    assert cache.peak_rss_mb() == 100.0
-    cache.recall("stage", {"of": "memory"}, lambda: {"values": np.zeros(2)})
-    assert cache.peak_rss_mb() == 900.0
+    assert spent.peak_rss_mb() == 100.0
+    cache.recall("stage", {"of": "memory"}, lambda: {"values": np.zeros(2)}, ())
+    assert spent.peak_rss_mb() == 900.0

@@ -63,27 +63,27 @@ def test_damaged_entry_is_noticed_and_rebuilt(
     home: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes]
 ) -> None:
     stage = Stage()
-    recall("words", {"k": 400}, stage)
+    recall("words", {"k": 400}, stage, ())
     entry = only_entry(home)
     entry.write_bytes(damage(entry.read_bytes()))
-    again = recall("words", {"k": 400}, stage)
+    again = recall("words", {"k": 400}, stage, ())
     assert np.array_equal(again["values"], VALUES)
     assert stage.n_computed == 2
     told = capsys.readouterr().err
     assert f"cache entry {entry.name} is damaged" in told
     assert told.count("\n") == 1
-    recall("words", {"k": 400}, stage)
+    recall("words", {"k": 400}, stage, ())
     assert stage.n_computed == 2  # the rebuilt entry is sound
 
 
 def test_pickle_in_an_entry_is_not_run(home: Path, tmp_path: Path) -> None:
     stage, canary = Stage(), tmp_path / "canary"
-    recall("words", {"k": 400}, stage)
+    recall("words", {"k": 400}, stage, ())
     entry = only_entry(home)
     objects = np.full(1, Canary(canary), object)
     with open(entry, "wb") as file:
         cost = {"seconds": np.array(1.0), "peak_mb": np.array(1.0)}
         np.savez(file, values=objects, **cost)
-    assert np.array_equal(recall("words", {"k": 400}, stage)["values"], VALUES)
+    assert np.array_equal(recall("words", {"k": 400}, stage, ())["values"], VALUES)
     assert stage.n_computed == 2
     assert not canary.exists()

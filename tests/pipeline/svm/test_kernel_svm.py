@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import pairwise
 from sklearn.svm import SVC
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, svc

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.images.batches import pixel_rows
 from visbase.pipeline.svm.kernel import Kernel, fit_svm
-from visbase.pipeline.svm.pixel import PixelSVM, Settings
+from visbase.pipeline.svm.pixel import PixelSVM
 
 QUARTIC = Kernel("poly", 1.0, degree=4)
 
 
 def machine_of(**settings: Any) -> PixelSVM:
-    return PixelSVM(Settings(QUARTIC, 10.0, **settings))
+    return PixelSVM(QUARTIC, 10.0, **settings)
 
 
 @pytest.mark.usefixtures("fresh_folders")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import unit_rows
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.images.distort import Distortion
 from visbase.pipeline.images.jitter import offsets_within, shift
 from visbase.pipeline.svm.kernel import Kernel, fit_svm
-from visbase.pipeline.svm.virtual import Settings, VirtualSVM
+from visbase.pipeline.svm.virtual import VirtualSVM
 
 KERNEL = Kernel("poly", 1.0, degree=4)
 C = 10.0
@@ -21,8 +21,7 @@ C = 10.0
 def machine_of(
     spreads_px: tuple[float, ...] = (0.0,), jitter_px: int = 0, copies: int = 0
 ) -> VirtualSVM:
-    settings = Settings(KERNEL, C, spreads_px, jitter_px, copies, Distortion())
-    return VirtualSVM(settings, seed=0)
+    return VirtualSVM(KERNEL, C, spreads_px, jitter_px, copies, Distortion(), seed=0)
 
 
 @pytest.mark.usefixtures("fresh_folders")

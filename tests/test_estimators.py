@@ -13,9 +13,9 @@ from sklearn.svm import LinearSVC
 from sklearn.utils import Tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
-
-from visbase.pipeline.data import Dataset
 from visbase.pipeline.estimator import BagOfVisualWords
+
+from visbase.pipeline.datasets.splits import Dataset
 
 SMALL = BagOfVisualWords(
     bins_px=(2.0,), step_px=4, margin_px=2, n_words=20, n_samples=2000, random_state=0

@@ -5,23 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset, dataset_modules
-from visbase.pipeline.models.methods import (
-    Method,
-    MethodFile,
-    configure,
-    find_methods,
-    presets,
-)
+from visbase.pipeline.contracts import Method
+from visbase.pipeline.datasets import find_datasets
+from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.models.methods import MethodFile, find_methods
 
 METHODS = find_methods()
-DATASETS = dataset_modules()
+DATASETS = find_datasets()
 N_TRAIN, N_TEST = 200, 60
 BLANK = 5  # position of an all-black image among the training and the test images
 # Fields that cost time, where a method has them; `copies` is 0 in quick presets.
@@ -106,7 +103,7 @@ def test_every_field_of_a_config_can_be_set_from_the_command_line(
     for preset, config in module.PRESETS.items():
         values = dataclasses.asdict(config)
         said = [f"{name}={value!r}" for name, value in values.items()]
-        assert configure(module, preset, said) == config
+        assert method.configure(preset, said) == config
 
 
 def test_config_can_be_recorded_as_json(method: MethodFile) -> None:
@@ -120,9 +117,8 @@ def test_config_can_be_recorded_as_json(method: MethodFile) -> None:
 
 
 def test_search_changes_fields_that_there_are(method: MethodFile) -> None:
-    module = method.load()
-    for changes in getattr(module, "SEARCH", ()):
-        usual = [presets(module, photographs)["full"] for photographs in (False, True)]
+    for changes in getattr(method.load(), "SEARCH", ()):
+        usual = [method.presets(photographs)["full"] for photographs in (False, True)]
         assert any(dataclasses.replace(one, **changes) != one for one in usual)
 
 
@@ -173,8 +169,11 @@ def test_one_class_is_always_predicted_and_forgotten_by_the_next_fit(
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_dataset_file_has_a_summary_and_loads(name: str) -> None:
-    module = DATASETS[name]
-    assert isinstance(module.SUMMARY, str)
-    assert module.SUMMARY.strip()
-    assert "\n" not in module.SUMMARY
-    assert callable(module.load)
+    assert DATASETS[name].strip()
+    assert "\n" not in DATASETS[name]
+    assert callable(import_module(f"visbase.pipeline.datasets.{name}").load)
+
+
+def test_dataset_says_what_its_images_are(mnist: Dataset) -> None:
+    assert (mnist.kind, mnist.channels) == ("digits", 1)
+    assert not mnist.photographs

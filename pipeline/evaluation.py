@@ -23,6 +23,11 @@ def n_errors(truth: IntArray, prediction: IntArray) -> int:
     return int(np.count_nonzero(truth != prediction))
 
 
+def error_pct(errors: float, n: int) -> float:
+    """Errors of n images in percent."""
+    return 100 * errors / n
+
+
 def wilson_interval(errors: float, n: int) -> tuple[float, float]:
     """95 % interval of a rate, errors of n (Wilson 1927), as fractions.
 
@@ -162,3 +167,9 @@ def probabilities_of(
     values = np.exp(scores.astype(np.float64))
     sums = values.sum(axis=1, keepdims=True)
     return values / sums if np.allclose(sums, 1, atol=0.01) else None  # float16
+
+
+def two_best(scores: NDArray[np.floating]) -> tuple[int, int]:
+    """Indices of the highest and the second highest of scores (C,)."""
+    order = np.argsort(-scores, kind="stable")
+    return int(order[0]), int(order[1])

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visbase.pipeline.data import Dataset, Split, hold_out, load_dataset
+from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.datasets.splits import Dataset, Split, hold_out
 from visbase.pipeline.errors import BadInput
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")

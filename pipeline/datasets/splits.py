@@ -1,29 +1,18 @@
-"""Labelled images, and data sets by name: one file in `datasets/` is one data set.
-
-`folder:PATH` is the data set of the photographs in a folder.
-"""
+"""Labelled images: splits, data sets, and parts held out to validate."""
 
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline import datasets
+from visbase.pipeline.contracts import Images
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.batches import Images, choose, sizes
-from visbase.pipeline.storage import cache
-
-FOLDER = "folder:"
-
-LARGEST_ICON_PX = 40  # longer side; the digits have 28, CIFAR's photographs 32
+from visbase.pipeline.images.batches import choose, sizes
+from visbase.pipeline.images.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -46,6 +35,9 @@ class Split:
 class Dataset:
     """The split of a data set and the names of its classes.
 
+    kind: of `contracts.KINDS`, which chooses settings and what may be done to the
+    images: digits are deskewed and never mirrored, objects are small pictures of
+    things, photographs are larger; channels: 1 grey, 3 RGB (folders may mix both);
     published: whether others have the same; records of a private one stay private.
     """
 
@@ -53,12 +45,14 @@ class Dataset:
     train: Split
     test: Split
     classes: tuple[str, ...]
+    kind: str
+    channels: int
     published: bool = True
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 of classes, labels and pixels: the same for the same data set."""
-        return cache.fingerprint(
+        return fingerprint(
             {
                 "classes": self.classes,
                 "train": self.train.images,
@@ -68,77 +62,22 @@ class Dataset:
             }
         )
 
-    @functools.cached_property
+    @property
     def photographs(self) -> bool:
-        """Whether the typical training image is larger than digits and icons are."""
-        return max(self._typical_size) > LARGEST_ICON_PX
+        return self.kind == "photographs"
 
     @property
-    def kind(self) -> str:
+    def description(self) -> str:
         """What the images are, in words."""
-        height, width = self._typical_size
+        height, width = typical_size(self.train.images)
         about = f"of about {width} x {height} pixels"
         return ("photographs " if self.photographs else "images ") + about
 
-    @functools.cached_property
-    def _typical_size(self) -> tuple[int, int]:
-        height, width = np.median(sizes(self.train.images), axis=0).astype(int)
-        return int(height), int(width)
 
-
-def dataset_modules() -> dict[str, ModuleType]:
-    """Every file of `pipeline/datasets`, by name."""
-    return {
-        info.name: importlib.import_module(f"visbase.pipeline.datasets.{info.name}")
-        for info in pkgutil.iter_modules(datasets.__path__)
-    }
-
-
-def load_dataset(
-    name: str,
-    folder: Path | None = None,
-    *,
-    train_per_class: int | None = None,
-    seed: int = 0,
-    skip_bad: bool = False,
-) -> Dataset:
-    """Load a data set by name; `folder` replaces the place where it looks for files.
-
-    The name `folder:PATH` loads photographs; train_per_class, seed and skip_bad are
-    for them alone, see load_folder.
-    """
-    if name.startswith(FOLDER):
-        if folder is not None:
-            raise BadInput(f"--data {folder}: {FOLDER}PATH says where the files are")
-        return _load_folder(name, train_per_class, seed, skip_bad)
-    if train_per_class is not None or skip_bad:
-        option = "--skip-bad" if train_per_class is None else "--train-per-class"
-        raise BadInput(f"{option} is for {FOLDER}PATH; {name} is complete and split")
-    modules = dataset_modules()
-    if name not in modules:
-        raise BadInput(
-            f"no data set {name!r}; there are: {', '.join(modules)}, {FOLDER}PATH"
-        )
-    dataset: Dataset = modules[name].load(folder)
-    return dataset
-
-
-def _load_folder(
-    name: str, train_per_class: int | None, seed: int, skip_bad: bool
-) -> Dataset:
-    from visbase.pipeline.folder import (
-        load_folder,  # which is made of what is defined here
-    )
-
-    path = name.removeprefix(FOLDER)
-    if not path:
-        raise BadInput(f"--dataset {name}: expected {FOLDER}PATH, found no path")
-    # the shell expands a tilde only where a word begins
-    try:
-        root = Path.home() / path[2:] if path.startswith("~/") else Path(path)
-    except RuntimeError:
-        raise BadInput(f"--dataset {name}: nothing says where ~ is; set HOME") from None
-    return load_folder(root, train_per_class, seed, skip_bad)
+def typical_size(images: Images) -> tuple[int, int]:
+    """Median height and width of n images."""
+    height, width = np.median(sizes(images), axis=0).astype(int)
+    return int(height), int(width)
 
 
 def hold_out(train: Split, n_validation: int) -> tuple[Split, Split]:

@@ -10,13 +10,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from visbase.pipeline.commands import main as cli
-from visbase.pipeline.commands.main import main
-from visbase.pipeline.data import Dataset, Split, hold_out_sixth, load_dataset
+from visbase.pipeline.commands import main
+from visbase.pipeline.commands import run as cli
+from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.datasets.folder import dataset_name, load_folder
+from visbase.pipeline.datasets.splits import Dataset, Split, hold_out_sixth
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import search
 from visbase.pipeline.experiments.records import read_record
-from visbase.pipeline.folder import dataset_name, load_folder
 from visbase.pipeline.images.photo_files import PhotoFiles
 
 
@@ -115,7 +116,7 @@ def test_fingerprint_of_arrays_sees_every_pixel_and_label() -> None:
         images = np.zeros((2, 3, 3), np.uint8)
         images[1, 2, 2] = pixel
         part = Split(images, np.array([0, label]), ["a", "b"])
-        return Dataset("tiny", part, part, ("0", "1"))
+        return Dataset("tiny", part, part, ("0", "1"), "digits", 1)
 
     prints = {data().fingerprint, data(1).fingerprint, data(0, 1).fingerprint}
     assert len(prints) == 3

@@ -16,11 +16,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.class_folders import ByClass, find_classes, require_images
-from visbase.pipeline.data import Dataset, Split
+from visbase.pipeline.datasets.class_folders import (
+    ByClass,
+    find_classes,
+    require_images,
+)
+from visbase.pipeline.datasets.photo_check import check_photos
+from visbase.pipeline.datasets.splits import Dataset, Split, typical_size
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.photo_files import PhotoFiles
-from visbase.pipeline.photo_check import check_photos
+
+LARGEST_ICON_PX = 40  # longer side; digits have 28, CIFAR's images 32
 
 
 def load_folder(
@@ -49,11 +55,15 @@ def load_folder(
         train, test = parts["train"], parts["test"]
     classes = tuple(printable(name) for name in train)
     _require_distinct(root, classes)
+    training = _split(root, train, photos)
+    is_small = max(typical_size(training.images)) <= LARGEST_ICON_PX
     dataset = Dataset(
         dataset_name(root),
-        _split(root, train, photos),
+        training,
         _split(root, test, photos),
         classes,
+        kind="objects" if is_small else "photographs",
+        channels=3,
         published=False,
     )
     _tell_twins(dataset)

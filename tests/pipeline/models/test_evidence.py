@@ -9,43 +9,43 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tests.test_model_file import fit_and_save
 
-from visbase.pipeline.bovw import BovwSVM, Settings
-from visbase.pipeline.commands.main import main
-from visbase.pipeline.data import Dataset, part
+from tests.pipeline.models.test_model_file import fit_and_save
+from visbase.pipeline.bovw import BovwSVM
+from visbase.pipeline.commands import main
+from visbase.pipeline.contracts import Evidence
+from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.bag_of_words import Encoding
-from visbase.pipeline.encoding.fisher import FisherEncoding
+from visbase.pipeline.encoding.fisher import Fisher
+from visbase.pipeline.encoding.histograms import Histograms
+from visbase.pipeline.encoding.vlad import Vlad
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.evidence import Evidence, draw_evidence
+from visbase.pipeline.models.explain import draw_evidence
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 
-COUNTS = Settings(
-    extractors=(DenseSift(2, 4, 2), DenseSift(3, 4, 2)),
-    n_words=20,
-    n_samples=2000,
-    encoding=Encoding(levels=(1, 2), n_nearest=3),
+COUNTS = BovwSVM(
+    descriptors=(DenseSift(2, 4, 2), DenseSift(3, 4, 2)),
+    encoder=Histograms(20, 2000, levels=(1, 2), n_nearest=3),
     kernel=Kernel("linear"),
     c=3.0,
     against="rest",
+    seed=0,
 )
-FISHER = dataclasses.replace(
-    COUNTS, n_words=6, encoding=FisherEncoding(n_components=12, mirrored=True)
-)
-LONGER = dataclasses.replace(FISHER, encoding=FisherEncoding(12, mirrored=False))
+FISHER = dataclasses.replace(COUNTS, encoder=Fisher(6, 2000, 12, mirrored=True))
+LONGER = dataclasses.replace(COUNTS, encoder=Fisher(6, 2000, 12, mirrored=False))
+VLAD = dataclasses.replace(COUNTS, encoder=Vlad(6, 2000))
 
 
-@pytest.mark.parametrize("settings", [COUNTS, FISHER, LONGER], ids=lambda s: "")
+@pytest.mark.parametrize("unfitted", [COUNTS, FISHER, LONGER, VLAD], ids=lambda s: "")
 def test_contributions_of_a_linear_machine_sum_to_its_decision(
-    mnist: Dataset, settings: Settings
+    mnist: Dataset, unfitted: BovwSVM
 ) -> None:
-    model = BovwSVM(settings, seed=0)
+    model = dataclasses.replace(unfitted)
     model.fit(mnist.train.images[:300], mnist.train.labels[:300])
     svm = model.svm_
     for image in mnist.test.images[:5]:
         decisions = model.scores(image[None])[0] - svm.intercepts
-        _, evidence = model.evidence(image)
+        _, evidence = model.explain(image)
         a, b = evidence.winner, evidence.runner_up
         assert evidence.contribution.sum() == pytest.approx(
             decisions[a] - decisions[b], abs=2e-4
@@ -56,13 +56,12 @@ def test_contributions_of_a_linear_machine_sum_to_its_decision(
 def test_contributions_of_a_kernel_machine_sum_to_its_gradient_times_the_features(
     mnist: Dataset,
 ) -> None:
-    settings = dataclasses.replace(
+    model = dataclasses.replace(
         COUNTS, kernel=Kernel("rbf", 0.5), against="one", n_components=30, deskewed=True
     )
-    model = BovwSVM(settings, seed=0)
     model.fit(mnist.train.images[:300], mnist.train.labels[:300])
-    seen, evidence = model.evidence(mnist.test.images[0])
-    histogram = model.bag_.histograms(seen[None])[0]
+    seen, evidence = model.explain(mnist.test.images[0])
+    histogram = model.bag_.vectors(seen[None])[0]
     features = model.projection_.apply(histogram[None])[0]
     slope = model.svm_.slope(features, evidence.winner, evidence.runner_up)
     expected = histogram @ (model.projection_.components @ slope)

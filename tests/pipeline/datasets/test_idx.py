@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.hostile import peak_bytes
+from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.idx import IdxFile, read_idx
 
 LABELS = np.array([3, 1, 4, 1, 5, 9, 2, 6], np.uint8)
 ERROR_PAGE = b"<html><body>503 Service Unavailable</body></html>"

@@ -13,10 +13,9 @@ import numpy as np
 import pooch
 import pytest
 
-from visbase.pipeline.data import Dataset
+from visbase.pipeline.datasets.idx import IdxFile, load_idx_dataset
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.idx import IdxFile
-from visbase.pipeline.idx_dataset import load_idx_dataset
 
 NAMES = ("images.gz", "labels.gz", "test-images.gz", "test-labels.gz")
 CLASSES = tuple("0123456789")
@@ -46,7 +45,7 @@ def write_tiny_dataset(folder: Path) -> list[IdxFile]:
 
 
 def load_tiny(expected: list[IdxFile], home: Path, folder: Path | None) -> Dataset:
-    return load_idx_dataset("tiny", expected, CLASSES, MIRRORS, home, folder)
+    return load_idx_dataset("tiny", expected, CLASSES, MIRRORS, home, folder, "digits")
 
 
 @pytest.fixture

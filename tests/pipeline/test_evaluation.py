@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics
 
-from visbase.reports.evaluation import (
+from visbase.pipeline.evaluation import (
     agreement,
     class_error_rates,
     cohens_kappa,

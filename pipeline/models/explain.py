@@ -8,56 +8,21 @@ a keypoint, and their sum is the decision again, without its intercept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Evidence
 from visbase.pipeline.images.batches import to_grey
 from visbase.pipeline.storage.atomic import write_named
 
 FloatArray = NDArray[np.float32]
 
-PATCH_BINS = 4  # bins a side of a keypoint's patch
 LEAST_SIDE_PX = 480  # smaller pictures are enlarged
 STRONGEST = 200  # keypoints that are drawn as dots
 FOR, AGAINST = (40, 90, 230), (220, 130, 30)  # B, G, R
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Contributions to the decision for `winner` against `runner_up` (class indices).
-
-    xy (N, 2) places in [0, 1); side_px (N,) sides of the patches that were looked at;
-    contribution (N,), positive for the winner.
-    """
-
-    winner: int
-    runner_up: int
-    xy: FloatArray
-    side_px: FloatArray
-    contribution: FloatArray
-
-
-def share_out(
-    features: FloatArray, sums: FloatArray, weights: FloatArray
-) -> FloatArray:
-    """Weight of each unit of the sums over keypoints, so that they add up exactly.
-
-    features (d,) came from sums (d,) by powers and lengths that keep the zeros; weights
-    (d,) of the features -> (d,) with result . sums = weights . features.
-    """
-    return np.divide(
-        weights * features, sums, out=np.zeros_like(weights), where=sums != 0
-    )
-
-
-def two_best(scores: FloatArray) -> tuple[int, int]:
-    """Indices of the highest and the second highest of scores (C,)."""
-    order = np.argsort(-scores, kind="stable")
-    return int(order[0]), int(order[1])
 
 
 def draw_evidence(

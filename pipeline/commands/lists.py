@@ -1,0 +1,50 @@
+"""Commands that list what can be named."""
+
+from __future__ import annotations
+
+import click
+
+from visbase.pipeline.commands.endings import ends_in_one_line
+
+
+@click.command()
+@click.option(
+    "--family",
+    type=click.Choice(["classical", "network"]),
+    help="Only methods of this family.",
+)
+@click.option(
+    "--for",
+    "kind",
+    type=click.Choice(["digits", "objects", "photographs"]),
+    help="Only methods with a row for such images.",
+)
+@click.option("--names", is_flag=True, help="Print names alone, for scripts.")
+@ends_in_one_line
+def methods(family: str | None, kind: str | None, names: bool) -> None:
+    """List the methods.
+
+    Example: visbase methods --family classical --for digits
+    """
+    from visbase.pipeline.models.methods import find_methods
+
+    for method in find_methods().values():
+        if family not in (None, method.family):
+            continue
+        if kind is not None and kind not in method.kinds:
+            continue
+        line = f"{method.name:<18}{method.family:<12}{method.summary}"
+        click.echo(method.name if names else line)
+
+
+@click.command()
+@ends_in_one_line
+def datasets() -> None:
+    """List the data sets.
+
+    Example: visbase datasets
+    """
+    from visbase.pipeline.datasets import find_datasets
+
+    for name, summary in find_datasets().items():
+        click.echo(f"{name:<18}{summary}")

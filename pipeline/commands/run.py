@@ -1,0 +1,135 @@
+"""The command that fits methods, scores all test images and records the result."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from visbase.pipeline.commands.endings import ends_in_one_line
+from visbase.pipeline.commands.options import (
+    data_option,
+    dataset_option,
+    device_option,
+    jobs_option,
+    licence_option,
+    preset_option,
+    save_option,
+    scheduler_option,
+    seed_option,
+    set_option,
+    skip_bad_option,
+    train_per_class_option,
+)
+from visbase.pipeline.errors import BadInput
+
+if TYPE_CHECKING:
+    from visbase.pipeline.contracts import Method
+    from visbase.pipeline.datasets.splits import Split
+    from visbase.pipeline.experiments.records import Record
+
+
+@click.command()
+@click.argument("names", metavar="METHOD...", nargs=-1, required=True)
+@dataset_option
+@data_option
+@train_per_class_option
+@skip_bad_option
+@preset_option
+@seed_option
+@set_option
+@jobs_option
+@scheduler_option
+@device_option
+@save_option
+@licence_option
+@ends_in_one_line
+def run(
+    names: tuple[str, ...],
+    dataset: str,
+    data: Path | None,
+    train_per_class: int | None,
+    skip_bad: bool,
+    preset: str,
+    seed: int,
+    settings: tuple[str, ...],
+    jobs: int | None,
+    scheduler: str | None,
+    device: str,
+    save: Path | None,
+    licence: str,
+) -> None:
+    """Fit methods on the training images, score all test images, record the result.
+
+    Example: visbase run bovw_pyramid --preset quick --set n_words=200
+    """
+    from visbase.pipeline.images.cluster import require_address
+    from visbase.pipeline.models.methods import find_method
+
+    os.environ["VISBASE_DEVICE"] = device
+    found = [find_method(name) for name in names]
+    for method in found:  # a wrong setting is reported before any work
+        method.configure(preset, settings)
+    if jobs:
+        os.environ["VISBASE_JOBS"] = str(jobs)
+    if scheduler:
+        require_address(scheduler)
+        os.environ["VISBASE_SCHEDULER"] = scheduler
+    if save is not None and len(found) > 1:
+        raise BadInput(f"--save {save}: keeps one model; name one method")
+    if len(found) > 1 and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise BadInput("torchrun trains one method at a time; name one")
+    if len(found) > 1:
+        options = ["--dataset", dataset, "--preset", preset, "--seed", str(seed)]
+        options += [] if data is None else ["--data", str(data)]
+        if train_per_class is not None:
+            options += ["--train-per-class", str(train_per_class)]
+        options += ["--skip-bad"] if skip_bad else []
+        options += [part for setting in settings for part in ("--set", setting)]
+        sys.exit(_run_each_alone(names, options))
+    from visbase.pipeline.datasets import load_dataset
+    from visbase.pipeline.experiments.run import is_main_process, run_method
+    from visbase.pipeline.storage import results
+
+    def keep(model: Method, record: Record, train: Split) -> None:
+        if save is not None:
+            any_size = takes_any_size(model)
+            card = make_card(vars(record), train, loaded, any_size, licence)
+            save_model(save, model, card)
+
+    if save is not None:
+        from visbase.pipeline.contracts import takes_any_size
+        from visbase.pipeline.models.card import make_card
+        from visbase.pipeline.models.file import check_place, save_model
+
+        check_place(save)
+    loaded = load_dataset(
+        dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
+    )
+    config = found[0].configure(preset, settings, loaded.photographs)
+    if found[0].presets(loaded.photographs) != found[0].presets(False):
+        click.echo(f"  {loaded.description}: settings for photographs", err=True)
+    record, folder = run_method(found[0], config, preset, seed, loaded, keep)
+    if not is_main_process():
+        return
+    click.echo(record.line())
+    if folder != results():
+        click.echo(f"recorded in {folder}, not in the table", err=True)
+
+
+def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
+    """A process for each method: peak memory is its own, a crash stays its own."""
+    from visbase.pipeline.experiments.run import OWN_PROGRAM
+
+    worst = 0
+    for name in names:
+        command = [*OWN_PROGRAM, "run", name, *options]
+        status = subprocess.run(command, check=False).returncode
+        if status < 0:
+            click.echo(f"visbase: {name} was killed by signal {-status}", err=True)
+        worst = max(worst, 1 if status < 0 else status)
+    return worst

@@ -1,0 +1,103 @@
+"""Which source computes a stage: the modules of its parts and all that they import."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import sys
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+OURS = __name__.partition(".")[0]
+# These keep and show what others compute: editing them leaves every number.
+KEEPERS = tuple(
+    f"{OURS}.pipeline.{name}" for name in ("storage", "commands", "progress")
+)
+IN_THIS_PROCESS = uuid.uuid4().hex  # code without a file is recalled by no other
+
+
+def source_digest(parts: Iterable[object]) -> str:
+    """SHA-256 of the source behind parts: classes, functions, instances; None is none.
+
+    Followed are imports, wherever in a module they stand, of modules of this package
+    and of the one that a part is from, so that a descriptor in anybody's folder counts
+    with its helpers.
+    """
+    return _digest(frozenset(part.__module__ for part in parts if part is not None))
+
+
+def module_digest(part: object) -> str:
+    """SHA-256 of the source of the one module that defines a function or class."""
+    return hashlib.sha256(_source(part.__module__)).hexdigest()
+
+
+@functools.cache
+def _digest(names: frozenset[str]) -> str:
+    homes = {OURS, *(name.partition(".")[0] for name in names)}
+    seen: set[str] = set()
+    waiting = sorted(names)
+    while waiting:
+        name = waiting.pop()
+        if name in seen or _is_keeper(name):
+            continue
+        seen.add(name)
+        waiting += [one for one in _imports(name) if one.partition(".")[0] in homes]
+    lines = [f"{name} {hashlib.sha256(_source(name)).hexdigest()}" for name in seen]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _is_keeper(name: str) -> bool:
+    return any(name == keeper or name.startswith(f"{keeper}.") for keeper in KEEPERS)
+
+
+@functools.cache
+def _source(name: str) -> bytes:
+    """The bytes of a module's file; of one without a file, a name of this process."""
+    loaded = sys.modules.get(name)
+    origin = getattr(loaded, "__file__", None)
+    if loaded is None:
+        spec = importlib.util.find_spec(name)
+        origin = None if spec is None else spec.origin
+    if origin is None or not origin.endswith(".py"):
+        return IN_THIS_PROCESS.encode()
+    return Path(origin).read_bytes()
+
+
+@functools.cache
+def _imports(name: str) -> tuple[str, ...]:
+    """Modules that a module imports; `from a import b` is a.b where that is one."""
+    source = _source(name)
+    if source == IN_THIS_PROCESS.encode():
+        return ()
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += _imported_from(name, node)
+    return tuple(found)
+
+
+def _imported_from(name: str, node: ast.ImportFrom) -> Iterator[str]:
+    module = node.module or ""
+    if node.level:  # from . import x
+        parts = name.split(".")
+        module = ".".join([*parts[: len(parts) - node.level], *filter(None, [module])])
+    for alias in node.names:
+        full = f"{module}.{alias.name}"
+        yield full if _is_module(full) else module
+
+
+@functools.cache
+def _is_module(name: str) -> bool:
+    if name in sys.modules:
+        return True
+    if name.partition(".")[0] not in sys.modules:  # never imported for this
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False

@@ -1,0 +1,35 @@
+"""Fits that are kept on disk, so that the same one is not made twice."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visbase.pipeline.contracts import Arrays, FloatArray
+from visbase.pipeline.progress import track
+from visbase.pipeline.storage.cache import recall
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM, assemble, fit_svm
+
+
+def fit_svm_cached(
+    features: FloatArray,
+    labels: NDArray[np.int64],
+    kernel: Kernel,
+    c: float,
+    against: str = "one",
+    takes_part: NDArray[np.bool_] | None = None,
+) -> KernelSVM:
+    """What `fit_svm` gives, from disk where the same machine was fitted before."""
+
+    def fit() -> Arrays:
+        return fit_svm(features, labels, kernel, c, against, takes_part, track).arrays()
+
+    key = {
+        "features": features,
+        "labels": labels,
+        "kernel": kernel,
+        "c": c,
+        "against": against,
+        "takes_part": takes_part,
+    }
+    return assemble(kernel, against, recall("svm", key, fit, (fit_svm,)))

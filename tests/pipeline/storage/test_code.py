@@ -1,0 +1,120 @@
+"""A stage is keyed by the source of the modules that compute it, wherever they lie."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from visbase.pipeline.storage import PACKAGE
+
+DESCRIPTOR = """
+from dataclasses import dataclass
+
+import numpy as np
+
+from elsewhere.sizes import length
+from visbase.pipeline.contracts import Descriptors
+
+
+@dataclass(frozen=True)
+class Brightness:
+    name = "brightness"
+    length = length()
+
+    def extract(self, images):
+        values = np.stack([[image.mean() * k for k in range(3)] for image in images])
+        n = len(values)
+        return Descriptors(
+            values.astype(np.float32),
+            np.arange(n + 1),
+            np.full((n, 2), 0.5, np.float32),
+            np.ones(n, np.float32),
+        )
+"""
+# what a user would do: fit on some digits, with a descriptor from a folder of their own
+FIT = """
+from elsewhere.brightness import Brightness
+from visbase.pipeline import bovw
+from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.encoding.histograms import Histograms
+from visbase.pipeline.svm.kernel import Kernel
+
+bovw.WORTH_KEEPING = 1
+train = load_dataset("mnist").train
+model = bovw.BovwSVM((Brightness(),), Histograms(5, 100), Kernel("rbf"), 1.0, seed=0)
+model.fit(train.images[:60], train.labels[:60])
+"""
+STAGES = {"vocabulary", "features", "svm"}
+
+
+class Project:
+    """A copy of this package beside a user's folder; both can be edited."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        kept = shutil.ignore_patterns("results", "*.npy", "cnn", "__pycache__", "mnist")
+        shutil.copytree(PACKAGE, root / "visbase", ignore=kept)
+        elsewhere = root / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "__init__.py").touch()
+        (elsewhere / "brightness.py").write_text(DESCRIPTOR)
+        (elsewhere / "sizes.py").write_text("def length():\n    return 3\n")
+
+    def fit(self) -> dict[str, set[str]]:
+        """Fit in a new process; the entries of each stage that are there then."""
+        subprocess.run(
+            [sys.executable, "-c", FIT],
+            cwd=self.root,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(self.root),
+                "VISBASE_ARTIFACTS": str(self.root / "artifacts"),
+                "NUMBA_CACHE_DIR": str(self.root / "compiled"),
+            },
+            check=True,
+        )
+        found: dict[str, set[str]] = {stage: set() for stage in STAGES}
+        for entry in (self.root / "artifacts" / "cache").iterdir():
+            found[entry.name.partition("-")[0]].add(entry.name)
+        return found
+
+    def edit(self, file: str) -> None:
+        path = self.root / file
+        path.write_text(path.read_text() + "\n# edited\n")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.fit()
+    return project
+
+
+@pytest.mark.parametrize(
+    ("file", "rebuilt"),
+    [
+        ("elsewhere/brightness.py", {"vocabulary", "features"}),
+        ("elsewhere/sizes.py", {"vocabulary", "features"}),
+        ("visbase/pipeline/encoding/pool.py", {"vocabulary", "features"}),
+        ("visbase/pipeline/encoding/vocabulary.py", {"vocabulary", "features"}),
+        ("visbase/pipeline/svm/kernel.py", {"svm"}),
+        ("visbase/pipeline/bovw.py", {"vocabulary", "features"}),
+        ("visbase/pipeline/images/blocks.py", {"vocabulary", "features"}),
+        ("visbase/pipeline/descriptors/dense_sift.py", set()),
+        ("visbase/pipeline/commands/run.py", set()),
+        ("visbase/pipeline/storage/atomic.py", set()),
+        ("visbase/pipeline/experiments/run.py", set()),
+    ],
+)
+def test_editing_a_source_file_rebuilds_the_stages_that_it_computes(
+    file: str, rebuilt: set[str], project: Project
+) -> None:
+    before = project.fit()
+    project.edit(file)
+    after = project.fit()
+    assert {stage for stage in STAGES if after[stage] - before[stage]} == rebuilt
