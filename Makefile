@@ -42,7 +42,7 @@ report: .venv/with-base
 	$(BIN)/visbase report --readme README.md
 
 depth: .venv/with-cnn
-	$(BIN)/python -m visbase.cnn.depth
+	$(BIN)/python -m visbase.cnn.inspection.depth
 
 bench: .venv/with-bench
 	$(BIN)/python -m benchmarks.time_to_99

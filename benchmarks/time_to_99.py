@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from visbase.cnn import lenet5
-from visbase.cnn.trainer import Recipe, log_probabilities, train
+from visbase.cnn.training.trainer import Recipe, log_probabilities, train
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.experiments.provenance import cpu, n_cores, versions
 

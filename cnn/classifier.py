@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from visbase.cnn.checkpoint import Epoch
-from visbase.cnn.device import (
+from visbase.cnn.inspection.kernels import first_kernels
+from visbase.cnn.training.checkpoint import Epoch
+from visbase.cnn.training.device import (
     choose_device,
     device_name,
     multiplies_bfloat16,
     n_processes,
 )
-from visbase.cnn.kernels import first_kernels
-from visbase.cnn.trainer import Augment, Recipe, log_probabilities, train
-from visbase.cnn.views import shifted_views
+from visbase.cnn.training.trainer import Augment, Recipe, log_probabilities, train
+from visbase.cnn.training.views import shifted_views
 from visbase.pipeline.contracts import Arrays, Evidence, Images, check_layout
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import two_best
@@ -157,7 +157,9 @@ class NetworkClassifier:
 
     def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
         """Write pictures of what the network does with one image (h, w); the paths."""
-        from visbase.cnn.explain import save_pictures  # matplotlib is slow to import
+        from visbase.cnn.inspection.layers import (
+            save_pictures,  # matplotlib is slow to import
+        )
 
         return save_pictures(self.network_, self._tensor(self._grey([image])), folder)
 
@@ -187,7 +189,7 @@ class NetworkClassifier:
 
     def export_onnx(self, path: Path, metadata: Mapping[str, str]) -> None:
         """Write the network as an ONNX file with this metadata, see `onnx_export`."""
-        from visbase.cnn.onnx_export import FromPixels, write_onnx
+        from visbase.cnn.inspection.onnx_export import FromPixels, write_onnx
 
         pixels = (self.mean_, self.deviation_, self.average_views)
         graph = FromPixels(self.network_, *pixels)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.cnn import convnet
-from visbase.cnn.checkpoint import Epoch
 from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.training.checkpoint import Epoch
 from visbase.pipeline.contracts import Arrays, Images, join_parts, split_parts
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import stack_grey

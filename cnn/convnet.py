@@ -26,9 +26,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training.augment import Distortion
+from visbase.cnn.training.trainer import Recipe
+from visbase.pipeline.contracts import part_of
 
 SUMMARY = "convolutional network of 6 layers, distorted digits"
 
@@ -97,20 +98,7 @@ def build(config: Config, seed: int) -> NetworkClassifier:
     def make_network(height: int, width: int, n_classes: int) -> nn.Module:
         return network(height, width, n_classes, config)
 
-    recipe = Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        label_smoothing=config.label_smoothing,
-        bfloat16=config.bfloat16,
-    )
-    augment = Distortion(
-        config.rotation,
-        config.scale,
-        config.shear,
-        config.shift_px,
-        config.elastic_px,
-    )
+    recipe = part_of(config, Recipe)
+    augment = part_of(config, Distortion)
     views = config.average_views
     return NetworkClassifier(make_network, recipe, seed, augment, views)

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training.trainer import Recipe
+from visbase.pipeline.contracts import part_of
 
 SUMMARY = "LeNet-5"
 
@@ -108,15 +109,7 @@ def network(height: int, width: int, n_classes: int, dropout: float) -> nn.Modul
 
 
 def build(config: Config, seed: int) -> NetworkClassifier:
-    recipe = Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        optimiser=config.optimiser,
-        schedule=config.schedule,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        label_smoothing=config.label_smoothing,
-    )
+    recipe = part_of(config, Recipe)
 
     def make_network(height: int, width: int, n_classes: int) -> nn.Module:
         return network(height, width, n_classes, config.dropout)

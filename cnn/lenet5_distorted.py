@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.lenet5 import network
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training.augment import Distortion
+from visbase.cnn.training.trainer import Recipe
+from visbase.pipeline.contracts import part_of
 
 SUMMARY = "LeNet-5, distorted digits"
 
@@ -46,17 +47,6 @@ def build(config: Config, seed: int) -> NetworkClassifier:
     def make_network(height: int, width: int, n_classes: int) -> nn.Module:
         return network(height, width, n_classes, dropout=0.0)
 
-    recipe = Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-    )
-    augment = Distortion(
-        config.rotation,
-        config.scale,
-        config.shear,
-        config.shift_px,
-        config.elastic_px,
-    )
+    recipe = part_of(config, Recipe)
+    augment = part_of(config, Distortion)
     return NetworkClassifier(make_network, recipe, seed, augment)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training.trainer import Recipe
+from visbase.pipeline.contracts import part_of
 
 SUMMARY = "2-layer network, fully connected"
 
@@ -53,5 +54,5 @@ def build(config: Config, seed: int) -> NetworkClassifier:
             nn.Linear(config.n_hidden, n_classes),  # logits (n, C)
         )
 
-    recipe = Recipe(epochs=config.epochs, learning_rate=config.learning_rate)
+    recipe = part_of(config, Recipe)
     return NetworkClassifier(network, recipe, seed)

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training.augment import Distortion
+from visbase.cnn.training.trainer import Recipe
+from visbase.pipeline.contracts import part_of
 
 SUMMARY = "3-layer network, fully connected; distorted digits"
 
@@ -53,6 +54,6 @@ def build(config: Config, seed: int) -> NetworkClassifier:
             nn.Linear(config.n_hidden2, n_classes),  # logits (n, C)
         )
 
-    augment = Distortion(config.rotation, config.scale, config.shear, config.shift_px)
-    recipe = Recipe(epochs=config.epochs, learning_rate=config.learning_rate)
+    augment = part_of(config, Distortion)
+    recipe = part_of(config, Recipe)
     return NetworkClassifier(network, recipe, seed, augment)

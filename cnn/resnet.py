@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.residual import residual_network
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training.augment import Distortion
+from visbase.cnn.training.trainer import Recipe
+from visbase.pipeline.contracts import part_of
 
 SUMMARY = "residual network, distorted digits"
 
@@ -55,20 +56,7 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
     def make_network(_height: int, _width: int, n_classes: int) -> nn.Module:
         return residual_network(config.depth, config.width, shortcut, n_classes)
 
-    recipe = Recipe(
-        epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        label_smoothing=config.label_smoothing,
-        bfloat16=config.bfloat16,
-    )
-    augment = Distortion(
-        config.rotation,
-        config.scale,
-        config.shear,
-        config.shift_px,
-        config.elastic_px,
-        flip=config.flip,
-    )
+    recipe = part_of(config, Recipe)
+    augment = part_of(config, Distortion)
     views = config.average_views
     return NetworkClassifier(make_network, recipe, seed, augment, views)

@@ -1,20 +1,22 @@
-"""Images to labels by a bag of visual words, and what every method shares.
+"""The flow of an image to its label: the first file to read.
 
-    images        (n, h, w) uint8             data, images, datasets/; folder
-      deskew, distort                         each (n, h, w) -> (n, h, w)
-    descriptors   values (N, 128), offsets    dense_sift, detected_sift
-    vocabulary    (k, 128)                    vocabulary, from a sample of descriptors
-    words         index, weight (N, m)        assign
-    histograms    (n, cells * k)              pool; bag_of_words joins these stages
-      or Fisher vectors (n, 2 k D)            mixture, fisher
-    features      (n, d)                      project
-    decisions     (n, C (C - 1) / 2)          kernel_svm; bovw_svm joins all stages
-    labels        (n,)                        run: fit, predict, record
+    images        (n, h, w[, 3]) uint8        images: files, grey, deskew, distort, warp
+    descriptors   values (N, length), offsets descriptors: dense_sift, detected_sift
+    vocabulary    (k, length)                 encoding: vocabulary, or a mixture
+    words         index, weight (N, m)        encoding: assign
+    vectors       histograms (n, cells k)     encoding: pool, histograms
+                  or Fisher (n, 2 k D)                  mixture, fisher
+                  or VLAD (n, k length)                 vlad
+    features      (n, d)                      encoding: projection
+    decisions     (n, C (C - 1) / 2)          svm: kernel; bovw joins all stages
+    labels        (n,)                        experiments: run fits, predicts, records
 
-A fitted classifier becomes a file and comes back by `model_file`; `predict` labels
-image files with it.
-
-`pixel_svm` goes from images (jittered, if wanted) straight to the SVM.
+`svm.pixel` and `svm.virtual` go from images straight to machines. `contracts` says
+what the parts promise each other, `evaluation` turns labels into numbers. The rooms
+around the science: `datasets` (labelled images), `storage` (files, locks, the cache),
+`experiments` (runs and what is measured besides), `models` (methods by name, saved
+files), `commands`. Imports go down this list and never back up; the science imports no
+storage, command or progress bar.
 
 n images, N descriptors, k words, m nearest words, d features, C classes.
 """

@@ -6,12 +6,10 @@ Letters everywhere: n images, N descriptors, k words, C classes.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -61,11 +59,6 @@ class Descriptors:
     @property
     def n_images(self) -> int:
         return len(self.offsets) - 1
-
-    @property
-    def n_empty(self) -> int:
-        """Number of images without a single descriptor."""
-        return int(np.count_nonzero(np.diff(self.offsets) == 0))
 
 
 @runtime_checkable
@@ -170,24 +163,21 @@ class Method(Protocol):
 class TakesAnySize(Protocol):
     """Whether the images of one batch may differ in size."""
 
-    @property
-    def any_size(self) -> bool: ...
+    any_size: bool
 
 
 @runtime_checkable
 class RunsOnDevice(Protocol):
     """Where a network is trained, as the record names it."""
 
-    @property
-    def device(self) -> str: ...
+    device: str
 
 
 @runtime_checkable
 class KeepsHistory(Protocol):
     """Training histories, one per network: a dataclass per epoch."""
 
-    @property
-    def curves(self) -> Sequence[Sequence[Any]]: ...
+    curves: Sequence[Sequence[Any]]
 
 
 @runtime_checkable
@@ -200,10 +190,10 @@ class Shows(Protocol):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Contributions to the decision for `winner` against `runner_up` (class indices).
+    """What speaks for `winner` against `runner_up` (class indices).
 
-    xy (N, 2) places in [0, 1); side_px (N,) sides of the patches that were looked at;
-    contribution (N,), positive for the winner.
+    xy (N, 2) places in [0, 1); side_px (N,) sides of patches; contribution (N,) to the
+    decision, positive for the winner.
     """
 
     winner: int
@@ -241,24 +231,6 @@ class Exports(Protocol):
     """The fitted model as an ONNX file with this metadata."""
 
     def export_onnx(self, path: Path, metadata: Mapping[str, str]) -> None: ...
-
-
-def files_that_say(package: ModuleType, name: str) -> dict[str, Any]:
-    """Files of a package that assign a constant to a name, by their own names.
-
-    One new file is one new method, data set, measure or corruption: it is found by what
-    it says, and read without being imported. The value is None where it is no literal.
-    """
-    found: dict[str, Any] = {}
-    for place in package.__path__:
-        for path in sorted(Path(place).glob("*.py")):
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
-                if not isinstance(node, ast.Assign):
-                    continue
-                if any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-                    constant = isinstance(node.value, ast.Constant)
-                    found[path.stem] = node.value.value if constant else None  # type: ignore[attr-defined]
-    return found
 
 
 def takes_any_size(model: Method) -> bool:
@@ -315,9 +287,9 @@ def check_layout(arrays: Arrays, layout: Mapping[str, str]) -> dict[str, int]:
             expected = int(axis) if axis.isdigit() else sizes.setdefault(axis, size)
             fits = fits and size == expected
         if not fits:
-            known = [str(sizes.get(axis, axis)) for axis in axes]
+            known = ", ".join(str(sizes.get(axis, axis)) for axis in axes)
             raise BadInput(
-                f"array {name!r}: expected {kind} of shape ({', '.join(known)}), found "
+                f"array {name!r}: expected {kind} of shape ({known}), found "
                 f"{array.dtype} of shape ({', '.join(map(str, array.shape))})"
             )
         if not np.isfinite(array).all():

@@ -14,7 +14,7 @@ from visbase.pipeline.evaluation import mcnemar_exact, n_errors
 from visbase.pipeline.experiments.measured import Combination, read_combination
 from visbase.pipeline.experiments.provenance import is_committed
 from visbase.pipeline.storage.folder_lock import alone
-from visbase.pipeline.storage.regular_file import listed
+from visbase.pipeline.storage.reading import listed
 from visbase.reports.finding import Finding
 
 COLUMNS = (

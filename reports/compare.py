@@ -32,7 +32,7 @@ from visbase.pipeline.experiments.records import (
     record_path,
 )
 from visbase.pipeline.storage.folder_lock import alone
-from visbase.pipeline.storage.regular_file import listed
+from visbase.pipeline.storage.reading import listed
 from visbase.reports.published import LECTURE, Published
 
 

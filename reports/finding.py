@@ -9,7 +9,7 @@ from pathlib import Path
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import read_measurements
 from visbase.pipeline.experiments.provenance import is_committed
-from visbase.pipeline.storage.regular_file import listed
+from visbase.pipeline.storage.reading import listed
 from visbase.pipeline.storage.tables import to_csv
 
 

@@ -10,7 +10,7 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import COST, CURVE, DAMAGE
 from visbase.pipeline.storage.atomic import write_named
-from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.reading import open_regular
 from visbase.reports.combination import COLUMNS as COMBINATION
 from visbase.reports.combination import combination_finding
 from visbase.reports.compare import Row, Runs, compare, read_runs

@@ -13,8 +13,8 @@ from sklearn.svm import LinearSVC
 from sklearn.utils import Tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
-from visbase.pipeline.estimator import BagOfVisualWords
 
+from visbase.estimators import BagOfVisualWords
 from visbase.pipeline.datasets.splits import Dataset
 
 SMALL = BagOfVisualWords(

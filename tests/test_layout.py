@@ -28,7 +28,8 @@ SCIENCE = ("pipeline.images", "pipeline.contracts", "pipeline.evaluation")
 ENCODING = (*SCIENCE, "pipeline.descriptors", "pipeline.encoding")
 BOVW = (*ENCODING, "pipeline.svm", "pipeline.storage", "pipeline.progress")
 BELOW = (*SCIENCE, "pipeline.storage", "pipeline.progress", "pipeline.datasets")
-MAY_IMPORT = {
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "pipeline": (),
     "pipeline.errors": (),
     "pipeline.progress": (),
     "pipeline.contracts": (),
@@ -39,8 +40,7 @@ MAY_IMPORT = {
     "pipeline.svm": SCIENCE,
     "pipeline.storage": (*SCIENCE, "pipeline.svm", "pipeline.progress"),
     "pipeline.bovw": BOVW,
-    "pipeline.datasets": ("pipeline.contracts", "pipeline.images", "pipeline.storage")
-    + ("pipeline.progress",),
+    "pipeline.datasets": BELOW,
     "pipeline.models": BELOW,
     "pipeline.experiments": (*BELOW, "pipeline.models"),
     "pipeline.commands": (*BELOW, "pipeline.models", "pipeline.experiments"),

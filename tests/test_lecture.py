@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from visbase.cnn import explain, lenet5
+from visbase.cnn import lenet5
+from visbase.cnn.inspection import layers as explain
 from visbase.reports.lecture import Step, walk_through
 from visbase.reports.lecture.layers import (
     ALEXNET,

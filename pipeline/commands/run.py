@@ -67,7 +67,6 @@ def run(
 
     Example: visbase run bovw_pyramid --preset quick --set n_words=200
     """
-    from visbase.pipeline.images.cluster import require_address
     from visbase.pipeline.models.methods import find_method
 
     os.environ["VISBASE_DEVICE"] = device
@@ -77,6 +76,8 @@ def run(
     if jobs:
         os.environ["VISBASE_JOBS"] = str(jobs)
     if scheduler:
+        from visbase.pipeline.images.cluster import require_address
+
         require_address(scheduler)
         os.environ["VISBASE_SCHEDULER"] = scheduler
     if save is not None and len(found) > 1:

@@ -10,9 +10,9 @@ import importlib
 from pathlib import Path
 
 from visbase.pipeline import datasets
-from visbase.pipeline.contracts import files_that_say
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.storage import files_that_say
 
 FOLDER = "folder:"
 

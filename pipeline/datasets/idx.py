@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.atomic import atomic_write
-from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.reading import open_regular
 
 UNSIGNED_BYTE = 8
 ENVIRONMENT = "VISBASE_DATA"

@@ -15,7 +15,8 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.experiments import provenance
-from visbase.pipeline.experiments.corruptions import DAMAGES, other_hand
+from visbase.pipeline.experiments.corruptions import find_corruptions
+from visbase.pipeline.experiments.corruptions.other_hand import other_hand
 from visbase.pipeline.experiments.measured import (
     CLEAN,
     DAMAGE,
@@ -115,7 +116,7 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
 def _all(dataset: Dataset) -> Iterator[TestSet]:
     """Name, level and strength of every test set."""
     yield CLEAN, 0, ""
-    for damage in DAMAGES:
+    for damage in find_corruptions():
         for level, strength in enumerate(damage.strengths, 1):
             yield damage.name, level, f"{strength:g} {damage.unit}"
     if dataset.kind == "digits":
@@ -129,7 +130,7 @@ def _images(
         return images, labels
     if name == OTHER_HAND:
         return other_hand()
-    damage = next(one for one in DAMAGES if one.name == name)
+    damage = next(one for one in find_corruptions() if one.name == name)
     return damage.apply(images, level), labels
 
 

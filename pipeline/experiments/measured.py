@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.contracts import FAMILIES
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.storage.array_file import read_array
-from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.reading import open_regular, read_array
 from visbase.pipeline.storage.tables import read_rows
 
 CURVE = (

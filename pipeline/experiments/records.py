@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 from visbase.pipeline.contracts import FAMILIES
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct, n_errors
-from visbase.pipeline.storage.array_file import read_array
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.folder_lock import alone
-from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.reading import open_regular, read_array
 
 # least value of each number of a record; the largest of all of them
 LEAST = {

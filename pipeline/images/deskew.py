@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.images.warp import warp
+
 LARGEST_SCALING = 1.8  # a hyphen or a one is not blown up to a full digit
 
 
@@ -54,26 +56,17 @@ def deskew(
     spread_px to the digit's own spread to the power `strength`: 1 gives every digit
     that spread, smaller values go part of the way.
     """
-    result = np.empty_like(images)
-    height, width = images.shape[1:]
-    for image, upright in zip(images, result, strict=True):
+    sources = np.tile(np.eye(2, 3, dtype=np.float32), (len(images), 1, 1))
+    for image, source in zip(images, sources, strict=True):
         shape = measure(image)
-        if shape is None:
-            upright[:] = image
+        if shape is None:  # stays as it is
             continue
-        squeeze = 1.0  # input columns an output column
+        squeeze = 1.0  # input columns per output column
         if spread_px:
             ratio = np.clip(
                 shape.spread_px / spread_px, 1 / LARGEST_SCALING, LARGEST_SCALING
             )
             squeeze = float(ratio**strength)
         left = shape.x - squeeze * shape.x - shape.slant * shape.y
-        source = np.array([[squeeze, shape.slant, left], [0, 1, 0]], np.float32)
-        cv2.warpAffine(
-            image,
-            source,
-            (width, height),
-            dst=upright,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        )
-    return result
+        source[0] = squeeze, shape.slant, left
+    return warp(images, sources)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from visbase.pipeline.images.warp import about_middle, warp
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,8 @@ def distort(
     images: NDArray[np.uint8], how: Distortion, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """One distorted copy of each image (n, h, w); bilinear, black outside."""
-    height, width = images.shape[1:]
-    middle = np.array([(width - 1) / 2, (height - 1) / 2])
     maps = how.matrices(len(images), rng)
-    maps[:, :, 2] += middle - maps[:, :, :2] @ middle  # about the image's middle
-    result = np.empty_like(images)
-    for image, copy, source in zip(images, result, maps, strict=True):
-        cv2.warpAffine(
-            image,
-            source,
-            (width, height),
-            dst=copy,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        )
-    return result
+    height, width = images.shape[1:]
+    return warp(
+        images, about_middle(maps[:, :, :2], height, width, moves=maps[:, :, 2])
+    )

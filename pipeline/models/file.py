@@ -22,7 +22,7 @@ from visbase.pipeline.errors import BadEnvironment, BadInput, printable
 from visbase.pipeline.models.card import read_card
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage.atomic import write_named
-from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.reading import open_regular
 
 LENGTH_BYTES = 8  # of the header's length, little-endian
 HEADER_LIMIT = 2**24  # bytes; the longest header here, committee's, has 30,000

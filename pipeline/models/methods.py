@@ -19,8 +19,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from visbase.pipeline.contracts import FAMILIES, KINDS, Method, files_that_say
+from visbase.pipeline.contracts import FAMILIES, KINDS, Method
 from visbase.pipeline.errors import BadInput, printable
+from visbase.pipeline.storage import files_that_say
 
 MOST_VALUES = 100  # of a setting
 

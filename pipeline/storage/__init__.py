@@ -1,9 +1,15 @@
-"""Where the program reads and writes; both places can be moved by the environment."""
+"""Where the program reads and writes, and which files of ours there are.
+
+The places of artifacts and results can be moved by the environment.
+"""
 
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import visbase
 
@@ -33,3 +39,21 @@ def results() -> Path:
 def measured(what: str) -> Path:
     """Tables of a measurement beside the records: "curves", "damage", "cost"."""
     return results().parent / what
+
+
+def files_that_say(package: ModuleType, name: str) -> dict[str, Any]:
+    """Files of a package that assign a constant to a name, by their own names.
+
+    One new file is one new method, data set, measure or corruption: it is found by what
+    it says, and read without being imported. The value is None where it is no literal.
+    """
+    found: dict[str, Any] = {}
+    for place in package.__path__:
+        for path in sorted(Path(place).glob("*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if not isinstance(node, ast.Assign):
+                    continue
+                if any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+                    constant = isinstance(node.value, ast.Constant)
+                    found[path.stem] = node.value.value if constant else None  # type: ignore[attr-defined]
+    return found

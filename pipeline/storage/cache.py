@@ -28,7 +28,7 @@ from visbase.pipeline.images.fingerprint import fingerprint
 from visbase.pipeline.storage import artifacts
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.code import module_digest, source_digest
-from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.reading import open_regular
 from visbase.pipeline.storage.spent import count_as_spent, peak_rss_mb, recalled_s
 
 LIBRARIES = (

@@ -9,6 +9,7 @@ import importlib.util
 import sys
 import uuid
 from collections.abc import Iterable, Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 OURS = __name__.partition(".")[0]
@@ -56,14 +57,25 @@ def _is_keeper(name: str) -> bool:
 @functools.cache
 def _source(name: str) -> bytes:
     """The bytes of a module's file; of one without a file, a name of this process."""
-    loaded = sys.modules.get(name)
-    origin = getattr(loaded, "__file__", None)
-    if loaded is None:
-        spec = importlib.util.find_spec(name)
-        origin = None if spec is None else spec.origin
+    loaded, spec = sys.modules.get(name), _spec(name)
+    origin = getattr(loaded, "__file__", None) or (spec.origin if spec else None)
     if origin is None or not origin.endswith(".py"):
         return IN_THIS_PROCESS.encode()
     return Path(origin).read_bytes()
+
+
+@functools.cache
+def _spec(name: str) -> ModuleSpec | None:
+    """Where a module is; unlike `importlib.util.find_spec` it imports no package."""
+    parent = name.rpartition(".")[0]
+    if not parent:
+        return importlib.util.find_spec(name) if name != "__main__" else None
+    if parent in sys.modules:
+        places = getattr(sys.modules[parent], "__path__", None)
+    else:
+        home = _spec(parent)
+        places = None if home is None else home.submodule_search_locations
+    return None if places is None else PathFinder.find_spec(name, list(places))
 
 
 @functools.cache
@@ -88,16 +100,4 @@ def _imported_from(name: str, node: ast.ImportFrom) -> Iterator[str]:
         module = ".".join([*parts[: len(parts) - node.level], *filter(None, [module])])
     for alias in node.names:
         full = f"{module}.{alias.name}"
-        yield full if _is_module(full) else module
-
-
-@functools.cache
-def _is_module(name: str) -> bool:
-    if name in sys.modules:
-        return True
-    if name.partition(".")[0] not in sys.modules:  # never imported for this
-        return False
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ModuleNotFoundError, ValueError):
-        return False
+        yield full if _spec(full) else module

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.storage.atomic import atomic_write
-from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.reading import open_regular
 
 
 def read_rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:

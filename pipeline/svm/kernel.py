@@ -9,6 +9,7 @@ by two matrix products.
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Arrays, Track, check_layout, untracked
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.svm.library import svc_class
 
 FloatArray = NDArray[np.float32]
 
@@ -269,3 +269,20 @@ def svc(kernel: Kernel, c: float) -> Any:
         coef0=1.0,
         cache_size=CACHE_MB,
     )
+
+
+def svm_library() -> str:
+    """The distribution whose SVC runs here: where the record's versions list it."""
+    found = importlib.util.find_spec("sklearnex") is not None
+    return "scikit-learn-intelex" if found else "scikit-learn"
+
+
+def svc_class() -> Any:
+    """The class SVC of that library."""
+    if svm_library() == "scikit-learn-intelex":
+        import sklearnex.svm
+
+        return sklearnex.svm.SVC
+    import sklearn.svm
+
+    return sklearn.svm.SVC

@@ -181,8 +181,8 @@ def test_one_method_that_fails_or_is_killed_fails_the_command_but_not_the_other(
 
     monkeypatch.setattr(subprocess, "run", run)
     result = visbase("run", "svm_rbf", "linear", "--set", "c=2", "--seed", "5")
-    assert [command[4] for command in commands] == ["svm_rbf", "linear"]
-    assert commands[1][5:] == [
+    assert [command[5] for command in commands] == ["svm_rbf", "linear"]
+    assert commands[1][6:] == [
         *("--dataset", "mnist", "--preset", "full", "--seed", "5", "--set", "c=2")
     ]
     assert result.exit_code != 0

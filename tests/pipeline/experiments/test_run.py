@@ -21,6 +21,7 @@ from visbase.pipeline.experiments.records import (
     read_record,
 )
 from visbase.pipeline.experiments.run import QUICK_TRAIN, results_folder, run_method
+from visbase.pipeline.models.methods import MethodFile
 
 
 @dataclass(frozen=True)
@@ -43,19 +44,18 @@ class Constant:
     def scores(self, images: np.ndarray) -> np.ndarray:
         return np.tile(np.eye(2)[self.answer], (len(images), 1))
 
-    def exhibits(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    def show(self, images: np.ndarray) -> dict[str, np.ndarray]:
         return {"kernels": images.astype(np.float16)}
 
 
 @dataclass(frozen=True)
-class FakeMethodFile:
+class FakeMethodFile(MethodFile):
     """What find_methods would find, without a file."""
 
-    full: Config
     name: str = "constant"
     folder: str = "baselines"
     summary: str = "always the same"
-    family: str = "classical"
+    full: Config = Config()
 
     def load(self) -> Any:
         return SimpleNamespace(
@@ -86,7 +86,7 @@ def run(
     published: int | None = None,
 ) -> Record:
     """Run the method that always gives `answer`; its presets say so, or `published`."""
-    method = FakeMethodFile(Config(answer if published is None else published))
+    method = FakeMethodFile(full=Config(answer if published is None else published))
     data = tiny_dataset(n_train)
     return run_method(method, Config(answer), preset, seed, data)[0]  # type: ignore[arg-type]
 

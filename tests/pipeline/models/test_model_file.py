@@ -225,8 +225,9 @@ def test_fingerprint_of_photographs_is_the_same_from_their_digests(
 
 def test_opening_needs_no_torch_where_the_method_needs_none(saved: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from visbase.pipeline.model_file import "
-        f"open_model; open_model(Path({str(saved)!r})); print('torch' in sys.modules)"
+        "import sys; from pathlib import Path; "
+        "from visbase.pipeline.models.file import open_model; "
+        f"open_model(Path({str(saved)!r})); print('torch' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True

@@ -140,7 +140,7 @@ def test_file_that_is_no_model_is_one_line(tmp_path: Path, images: list[str]) ->
 
 
 def test_colour_and_another_size_become_grey_of_the_models_size() -> None:
-    card = {"dataset": "toy", "image_size": [4, 6]}
+    card = {"kind": "objects", "image_size": [4, 6]}
     photo = np.zeros((8, 12, 3), np.uint8)
     photo[:2, :2] = (40, 80, 120)  # luma 0.299 40 + 0.587 80 + 0.114 120 = 72.6
     photo[2:4, :2, :] = [[[0, 0, 0], [200, 200, 200]]]
@@ -153,7 +153,7 @@ def test_colour_and_another_size_become_grey_of_the_models_size() -> None:
 
 def test_photograph_reaches_a_model_of_photographs_as_it_is() -> None:
     photo = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
-    assert prepare(photo, {"dataset": "toy", "image_size": None}) is photo
+    assert prepare(photo, {"kind": "photographs", "image_size": None}) is photo
 
 
 def test_digit_for_a_model_of_mnist_is_normalised(
@@ -162,7 +162,7 @@ def test_digit_for_a_model_of_mnist_is_normalised(
     normal = np.full((28, 28), 9, np.uint8)
     monkeypatch.setattr(digit, "normalise_digit", lambda image: normal + image[0, 0])
     photo = np.full((50, 40), 3, np.uint8)
-    seen = prepare(photo, {"dataset": "mnist", "image_size": [28, 28]})
+    seen = prepare(photo, {"kind": "digits", "image_size": [28, 28]})
     assert (seen == 12).all()
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments import provenance
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.storage import cache, spent
 from visbase.pipeline.storage.cache import recall
@@ -112,8 +111,9 @@ def test_images_of_differing_size_are_told_apart_by_their_pixels() -> None:
 def test_pipe_in_the_place_of_an_entry_does_not_make_it_wait(
     fresh_folders: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = cache.entry_path("stage", {"size": 3}, (), ".npz")
-    path.parent.mkdir(parents=True)
+    recall("stage", {"size": 3}, Stage(), ())
+    path = only_entry(fresh_folders / "artifacts" / "cache")
+    path.unlink()
     os.mkfifo(path)
     with pytest.raises(BadInput, match="not a regular file"):
         recall("stage", {"size": 3}, Stage(), ())
@@ -185,9 +185,9 @@ def test_peak_memory_counts_what_a_recalled_entry_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(spent, "_recalled_mb", 0.0)
-    monkeypatch.setattr(provenance, "peak_rss_mb", lambda: 900.0)
+    monkeypatch.setattr(spent, "own_peak_rss_mb", lambda: 900.0)
     cache.recall("stage", {"of": "memory"}, lambda: {"values": np.ones(2)}, ())
-    monkeypatch.setattr(provenance, "peak_rss_mb", lambda: 100.0)
+    monkeypatch.setattr(spent, "own_peak_rss_mb", lambda: 100.0)
     assert spent.peak_rss_mb() == 100.0
     cache.recall("stage", {"of": "memory"}, lambda: {"values": np.zeros(2)}, ())
     assert spent.peak_rss_mb() == 900.0

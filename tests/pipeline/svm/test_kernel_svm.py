@@ -13,8 +13,7 @@ from sklearn.svm import SVC
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.deskew import deskew
-from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, svc
-from visbase.pipeline.svm.library import svm_library
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, svc, svm_library
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -143,7 +142,7 @@ def test_either_library_gives_the_same_predictions(
 ) -> None:
     fastest = fit_svm(*train, kernel, c)
     monkeypatch.setattr(
-        "visbase.pipeline.svm.library.svm_library", lambda: "scikit-learn"
+        "visbase.pipeline.svm.kernel.svm_library", lambda: "scikit-learn"
     )
     assert type(svc(kernel, c)) is SVC
     plain = fit_svm(*train, kernel, c)

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from visbase.cnn import lenet5
-from visbase.cnn.explain import save_pictures, trace
-from visbase.cnn.kernels import first_kernels
+from visbase.cnn.inspection.kernels import first_kernels
+from visbase.cnn.inspection.layers import save_pictures, trace
 from visbase.cnn.residual import residual_network
 
 

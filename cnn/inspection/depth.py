@@ -22,10 +22,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
-from visbase.cnn.checkpoint import Epoch
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.residual import residual_network
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training.checkpoint import Epoch
+from visbase.cnn.training.trainer import Recipe
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.datasets.splits import Split, hold_out, part
 from visbase.pipeline.storage import ROOT

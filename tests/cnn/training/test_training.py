@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.cnn.device import multiplies_bfloat16
 from visbase.cnn.mlp2 import PRESETS as MLP2
 from visbase.cnn.mlp2 import build as build_mlp2
 from visbase.cnn.mlp3 import PRESETS as MLP3
 from visbase.cnn.mlp3 import build as build_mlp3
-from visbase.cnn.trainer import Recipe
-from visbase.cnn.views import shifted_views
+from visbase.cnn.training.augment import Distortion
+from visbase.cnn.training.device import multiplies_bfloat16
+from visbase.cnn.training.trainer import Recipe
+from visbase.cnn.training.views import shifted_views
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 

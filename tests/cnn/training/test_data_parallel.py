@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from visbase.cnn import device
-from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.lenet5 import network
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training import device
+from visbase.cnn.training.augment import Distortion
+from visbase.cnn.training.trainer import Recipe
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput

@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import nn
 
-from visbase.cnn import checkpoint, trainer
-from visbase.cnn.augment import Distortion
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.cnn.trainer import Recipe
+from visbase.cnn.training import checkpoint, trainer
+from visbase.cnn.training.augment import Distortion
+from visbase.cnn.training.trainer import Recipe
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.storage import spent
 

@@ -96,7 +96,7 @@ def test_missing_onnx_is_one_line(
     fit_and_save("lenet5", train, tmp_path / "model")
     nothing = SimpleNamespace(find_spec=lambda name: None)
     monkeypatch.setattr(
-        "visbase.cnn.onnx_export.importlib", SimpleNamespace(util=nothing)
+        "visbase.cnn.inspection.onnx_export.importlib", SimpleNamespace(util=nothing)
     )
     result = export(tmp_path / "model", tmp_path / "net.onnx")
     assert result.exit_code == 2

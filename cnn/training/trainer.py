@@ -27,9 +27,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from visbase.cnn.checkpoint import Epoch, read_checkpoint, write_checkpoint
-from visbase.cnn.device import join_processes, multiplies_bfloat16, n_processes
-from visbase.cnn.schedule import one_cycle, plateau
+from visbase.cnn.training.checkpoint import Epoch, read_checkpoint, write_checkpoint
+from visbase.cnn.training.device import join_processes, multiplies_bfloat16, n_processes
+from visbase.cnn.training.schedule import one_cycle, plateau
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.progress import track
 

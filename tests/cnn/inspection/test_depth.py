@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import csv
 
-from visbase.cnn.checkpoint import Epoch
-from visbase.cnn.depth import DEPTHS, NETS, SEEDS, Outcome, draw, to_csv, to_markdown
+from visbase.cnn.inspection.depth import (
+    DEPTHS,
+    NETS,
+    SEEDS,
+    Outcome,
+    draw,
+    to_csv,
+    to_markdown,
+)
+from visbase.cnn.training.checkpoint import Epoch
 
 
 def made_up() -> dict[tuple[int, bool], Outcome]:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from visbase.pipeline.storage import spent
 from visbase.pipeline.storage.atomic import atomic_write
-from visbase.pipeline.storage.regular_file import open_regular
+from visbase.pipeline.storage.reading import open_regular
 
 
 @dataclass(frozen=True)

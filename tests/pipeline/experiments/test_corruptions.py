@@ -7,14 +7,17 @@ import pytest
 from numpy.typing import NDArray
 
 from visbase.pipeline.datasets.splits import Dataset
-from visbase.pipeline.experiments.corruptions import DAMAGES, Damage, other_hand
+from visbase.pipeline.experiments.corruptions import Corruption, find_corruptions
+from visbase.pipeline.experiments.corruptions.other_hand import other_hand
+
+DAMAGES = find_corruptions()
 
 Batch = NDArray[np.uint8]
 KINDS = {damage.name: damage for damage in DAMAGES}
 
 
 @pytest.fixture(params=DAMAGES, ids=KINDS)
-def damage(request: pytest.FixtureRequest) -> Damage:
+def damage(request: pytest.FixtureRequest) -> Corruption:
     return request.param
 
 
@@ -38,13 +41,13 @@ def centres(images: Batch) -> NDArray[np.float64]:
     return np.stack([x, y], axis=1)
 
 
-def test_damage_is_the_same_in_every_run(damage: Damage, digits: Batch) -> None:
+def test_damage_is_the_same_in_every_run(damage: Corruption, digits: Batch) -> None:
     first, second = damage.apply(digits, 3), damage.apply(digits, 3)
     assert first.dtype == np.uint8 and first.shape == digits.shape
     np.testing.assert_array_equal(first, second)
 
 
-def test_damage_leaves_its_input_as_it_was(damage: Damage, digits: Batch) -> None:
+def test_damage_leaves_its_input_as_it_was(damage: Corruption, digits: Batch) -> None:
     before = digits.copy()
     damage.apply(digits, 5)
     np.testing.assert_array_equal(digits, before)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from visbase.cnn.kernels import first_kernels
+from visbase.cnn.inspection.kernels import first_kernels
 from visbase.pipeline.storage.atomic import write_named
 
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood

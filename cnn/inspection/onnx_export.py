@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from visbase.cnn.views import shifted_views
+from visbase.cnn.training.views import shifted_views
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.atomic import write_named
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visbase.cnn.schedule import one_cycle, plateau
+from visbase.cnn.training.schedule import one_cycle, plateau
 
 
 def test_one_cycle_rises_in_a_line_and_falls_by_a_cosine() -> None:

@@ -13,7 +13,7 @@ from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.corruption import measure_damage
-from visbase.pipeline.experiments.corruptions import DAMAGES
+from visbase.pipeline.experiments.corruptions import find_corruptions
 from visbase.pipeline.experiments.measured import DAMAGE, read_measurements
 from visbase.pipeline.experiments.run import run_method
 from visbase.pipeline.models.card import make_card
@@ -22,7 +22,7 @@ from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import ROOT, artifacts, measured
 from visbase.reports.damage import damage_finding, mean_corruption_error, sentences
 
-KINDS = {damage.name for damage in DAMAGES}
+KINDS = {damage.name for damage in find_corruptions()}
 
 
 def small(mnist: Dataset) -> Dataset:
@@ -44,7 +44,7 @@ def saved_linear(folder: Path, mnist: Dataset) -> Path:
     config = method.configure("full", [])
 
     def keep(fitted, record, train) -> None:  # type: ignore[no-untyped-def]
-        save_model(path, fitted, make_card(record, train, dataset, False, ""))
+        save_model(path, fitted, make_card(vars(record), train, dataset, False, ""))
 
     run_method(method, config, "full", 0, dataset, keep)
     return path

@@ -1,0 +1,1 @@
+"""What a trained network looks for and does: kernels, maps, evidence, depth."""
