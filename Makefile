@@ -6,10 +6,10 @@ BIN := .venv/bin
 comma := ,
 RUN := $(BIN)/visbase run
 PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
-BASELINES := majority linear svm_rbf svm_poly4 svm_virtual \
-             bovw_sparse bovw_grid bovw_pyramid
 COMPARED := linear svm_rbf bovw_pyramid lenet5 convnet
-NETWORKS := mlp2 mlp3 lenet5 lenet5_distorted plain resnet convnet committee
+# asked of the program once it is installed: a new method is one new file
+BASELINES = $(shell $(BIN)/visbase methods --family classical --for digits --names)
+NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time

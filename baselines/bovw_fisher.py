@@ -73,6 +73,7 @@ def build(config: Config, seed: int) -> BovwSVM:
         BovwSVM,
         descriptors=tuple(DenseSift(b, step_px, margin_px) for b in config.bins_px),
         encoder=part_of(config, Fisher),
+        n_components=0,  # the config's are a descriptor's: vectors are kept whole
         kernel=Kernel("linear"),
         against="rest",
         seed=seed,

@@ -14,11 +14,21 @@ from sklearn.utils import Tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from visbase.estimators import BagOfVisualWords
+from visbase.estimators import BagOfVisualWords, FisherVectors
 from visbase.pipeline.datasets.splits import Dataset
 
 SMALL = BagOfVisualWords(
     bins_px=(2.0,), step_px=4, margin_px=2, n_words=20, n_samples=2000, random_state=0
+)
+
+SMALL_FISHER = FisherVectors(
+    bins_px=(2.0,),
+    step_px=4,
+    margin_px=2,
+    n_gaussians=4,
+    n_samples=2000,
+    n_components=16,
+    random_state=0,
 )
 
 
@@ -91,3 +101,64 @@ def test_photographs_of_differing_size_and_colour_become_rows_of_one_length() ->
 def test_what_is_no_image_is_a_value_error(images: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         clone(SMALL).fit(images)
+
+
+def images_in(container: str) -> Any:
+    """Five grey images; ragged ones where the container is one of objects."""
+    rng = np.random.default_rng(0)
+    same = rng.integers(0, 256, (5, 40, 40), np.uint8)
+    ragged = [rng.integers(0, 256, (40 + i, 50), np.uint8) for i in range(5)]
+    if container == "object array":
+        found = np.empty(5, object)
+        found[:] = ragged
+        return found
+    if container == "series":
+        pandas = pytest.importorskip("pandas")
+        return pandas.Series(ragged, index=[9, 8, 7, 6, 5])  # taken by position
+    if container == "tensor":
+        return pytest.importorskip("torch").from_numpy(same)
+    return tuple(ragged)
+
+
+@pytest.mark.parametrize("container", ["tuple", "object array", "series", "tensor"])
+@pytest.mark.parametrize("estimator", [SMALL, SMALL_FISHER], ids=["words", "fisher"])
+def test_any_container_is_taken_by_position(container: str, estimator: Any) -> None:
+    images = images_in(container)
+    rows = clone(estimator).fit_transform(images)
+    again = clone(estimator).fit_transform([np.asarray(image) for image in images])
+    np.testing.assert_array_equal(rows, again)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (None, "image 3 is None"),
+        (np.zeros((8, 8)), "image 3 is float64 of shape"),
+        (np.zeros((8, 8, 4), np.uint8), "image 3 is uint8 of shape"),
+        (np.zeros(8, np.uint8), "image 3 is uint8 of shape"),
+        ("three.png", "image 3 is <U9 of shape"),
+    ],
+)
+@pytest.mark.parametrize("step", ["fit", "transform"])
+def test_wrong_image_is_named_by_its_position(
+    wrong: Any, found: str, step: str
+) -> None:
+    images = [np.full((40, 40), 9 * i, np.uint8) for i in range(5)]
+    images[2][10:20, 10:20] = 255
+    model = clone(SMALL).fit(images)
+    images[3] = wrong
+    with pytest.raises(ValueError, match=found):
+        getattr(model, step)(images)
+
+
+def test_what_is_no_container_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="expected a sequence of images, found int"):
+        clone(SMALL).fit(3)
+
+
+def test_fisher_vectors_have_unit_length_and_the_length_that_is_documented(
+    mnist: Dataset,
+) -> None:
+    rows = clone(SMALL_FISHER).fit_transform(mnist.train.images[:60])
+    assert rows.shape == (60, 2 * 4 * (16 + 2))
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)

@@ -1,1 +1,53 @@
-"""How far do classical features go against a CNN, on this data?"""
+"""How far do classical features go against a CNN, on this data?
+
+    from visbase import compare, load_dataset
+
+    for row in compare(["bovw_grid", "lenet5"], load_dataset("mnist"), preset="quick"):
+        print(row)
+
+`load_dataset` finds labelled images, `compare` fits methods on them and counts their
+errors, `load_model` opens a saved model, `BagOfVisualWords` and `FisherVectors` are
+scikit-learn transformers, `evaluation` has every measure. docs/python.md shows each.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visbase.estimators import BagOfVisualWords, FisherVectors
+    from visbase.pipeline import evaluation
+    from visbase.pipeline.datasets import load_dataset
+    from visbase.pipeline.experiments.compare import compare
+    from visbase.pipeline.models.file import load_model
+
+__all__ = [
+    "BagOfVisualWords",
+    "FisherVectors",
+    "compare",
+    "evaluation",
+    "load_dataset",
+    "load_model",
+]
+
+_HOMES = {
+    "BagOfVisualWords": "visbase.estimators",
+    "FisherVectors": "visbase.estimators",
+    "compare": "visbase.pipeline.experiments.compare",
+    "load_dataset": "visbase.pipeline.datasets",
+    "load_model": "visbase.pipeline.models.file",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, and nothing before: libraries take a second."""
+    if name == "evaluation":
+        return importlib.import_module("visbase.pipeline.evaluation")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'visbase' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

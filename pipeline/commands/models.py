@@ -41,12 +41,12 @@ def predict(
     Example: visbase predict digits.visbase seven.png --show seen.png
     """
     from visbase.pipeline.images.photo_files import read_bytes
-    from visbase.pipeline.models.file import open_model
+    from visbase.pipeline.models.file import load_model
     from visbase.pipeline.models.predict import predict_file, show, to_json, to_table
 
     if images.count("-") > 1:
         raise BadInput("standard input can be read once; name - once")
-    model = open_model(path)
+    model = load_model(path)
     predictions = []
     for image in images:
         piped = image == "-"  # taken whole, since a pipe cannot be read twice
@@ -95,10 +95,10 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     from visbase.pipeline.contracts import DrawsLayers, Explains
     from visbase.pipeline.images.photo_files import read_image
     from visbase.pipeline.models.explain import draw_evidence
-    from visbase.pipeline.models.file import open_model
+    from visbase.pipeline.models.file import load_model
     from visbase.pipeline.models.predict import prepare
 
-    model = open_model(path)
+    model = load_model(path)
     classifier = model.classifier
     draws = isinstance(classifier, DrawsLayers)
     if not isinstance(classifier, Explains) or (layers is not None and not draws):
@@ -136,9 +136,9 @@ def export(path: Path, out: Path) -> None:
     Example: visbase export lenet5.visbase --out lenet5.onnx
     """
     from visbase.pipeline.contracts import Exports
-    from visbase.pipeline.models.file import open_model
+    from visbase.pipeline.models.file import load_model
 
-    model = open_model(path)
+    model = load_model(path)
     classifier = model.classifier
     if not isinstance(classifier, Exports):
         raise BadInput(

@@ -26,7 +26,7 @@ from visbase.pipeline.experiments.measured import (
 )
 from visbase.pipeline.images.batches import stack_grey
 from visbase.pipeline.models.card import data_fingerprint
-from visbase.pipeline.models.file import Model, open_model
+from visbase.pipeline.models.file import Model, load_model
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import alone
@@ -44,7 +44,7 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
     Raises BadInput for a model of another data set, of other training images, or whose
     settings are not the method's.
     """
-    model = open_model(path)
+    model = load_model(path)
     _require_full(path, model, dataset)
     digest, revision = model.sha256[:12], provenance.revision()
     committed = provenance.is_committed(revision)

@@ -145,9 +145,9 @@ def _end_with_parent() -> None:
 
 def latency(model: Path, dataset: str) -> dict[str, float]:
     """Microseconds an image, alone and in a batch of BATCH, of a saved model."""
-    from visbase.pipeline.models.file import open_model
+    from visbase.pipeline.models.file import load_model
 
-    classifier = open_model(model).classifier
+    classifier = load_model(model).classifier
     images = np.asarray(load_dataset(dataset).test.images)
     ones, batches = [], []
     for image in images[: ONES + 20]:

@@ -60,7 +60,7 @@ def run_method(
     Returns the record and the folder of results that it went to.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    train = dataset.train if preset == "full" else _every_kth(dataset.train)
+    train = dataset.train if preset == "full" else every_kth(dataset.train)
     changed = config != method.presets(dataset.photographs)[preset]
     dirty = provenance.dirty()
     folder = results_folder(preset, changed, dirty, dataset.published)
@@ -86,7 +86,7 @@ def run_method(
     model: Method
     with _blaming_settings(method.name, changed):
         model = method.build(config, seed)
-    _require_sizes(model, dataset)
+    require_sizes(model, dataset)
     facts["device"] = model.device if isinstance(model, RunsOnDevice) else "cpu"
     try:
         with _blaming_settings(method.name, changed):
@@ -136,7 +136,7 @@ def _blaming_settings(name: str, changed: bool) -> Iterator[None]:
         raise BadInput(f"{name} cannot work with the settings: {reason}") from error
 
 
-def _require_sizes(model: Method, dataset: Dataset) -> None:
+def require_sizes(model: Method, dataset: Dataset) -> None:
     """BadInput before any work where a method of one size meets several."""
     if takes_any_size(model):
         return
@@ -170,7 +170,8 @@ def _is_good(path: Path) -> bool:
         return False
 
 
-def _every_kth(train: Split) -> Split:
+def every_kth(train: Split) -> Split:
+    """What a quick run trains on: every k-th image, QUICK_TRAIN of them at most."""
     return part(train, slice(None, None, math.ceil(len(train) / QUICK_TRAIN)))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from visbase.pipeline.contracts import Arrays, Method, check_layout
+from visbase.pipeline.contracts import Arrays, Images, Method, check_layout
 from visbase.pipeline.errors import BadEnvironment, BadInput, printable
 from visbase.pipeline.models.card import read_card
 from visbase.pipeline.models.methods import find_method
@@ -39,6 +39,17 @@ class Model:
     classifier: Method
     card: dict[str, Any]
     sha256: str
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of the scores' columns."""
+        names: list[str] = self.card["classes"]
+        return names
+
+    def predict(self, images: Images) -> list[str]:
+        """The class of each of n images, which are as the training images were."""
+        best = self.classifier.scores(images).argmax(axis=1)
+        return [self.classes[column] for column in best]
 
 
 LONGEST_NAME = 200  # bytes; file systems take 255, a temporary ending included
@@ -74,7 +85,7 @@ def save_model(path: Path, classifier: Method, card: dict[str, Any]) -> None:
         file.write(memoryview(content)[place + len(BLANK) :])
 
 
-def open_model(path: Path) -> Model:
+def load_model(path: Path) -> Model:
     """The model in a file, checked in every respect, ready to score images.
 
     Raises BadInput, in one line, on a file that is no model, damaged, edited, of

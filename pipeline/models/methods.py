@@ -33,6 +33,7 @@ class MethodFile:
     name: str
     folder: str
     summary: str
+    kinds: tuple[str, ...] = KINDS  # of images that it has a row for
 
     @property
     def family(self) -> str:
@@ -60,12 +61,6 @@ class MethodFile:
         module = self.load()
         own: dict[str, Any] = module.PRESETS
         return getattr(module, "PHOTOGRAPHS", own) if photographs else own
-
-    @property
-    def kinds(self) -> Sequence[str]:
-        """The kinds of images that it has a row for."""
-        kinds: Sequence[str] = getattr(self.load(), "FOR", KINDS)
-        return kinds
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
@@ -117,13 +112,13 @@ class MethodFile:
 
 def find_methods() -> dict[str, MethodFile]:
     """All methods by name; reads their files without importing them."""
-    return {
-        name: MethodFile(name, folder, str(summary))
-        for folder in FAMILIES
-        for name, summary in files_that_say(
-            importlib.import_module(f"visbase.{folder}"), "SUMMARY"
-        ).items()
-    }
+    found = {}
+    for folder in FAMILIES:
+        package = importlib.import_module(f"visbase.{folder}")
+        kinds = files_that_say(package, "FOR")
+        for name, summary in files_that_say(package, "SUMMARY").items():
+            found[name] = MethodFile(name, folder, summary, kinds.get(name, KINDS))
+    return found
 
 
 def find_method(name: str) -> MethodFile:

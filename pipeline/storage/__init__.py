@@ -42,7 +42,7 @@ def measured(what: str) -> Path:
 
 
 def files_that_say(package: ModuleType, name: str) -> dict[str, Any]:
-    """Files of a package that assign a constant to a name, by their own names.
+    """Files of a package that assign to a name, by their own names, in their order.
 
     One new file is one new method, data set, measure or corruption: it is found by what
     it says, and read without being imported. The value is None where it is no literal.
@@ -54,6 +54,12 @@ def files_that_say(package: ModuleType, name: str) -> dict[str, Any]:
                 if not isinstance(node, ast.Assign):
                     continue
                 if any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-                    constant = isinstance(node.value, ast.Constant)
-                    found[path.stem] = node.value.value if constant else None  # type: ignore[attr-defined]
+                    found[path.stem] = _literal(node.value)
     return found
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None

@@ -31,7 +31,7 @@ from visbase.pipeline.experiments.records import (
     record_path,
 )
 from visbase.pipeline.images.photo_files import read_image
-from visbase.pipeline.models.file import open_model
+from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import results
 from visbase.pipeline.storage.tables import to_csv
@@ -148,7 +148,7 @@ def _models(path: Path, methods: Sequence[str]) -> tuple[Target, list[bytes]]:
     def target(data: bytes) -> object:
         # half of the damage is sealed again by a right checksum, and of a right length
         _write_anew(path, sealed(_lengthened(data, seeds)) if len(data) % 2 else data)
-        return open_model(path)
+        return load_model(path)
 
     return target, seeds
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from tests.pipeline.models.test_model_file import fit_and_save
 from visbase.pipeline.commands import main
 from visbase.pipeline.datasets.splits import Dataset, Split, part
-from visbase.pipeline.models.file import open_model
+from visbase.pipeline.models.file import load_model
 
 INSTALLED = all(
     importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")
@@ -56,7 +56,7 @@ def test_onnxruntime_answers_as_the_network_does(
     assert [path.name for path in tmp_path.iterdir() if "net" in path.name] == [
         "net.onnx"
     ]
-    model = open_model(tmp_path / "model")
+    model = load_model(tmp_path / "model")
     session = onnxruntime.InferenceSession(
         tmp_path / "net.onnx", providers=["CPUExecutionProvider"]
     )

@@ -17,7 +17,7 @@ from visbase.pipeline.experiments.corruptions import find_corruptions
 from visbase.pipeline.experiments.measured import DAMAGE, read_measurements
 from visbase.pipeline.experiments.run import run_method
 from visbase.pipeline.models.card import make_card
-from visbase.pipeline.models.file import open_model, save_model
+from visbase.pipeline.models.file import load_model, save_model
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import ROOT, artifacts, measured
 from visbase.reports.damage import damage_finding, mean_corruption_error, sentences
@@ -110,7 +110,7 @@ def test_two_models_of_a_method_at_once_keep_their_own_errors(
     monkeypatch.setattr(provenance, "dirty", lambda: False)
     first = saved_linear(fresh_folders, mnist)
     second = fresh_folders / "second"
-    model = open_model(first)
+    model = load_model(first)
     save_model(second, model.classifier, model.card | {"licence": "another"})
     ours = measure_damage(first, small(mnist))
     next(ours)
@@ -183,12 +183,12 @@ def test_errors_are_of_the_file_that_was_opened(
     opened = of_model(model)
 
     def open_and_replace(path: Path) -> object:
-        result = open_model(path)
+        result = load_model(path)
         path.write_bytes(b"another model")
         return result
 
     monkeypatch.setattr(
-        "visbase.pipeline.experiments.corruption.open_model", open_and_replace
+        "visbase.pipeline.experiments.corruption.load_model", open_and_replace
     )
     list(measure_damage(model, small(mnist)))
     assert len(read_measurements(opened / "mnist" / "linear.csv", DAMAGE)) == 62

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from visbase.pipeline.commands import main
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import COST, DAMAGE, read_measurements
-from visbase.pipeline.models.file import open_model
+from visbase.pipeline.models.file import load_model
 from visbase.pipeline.storage.tables import write_rows
 from visbase.reports.cost import cost_finding
 
@@ -37,7 +37,7 @@ def test_cost_of_a_method_is_measured_in_a_run_of_its_own(fresh_folders: Path) -
     assert "majority errs least, 88.65 %" in found.sentences[0]
     assert not list(fresh_folders.rglob("seed0.json"))  # it leaves no record
     model = fresh_folders / "artifacts" / "models" / "mnist" / "majority"
-    assert open_model(model).method == "majority"
+    assert load_model(model).method == "majority"
 
 
 def test_cost_of_another_method_keeps_the_first(fresh_folders: Path) -> None:

@@ -32,7 +32,7 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import Record
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.models.card import FORMAT, data_fingerprint, make_card
-from visbase.pipeline.models.file import check_place, open_model, save_model
+from visbase.pipeline.models.file import check_place, load_model, save_model
 from visbase.pipeline.models.methods import MethodFile, find_method
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.svm.kernel import Kernel
@@ -100,7 +100,7 @@ def saved(train: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refusal(path: Path) -> str:
     """The one line that opening the file ends with."""
     with pytest.raises(BadInput) as caught:
-        open_model(path)
+        load_model(path)
     line = str(caught.value)
     assert "\n" not in line
     assert str(path) in line
@@ -119,7 +119,7 @@ def resave(
     change_arrays: Callable[[Arrays], object] = lambda arrays: None,
 ) -> Path:
     """A copy with changes and a right checksum, as an attacker would write it."""
-    model = open_model(saved)
+    model = load_model(saved)
     arrays, card = model.classifier.arrays(), model.card
     change_card(card)
     change_arrays(arrays)
@@ -137,7 +137,7 @@ def test_opened_model_scores_as_the_fitted_one_to_the_bit(
     method: MethodFile, train: Split, mnist: Dataset, tmp_path: Path
 ) -> None:
     fitted = fit_and_save(method.name, train, tmp_path / "model")
-    model = open_model(tmp_path / "model")
+    model = load_model(tmp_path / "model")
     test = mnist.test.images[:N_TEST]
     assert np.array_equal(model.classifier.scores(test), fitted.scores(test))
     assert np.array_equal(model.classifier.predict(test), fitted.predict(test))
@@ -145,7 +145,7 @@ def test_opened_model_scores_as_the_fitted_one_to_the_bit(
     again = model.classifier.arrays()
     assert again.keys() == fitted.arrays().keys()
     save_model(tmp_path / "again", model.classifier, model.card)
-    reopened = open_model(tmp_path / "again").classifier
+    reopened = load_model(tmp_path / "again").classifier
     assert np.array_equal(reopened.scores(test), fitted.scores(test))
 
 
@@ -156,7 +156,7 @@ def test_model_of_a_single_class_can_be_opened(
     own = np.flatnonzero(train.labels == 7)
     sevens = Split(train.images[own], train.labels[own], [""] * len(own))
     fit_and_save(method.name, sevens, tmp_path / "model")
-    model = open_model(tmp_path / "model")
+    model = load_model(tmp_path / "model")
     assert model.card["classes"] == ["h"]
     assert model.classifier.predict(mnist.test.images[:3]).tolist() == [7] * 3
 
@@ -167,13 +167,13 @@ def test_two_classes_of_the_linear_classifier_come_back_to_the_bit(
     own = np.flatnonzero(train.labels < 2)
     two = Split(train.images[own], train.labels[own], [""] * len(own))
     fitted = fit_and_save("linear", two, tmp_path / "model")
-    opened = open_model(tmp_path / "model").classifier
+    opened = load_model(tmp_path / "model").classifier
     test = mnist.test.images[:N_TEST]
     assert np.array_equal(opened.scores(test), fitted.scores(test))
 
 
 def test_card_says_what_the_model_is(saved: Path, train: Split) -> None:
-    model = open_model(saved)
+    model = load_model(saved)
     assert model.method == "svm_rbf"
     expected = {
         "format": FORMAT,
@@ -199,7 +199,7 @@ def test_classes_that_had_no_training_image_have_no_name(
     fit_and_save(
         "majority", Split(train.images[own], train.labels[own], []), tmp_path / "model"
     )
-    assert open_model(tmp_path / "model").card["classes"] == ["c", "f"]
+    assert load_model(tmp_path / "model").card["classes"] == ["c", "f"]
 
 
 def test_fingerprint_sees_every_pixel_and_label(train: Split) -> None:
@@ -226,8 +226,8 @@ def test_fingerprint_of_photographs_is_the_same_from_their_digests(
 def test_opening_needs_no_torch_where_the_method_needs_none(saved: Path) -> None:
     code = (
         "import sys; from pathlib import Path; "
-        "from visbase.pipeline.models.file import open_model; "
-        f"open_model(Path({str(saved)!r})); print('torch' in sys.modules)"
+        "from visbase.pipeline.models.file import load_model; "
+        f"load_model(Path({str(saved)!r})); print('torch' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
@@ -251,7 +251,7 @@ def test_network_without_torch_is_told(
     monkeypatch.delitem(sys.modules, "torch")
     monkeypatch.setattr(sys, "meta_path", [NoTorch(), *sys.meta_path])
     with pytest.raises(BadInput, match="lenet5 needs torch, which is not installed"):
-        open_model(path)
+        load_model(path)
 
 
 def test_pickle_is_refused_and_its_code_not_run(tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_device_that_is_not_there_is_told_and_not_the_model(
     fit_and_save("lenet5", train, tmp_path / "model")
     monkeypatch.setenv("VISBASE_DEVICE", "abc")
     with pytest.raises(BadInput, match=r"^no device 'abc' here"):
-        open_model(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_unknown_method_is_told_and_no_path_or_module_is_imported(
@@ -494,7 +494,7 @@ def test_any_missing_shortened_or_nan_array_of_a_composite_is_refused(
     name: str, train: Split, tmp_path: Path
 ) -> None:
     fit_and_save(name, train, tmp_path / "sound")
-    names = list(open_model(tmp_path / "sound").classifier.arrays())
+    names = list(load_model(tmp_path / "sound").classifier.arrays())
     assert any("." in one for one in names)
     for one in names[:: max(1, len(names) // 8)]:
         for harm in (
@@ -537,7 +537,7 @@ def test_model_of_photographs_takes_images_of_any_size(
     ]
     split = Split(photos, np.arange(24) % 2, [""] * 24)
     fitted = fit_and_save("bovw_grid", split, tmp_path / "model")
-    model = open_model(tmp_path / "model")
+    model = load_model(tmp_path / "model")
     assert model.card["image_size"] is None
     assert np.array_equal(model.classifier.scores(photos), fitted.scores(photos))
 
@@ -555,7 +555,7 @@ def test_interrupted_saving_leaves_the_old_model(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "m", saved.read_bytes())
-    model = open_model(path)
+    model = load_model(path)
 
     def stop(*_: object) -> None:
         raise OSError(28, "No space left on device")

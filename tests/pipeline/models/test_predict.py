@@ -15,7 +15,7 @@ from tests.pipeline.models.test_model_file import fit_and_save, resave
 from visbase.pipeline.commands import main
 from visbase.pipeline.datasets.splits import Dataset, Split, part
 from visbase.pipeline.images.digit import normalise as digit
-from visbase.pipeline.models.file import open_model
+from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.predict import Prediction, prepare, show
 
 N_TRAIN = 200
@@ -60,7 +60,7 @@ def test_table_is_aligned_and_says_the_fitted_models_labels(
     head, *rows = result.stdout.splitlines()
     assert head.split() == ["image", "label", "score", "runner-up", "score", "ms"]
     assert len({len(row) for row in (head, *rows)}) == 1
-    scores = open_model(model).classifier.scores(mnist.test.images[:3])
+    scores = load_model(model).classifier.scores(mnist.test.images[:3])
     for row, file, of_image in zip(rows, images, scores, strict=True):
         found, label, score, second, second_score, ms = row.split()
         best, next_best = np.argsort(-of_image)[:2]
@@ -80,7 +80,7 @@ def test_json_has_the_scores_of_every_class(
     result = visbase("predict", model, *images, "--json")
     answers = json.loads(result.stdout)
     assert [answer["file"] for answer in answers] == images
-    classifier = open_model(model).classifier
+    classifier = load_model(model).classifier
     for answer, image in zip(answers, mnist.test.images, strict=False):
         expected = classifier.scores(image[None])[0]
         assert list(answer["scores"]) == list("abcdefghij")
@@ -209,7 +209,7 @@ def test_photographs_of_several_sizes_are_predicted_and_shown(tmp_path: Path) ->
     shown = tmp_path / "seen.png"
     result = visbase("predict", tmp_path / "model", *files, "--show", shown, "--json")
     assert result.exit_code == 0, result.output
-    classifier = open_model(tmp_path / "model").classifier
+    classifier = load_model(tmp_path / "model").classifier
     expected = np.array([classifier.scores([photos[i]])[0] for i in (0, 20)])
     found = [list(answer["scores"].values()) for answer in json.loads(result.stdout)]
     assert np.array_equal(found, expected.astype(float))
@@ -260,7 +260,7 @@ def test_run_saves_a_model_that_answers_as_its_record_says(
         *("--save", path, "--licence", "CC BY-SA 3.0"),
     )
     assert result.exit_code == 0, result.output
-    opened = open_model(path)
+    opened = load_model(path)
     card = opened.card
     assert (card["config"]["c"], card["seed"], card["preset"]) == (2.0, 3, "quick")
     assert (card["dataset"], card["licence"]) == ("mnist", "CC BY-SA 3.0")

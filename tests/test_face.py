@@ -1,0 +1,86 @@
+"""The public face: what `visbase` offers, and that the examples in the docs run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import visbase
+from visbase.pipeline.storage import ROOT
+
+PAGES = ("docs/python.md", "README.md")
+
+
+def examples(page: str) -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+
+
+def fresh_python(code: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_public_name_can_be_imported() -> None:
+    for name in visbase.__all__:
+        assert getattr(visbase, name) is not None
+        assert name in dir(visbase)
+    with pytest.raises(AttributeError, match="has no attribute 'no_such_name'"):
+        visbase.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_of_the_docs_run(page: str, tmp_path: Path) -> None:
+    digits = "from visbase import load_dataset\nmnist = load_dataset('mnist')\n"
+    given = "images, labels = mnist.train.images[:200], mnist.train.labels[:200]\n"
+    assert examples(page)
+    fresh_python(digits + given + examples(page), tmp_path)
+
+
+def test_importing_changes_nothing_in_the_process_of_a_user(tmp_path: Path) -> None:
+    code = """
+import warnings
+from PIL import Image
+before = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
+import visbase
+for name in visbase.__all__:
+    getattr(visbase, name)
+import visbase.pipeline.images.photo_files
+theirs = "sklearn", "numpy", "numba"  # libraries add filters for themselves
+ours = [f for f in warnings.filters if f not in before[1] and "PIL" in str(f)]
+print(before[0] == Image.MAX_IMAGE_PIXELS, ours)
+"""
+    assert fresh_python(code, tmp_path).split() == ["True", "[]"]
+
+
+@pytest.mark.parametrize("module", ["pipeline", "reports", "cnn", "numpy", "click"])
+@pytest.mark.parametrize("names", [("majority",), ("majority", "linear")])
+def test_modules_of_the_working_folder_do_not_run(
+    module: str, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / f"{module}.py").write_text("raise SystemExit('the user ran')\n")
+    run = ("-m", "visbase", "run", *names, "--preset", "quick")
+    done = subprocess.run(
+        [sys.executable, *run],
+        cwd=tmp_path,
+        env=os.environ | {"VISBASE_ARTIFACTS": str(tmp_path / "artifacts")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(names)
+    assert "the user" not in done.stdout + done.stderr
