@@ -52,7 +52,7 @@ def main(
     """Run methods on random splits of a folder of photographs, record all of them."""
     for method in methods:
         for seed in range(seeds):
-            command = [sys.executable, "-m", "visbase", "run", method]
+            command = [sys.executable, "-P", "-m", "visbase", "run", method]
             command += ["--dataset", f"folder:{folder}", "--seed", str(seed)]
             command += ["--train-per-class", str(train_per_class)]
             subprocess.run(command, check=True)

@@ -131,7 +131,7 @@ def one_image_ms() -> list[float]:
 
 def start_s() -> list[float]:
     """Seconds of `visbase --help`, ten starts."""
-    command = [sys.executable, "-m", "visbase", "--help"]
+    command = [sys.executable, "-P", "-m", "visbase", "--help"]
     return _repeated(
         lambda: subprocess.run(command, capture_output=True, check=True), 10
     )

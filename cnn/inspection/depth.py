@@ -9,8 +9,6 @@ trained; validation on the last 10,000 training digits, as everywhere. Run by
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 
 import matplotlib
@@ -28,8 +26,10 @@ from visbase.cnn.training.checkpoint import Epoch
 from visbase.cnn.training.trainer import Recipe
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.datasets.splits import Split, hold_out, part
+from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.storage.atomic import atomic_write
+from visbase.pipeline.storage.tables import to_csv
 
 DEPTHS = (8, 20, 44)
 WIDTH = 16
@@ -61,7 +61,7 @@ def main() -> None:
     outcomes = {net: run(net, train, validation) for net in NETS}
     folder = ROOT / "docs"
     with atomic_write(folder / "depth.csv") as file:
-        file.write(to_csv(outcomes).encode())
+        file.write(csv_of(outcomes).encode())
     with atomic_write(folder / "depth.md") as file:
         file.write(to_markdown(outcomes).encode())
     with atomic_write(folder / "depth.png") as file:
@@ -80,23 +80,28 @@ def run(net: Net, train: Split, validation: Split) -> Outcome:
     for seed in SEEDS:
         model = NetworkClassifier(make_network, RECIPE, seed)
         model.fit(train.images, train.labels)
-        wrong = model.predict(validation.images) != validation.labels
+        wrong = n_errors(validation.labels, model.predict(validation.images))
         outcome.curves.extend(model.curves)
-        outcome.validation_pct.append(100 * float(wrong.mean()))
+        outcome.validation_pct.append(error_pct(wrong, len(validation)))
     return outcome
 
 
-def to_csv(outcomes: dict[Net, Outcome]) -> str:
-    """One line an epoch of every run."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["depth", "shortcuts", "seed", "epoch", "loss", "error_pct"])
-    for (depth, shortcut), outcome in outcomes.items():
-        for seed, curve in zip(SEEDS, outcome.curves, strict=True):
-            for number, epoch in enumerate(curve, 1):
-                row = [depth, int(shortcut), seed, number, epoch.loss, epoch.error_pct]
-                writer.writerow(row)
-    return text.getvalue()
+def csv_of(outcomes: dict[Net, Outcome]) -> str:
+    """One line per epoch of every run."""
+    rows = [
+        {
+            "depth": depth,
+            "shortcuts": int(shortcut),
+            "seed": seed,
+            "epoch": number,
+            "loss": epoch.loss,
+            "error_pct": epoch.error_pct,
+        }
+        for (depth, shortcut), outcome in outcomes.items()
+        for seed, curve in zip(SEEDS, outcome.curves, strict=True)
+        for number, epoch in enumerate(curve, 1)
+    ]
+    return to_csv(("depth", "shortcuts", "seed", "epoch", "loss", "error_pct"), rows)
 
 
 def to_markdown(outcomes: dict[Net, Outcome]) -> str:

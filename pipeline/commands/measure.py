@@ -153,6 +153,7 @@ def combine(
     Example: visbase combine bovw_pyramid convnet
     """
     from visbase.pipeline.datasets import load_dataset
+    from visbase.pipeline.evaluation import error_pct, n_errors
     from visbase.pipeline.experiments.combine import combine as put_together
     from visbase.pipeline.experiments.combine import write_combination
     from visbase.pipeline.models.methods import find_method
@@ -164,6 +165,6 @@ def combine(
     loaded = load_dataset(dataset, data)
     found = put_together(methods, loaded)
     for name, answers in found.answers.items():
-        error = 100 * float((answers != found.truth).mean())
+        error = error_pct(n_errors(found.truth, answers), len(answers))
         click.echo(f"{name}: {error:.2f} % of {len(answers):,} test images")
     click.echo(f"written to {write_combination(found, loaded)}", err=True)

@@ -9,8 +9,8 @@ from visbase.cnn.inspection.depth import (
     NETS,
     SEEDS,
     Outcome,
+    csv_of,
     draw,
-    to_csv,
     to_markdown,
 )
 from visbase.cnn.training.checkpoint import Epoch
@@ -40,7 +40,7 @@ def test_table_says_what_the_curves_say() -> None:
 
 
 def test_every_epoch_of_every_run_is_kept() -> None:
-    rows = list(csv.DictReader(to_csv(made_up()).splitlines()))
+    rows = list(csv.DictReader(csv_of(made_up()).splitlines()))
     assert len(rows) == len(NETS) * len(SEEDS) * 2
     assert rows[-1] == {
         "depth": str(max(DEPTHS)),

@@ -79,7 +79,8 @@ def test_two_processes_learn_what_one_learns(
 
 def test_one_of_two_processes_records_the_run(fresh_folders: Path) -> None:
     in_two_processes(
-        *("-m", "visbase", "run", "lenet5", "--preset", "quick", "--set", "epochs=1"),
+        *("--no-python", str(Path(sys.executable).with_name("visbase")), "run"),
+        *("lenet5", "--preset", "quick", "--set", "epochs=1"),
         artifacts=fresh_folders,
     )
     (path,) = fresh_folders.rglob("seed0.json")

@@ -57,7 +57,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        kept = shutil.ignore_patterns("results", "*.npy", "cnn", "__pycache__", "mnist")
+        kept = shutil.ignore_patterns("results", "*.npy", "__pycache__", "mnist")
         shutil.copytree(PACKAGE, root / "visbase", ignore=kept)
         elsewhere = root / "elsewhere"
         elsewhere.mkdir()
@@ -65,10 +65,10 @@ class Project:
         (elsewhere / "brightness.py").write_text(DESCRIPTOR)
         (elsewhere / "sizes.py").write_text("def length():\n    return 3\n")
 
-    def fit(self) -> dict[str, set[str]]:
-        """Fit in a new process; the entries of each stage that are there then."""
-        subprocess.run(
-            [sys.executable, "-c", FIT],
+    def run(self, code: str) -> str:
+        """What a new process prints that runs the code."""
+        return subprocess.run(
+            [sys.executable, "-c", code],
             cwd=self.root,
             env=os.environ
             | {
@@ -76,8 +76,14 @@ class Project:
                 "VISBASE_ARTIFACTS": str(self.root / "artifacts"),
                 "NUMBA_CACHE_DIR": str(self.root / "compiled"),
             },
+            stdout=subprocess.PIPE,
+            text=True,
             check=True,
-        )
+        ).stdout
+
+    def fit(self) -> dict[str, set[str]]:
+        """Fit in a new process; the entries of each stage that are there then."""
+        self.run(FIT)
         found: dict[str, set[str]] = {stage: set() for stage in STAGES}
         for entry in (self.root / "artifacts" / "cache").iterdir():
             found[entry.name.partition("-")[0]].add(entry.name)
@@ -118,3 +124,30 @@ def test_editing_a_source_file_rebuilds_the_stages_that_it_computes(
     project.edit(file)
     after = project.fit()
     assert {stage for stage in STAGES if after[stage] - before[stage]} == rebuilt
+
+
+KEY_OF_NETWORK = """
+from visbase.cnn.lenet5 import Config, build
+from visbase.pipeline.storage.code import source_digest
+
+model = build(Config(), 0)
+print(source_digest((model.make_network, model, model.augment)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("visbase/cnn/lenet5.py", True),
+        ("visbase/cnn/training/trainer.py", True),
+        ("visbase/cnn/convnet.py", False),
+        ("visbase/pipeline/commands/run.py", False),
+    ],
+)
+def test_training_is_keyed_by_the_files_of_its_network_and_trainer(
+    file: str, changes: bool, project: Project
+) -> None:
+    pytest.importorskip("torch")
+    before = project.run(KEY_OF_NETWORK)
+    project.edit(file)
+    assert (project.run(KEY_OF_NETWORK) != before) == changes

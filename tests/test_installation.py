@@ -1,0 +1,70 @@
+"""A plain `pip install`: one name in site-packages, records to report, nothing written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from visbase.pipeline.storage import ROOT
+
+LEFT_OUT = (".venv", ".git", "artifacts", "build", "*.egg-info", "__pycache__", ".*")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the package was installed into."""
+    source = tmp_path_factory.mktemp("source") / "visbase"
+    ignored = shutil.ignore_patterns(*LEFT_OUT)
+    shutil.copytree(ROOT, source, symlinks=True, ignore=ignored)
+    site = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"),
+            *("--no-build-isolation", "--no-index", "--disable-pip-version-check"),
+            *("--target", str(site), str(source)),
+        ],
+        check=True,
+    )
+    return site
+
+
+def visbase(site: Path, cwd: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "visbase", *arguments],
+        cwd=cwd,
+        env={k: v for k, v in os.environ.items() if not k.startswith("VISBASE_")}
+        | {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(cwd / "compiled")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def files_in(site: Path) -> set[Path]:
+    return {path for path in site.rglob("*") if "__pycache__" not in path.parts}
+
+
+def test_only_one_name_is_put_into_site_packages(site: Path) -> None:
+    names = {path.name for path in site.iterdir() if not path.name.endswith("-info")}
+    assert names == {"visbase", "bin"}
+    assert not any(path.is_symlink() for path in site.rglob("*"))
+    assert (site / "visbase" / "py.typed").is_file()
+
+
+def test_installation_reports_the_records_and_writes_into_the_working_folder(
+    site: Path, tmp_path: Path
+) -> None:
+    before = files_in(site)
+    assert "bovw_pyramid" in visbase(site, tmp_path, "report")
+    assert (tmp_path / "artifacts" / "report" / "mnist" / "index.html").is_file()
+    visbase(site, tmp_path, "run", "majority")
+    (record,) = (tmp_path / "artifacts" / "results").rglob("seed0.json")
+    assert record.is_file()
+    assert files_in(site) == before
