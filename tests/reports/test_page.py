@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.test_compare import add_failure, add_run, tiny_dataset
+from tests.reports.test_compare import add_failure, add_run, tiny_dataset
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage import ROOT

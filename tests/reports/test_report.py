@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_compare import (
+from tests.reports.test_compare import (
     add_failure,
     add_run,
     markdown_of,
