@@ -177,6 +177,18 @@ def family_legend(axes: Axes, published: bool = False, front: bool = False) -> N
     axes.legend(loc="best", fontsize=8)
 
 
+def line_styles(names: Sequence[str], families: dict[str, str]) -> dict[str, Any]:
+    """A colour for the family, a kind of line for each of its methods."""
+    used: dict[str, int] = {}
+    styles = {}
+    for name in names:
+        nth = used.setdefault(families[name], 0)
+        used[families[name]] += 1
+        line = ("-", "--", ":", "-.")[nth % 4]
+        styles[name] = {"color": COLOURS[families[name]], "linestyle": line}
+    return styles
+
+
 def log_axis(axes: Axes, which: str) -> None:
     """A logarithmic axis with plain numbers at 1, 2 and 5 of every decade."""
     axis = axes.xaxis if which == "x" else axes.yaxis

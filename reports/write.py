@@ -8,24 +8,12 @@ from pathlib import Path
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments.measured import COST, CURVE, DAMAGE
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.regular_file import open_regular
-from visbase.reports.combination import COLUMNS as COMBINATION
-from visbase.reports.combination import combination_finding
 from visbase.reports.compare import Row, Runs, compare, read_runs
-from visbase.reports.cost import cost_finding
-from visbase.reports.curves import curves_finding
-from visbase.reports.damage import damage_finding
-from visbase.reports.finding import Finding
+from visbase.reports.findings import Finding, find_findings, finding_files
 from visbase.reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 
-DATA_OF_FINDINGS = {
-    "curves.csv": CURVE,
-    "damage.csv": DAMAGE,
-    "cost.csv": COST,
-    "combination.csv": COMBINATION,
-}
 PICTURES = Path("docs") / "pictures"  # beside the README
 # lines of the README between which the table and the findings' sentences stand
 TABLE = "<!-- table begins -->", "<!-- table ends -->"
@@ -57,8 +45,9 @@ def write_report(
     }
     for file, text in files.items():
         _replace(folder / file, text)
-    for data, columns in DATA_OF_FINDINGS.items():
-        if data not in files and _is_table(folder / data, columns):
+    for one in finding_files():
+        data = f"{one.NAME}.csv"
+        if data not in files and _is_table(folder / data, one.COLUMNS):
             (folder / data).unlink()  # of an earlier report
 
 
@@ -69,21 +58,6 @@ def _is_table(path: Path, columns: Sequence[str]) -> bool:
             return file.readline().decode().rstrip().split(",") == list(columns)
     except (OSError, UnicodeDecodeError):
         return False
-
-
-def find_findings(root: Path, dataset: Dataset) -> list[Finding]:
-    """What was measured beyond the table, in the order of the page.
-
-    root: the folder of curves, damage, cost and combination.
-    """
-    name = dataset.name
-    found = (
-        curves_finding(root / "curves", name),
-        damage_finding(root / "damage", name),
-        cost_finding(root / "cost", name),
-        combination_finding(root / "combination", name, dataset.test.labels),
-    )
-    return [one for one in found if one is not None]
 
 
 def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]:

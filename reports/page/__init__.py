@@ -19,7 +19,7 @@ from visbase.reports.atlas import WORST_ERROR, atlas, data_uri
 from visbase.reports.compare import Row, Runs
 from visbase.reports.details import Detail, details_of
 from visbase.reports.figures import COSTS, cost_chart, curve_chart, error_chart, montage
-from visbase.reports.finding import Finding
+from visbase.reports.findings import Finding
 from visbase.reports.lecture import walk_through
 from visbase.reports.page.table import COLUMNS, published_lines, table_line
 from visbase.reports.tables import machine_lines, notes

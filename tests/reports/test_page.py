@@ -18,8 +18,8 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage import ROOT
 from visbase.reports.compare import compare, read_runs
+from visbase.reports.findings import find_findings
 from visbase.reports.page import render_page
-from visbase.reports.write import find_findings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

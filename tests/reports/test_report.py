@@ -25,13 +25,12 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import DAMAGE
 from visbase.pipeline.storage import ROOT
 from visbase.reports.compare import compare, read_runs
-from visbase.reports.finding import Finding
+from visbase.reports.findings import Finding, find_findings
 from visbase.reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
 from visbase.reports.write import (
     FINDINGS,
     PICTURES,
     TABLE,
-    find_findings,
     print_table,
     readme_pictures,
     write_into_readme,
