@@ -135,7 +135,7 @@ MEASURES = (
     Measure(
         "lecture_pct",
         "published %",
-        "lower",
+        "",
         "g",
         _published,
         "The lecture's figure for such a method.",
