@@ -103,6 +103,47 @@ def class_error_rates(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     return rates
 
 
+def precision_recall_f1(
+    confusion: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Precision, recall and F1 of each class as fractions, (C, C) -> three (C,).
+
+    NaN where undefined: precision of a class that was never predicted, recall of a
+    class without images, and F1 = 2 hits / (images + predictions) of one with neither.
+    """
+    hits = np.diag(confusion).astype(np.float64)
+    images, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    both = images + predicted
+
+    def ratio(part: NDArray[np.float64], n: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.divide(part, n, out=np.full(len(n), np.nan), where=n > 0)
+
+    return ratio(hits, predicted), ratio(hits, images), ratio(2 * hits, both)
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """Mean F1 of the classes that have an image or a prediction, as a fraction."""
+    return float(np.nanmean(precision_recall_f1(confusion)[2]))
+
+
+def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
+    """Mean recall of the classes that have images, as a fraction."""
+    return float(np.nanmean(precision_recall_f1(confusion)[1]))
+
+
+def log_loss(truth: IntArray, probabilities: NDArray[np.floating]) -> float:
+    """Mean of -log of the true class's probability, natural logarithm.
+
+    truth (n,) as columns of probabilities (n, C). A probability of 0 counts as the
+    smallest step above 1 in float64, 2.2e-16: one such image does not make it infinite.
+    """
+    if not len(truth) == len(probabilities) > 0:
+        raise ValueError("truth and probabilities must be of the same images")
+    own = np.take_along_axis(probabilities, truth[:, None].astype(np.int64), axis=1)
+    least = np.finfo(np.float64).eps
+    return float(-np.log(np.clip(own.astype(np.float64), least, 1)).mean())
+
+
 def cohens_kappa(confusion: NDArray[np.int64]) -> float:
     """Agreement of two labellings beyond chance (Cohen 1960); 1 where both are one.
 
@@ -132,9 +173,9 @@ def n_failures(truth: IntArray, predictions: Sequence[IntArray]) -> NDArray[np.i
 def half_error_rates(truth: IntArray, prediction: IntArray) -> tuple[float, float]:
     """Error of the first and of the last half of the images.
 
-    MNIST's first 5,000 test digits come from census staff and are cleaner than the
-    last 5,000, from pupils (LeCun et al. 1998): a method that does as well on both may
-    have seen them.
+    MNIST's test images 0 to 4,999 are by students and 5,000 to 9,999 by employees of
+    the Census Bureau (QMNIST, Yadav & Bottou 2019), whose digits are cleaner: a method
+    that does as well on both may have seen them.
     """
     wrong = truth != prediction
     half = len(wrong) // 2
@@ -173,3 +214,18 @@ def two_best(scores: NDArray[np.floating]) -> tuple[int, int]:
     """Indices of the highest and the second highest of scores (C,)."""
     order = np.argsort(-scores, kind="stable")
     return int(order[0]), int(order[1])
+
+
+def receptive_fields(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Receptive field and step of an output behind each layer, in pixels of the input.
+
+    windows: kernel and stride of each convolution or pooling. The field grows by
+    (kernel - 1) steps of the layer before (Araujo et al. 2019, eq. 2).
+    """
+    found = []
+    field_px, step_px = 1, 1
+    for kernel, stride in windows:
+        field_px += (kernel - 1) * step_px
+        step_px *= stride
+        found.append((field_px, step_px))
+    return found

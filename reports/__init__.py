@@ -1,4 +1,4 @@
-"""From run records to tables: evaluation (numpy only) and comparison."""
+"""From run records to tables, pages and findings: figures are computed, never typed."""
 
 import os
 

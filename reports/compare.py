@@ -1,7 +1,7 @@
-"""The comparison: run records in, one row a method out.
+"""The comparison: run records in, one row per method out.
 
-Everything that the rows say about this program is computed here from the records and
-the predictions beside them; figures of others come from `published`.
+Everything that the rows say about this program is computed by `measures` from the
+records and the predictions beside them; figures of others come from `published`.
 """
 
 from __future__ import annotations
@@ -9,21 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.evaluation import (
-    mcnemar_exact,
-    mean_and_deviation,
-    n_errors,
-    wilson_interval,
-)
 from visbase.pipeline.experiments.records import (
     Record,
     read_extras,
@@ -33,53 +28,8 @@ from visbase.pipeline.experiments.records import (
 )
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.reading import listed
-from visbase.reports.published import LECTURE, Published
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method over all its seeds; errors in percent, times in seconds.
-
-    errors_pct: of each seed; error_pct: their mean. p_next: McNemar's p-value against
-    the next better row, first seed of each.
-    """
-
-    method: str
-    summary: str
-    seeds: tuple[int, ...]
-    errors_pct: tuple[float, ...]
-    error_pct: float
-    deviation_pct: float
-    interval_pct: tuple[float, float]
-    fit_s: float
-    predict_s: float
-    n_parameters: float
-    peak_rss_mb: float
-    lecture: Published | None
-    p_next: float | None
-    failure: str | None
-
-
-@dataclass(frozen=True)
-class Runs:
-    """All records of one method, seeds in order, and the arrays beside each.
-
-    predictions: truth and prediction (2, n_test), empty for a run that failed; extras:
-    scores and exhibits by name, see `pipeline.records`.
-    """
-
-    records: Sequence[Record]
-    predictions: Sequence[NDArray[np.integer]]
-    extras: Sequence[dict[str, NDArray[Any]]]
-
-    @property
-    def method(self) -> str:
-        return self.records[0].method
-
-    @property
-    def good(self) -> list[int]:
-        """Positions of the runs that did not fail."""
-        return [i for i, record in enumerate(self.records) if record.error is None]
+from visbase.reports.measures import Measure, Row, Runs, find_measures, mean_of_known
+from visbase.reports.published import WITHOUT_LEARNED_FILTERS, lecture_figure
 
 
 def read_runs(results: Path, dataset: str) -> list[Runs]:
@@ -134,63 +84,95 @@ def _read_runs(results: Path, dataset: str, folders: Sequence[Path]) -> list[Run
     return grouped
 
 
-def compare(runs: Sequence[Runs], dataset: str) -> list[Row]:
-    """One row a method, largest error first; methods that never worked come last."""
-    rows = []
-    first_predictions = {}
-    for run in runs:
-        good = [
-            (record, prediction)
-            for record, prediction in zip(run.records, run.predictions, strict=True)
-            if record.error is None
-        ]
-        rows.append(_row(run.records, good, dataset))
-        if good:
-            first_predictions[run.records[0].method] = good[0][1]
-    rows.sort(key=lambda row: (math.isnan(row.error_pct), -row.error_pct))
-    for i, (row, better) in enumerate(pairwise(rows)):
-        if better.method in first_predictions and row.method in first_predictions:
-            truth, first = first_predictions[row.method]
-            p = mcnemar_exact(truth, first, first_predictions[better.method][1])
-            rows[i] = replace(row, p_next=p)
-    return rows
+def compare(runs: Sequence[Runs]) -> list[Row]:
+    """One row per method, largest error first; those that never worked come last."""
+    measures = find_measures()
+    errors = {one.method: mean_of_known(one.errors_pct) for one in runs}
+
+    def rank(one: Runs) -> tuple[bool, float]:
+        error = errors[one.method]
+        return math.isnan(error), -error
+
+    ranked = sorted(runs, key=rank)
+    neighbours = zip(ranked, [*ranked[1:], None], strict=True)
+    return [_row(replace(one, better=better), measures) for one, better in neighbours]
 
 
-def _row(
-    records: Sequence[Record],
-    good: Sequence[tuple[Record, NDArray[np.integer]]],
-    dataset: str,
-) -> Row:
-    method = records[0].method
-    failures = [record.error for record in records if record.error is not None]
-    rates = [100 * n_errors(*both) / record.n_test for record, both in good]
-    error, deviation = mean_and_deviation(rates) if rates else (math.nan, math.nan)
-    interval = (math.nan, math.nan)
-    if good:
-        n = good[0][0].n_test
-        low, high = wilson_interval(error * n / 100, n)
-        interval = (100 * low, 100 * high)
+def _row(runs: Runs, measures: Sequence[Measure]) -> Row:
+    first = runs.records[0]
+    failures = [one.error for one in runs.records if one.error is not None]
     return Row(
-        method=method,
-        summary=records[0].summary,
-        seeds=tuple(record.seed for record, _ in good),
-        errors_pct=tuple(rates),
-        error_pct=error,
-        deviation_pct=deviation,
-        interval_pct=interval,
-        fit_s=_mean([r.fit_s for r, _ in good]),
-        predict_s=_mean([r.predict_s for r, _ in good]),
-        n_parameters=_mean([r.n_parameters for r, _ in good]),
-        peak_rss_mb=_mean([r.peak_rss_mb for r, _ in good]),
-        lecture=LECTURE.get(dataset, {}).get(method),
-        p_next=None,
+        method=runs.method,
+        summary=first.summary,
+        seeds=tuple(runs.records[i].seed for i in runs.good),
+        errors_pct=tuple(runs.errors_pct),
+        lecture=lecture_figure(first.dataset, runs.method),
         failure=failures[0] if failures else None,
+        values={one.name: one.compute(runs) for one in measures},
     )
 
 
-def _mean(values: Sequence[float | None]) -> float:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else math.nan
+def require_images_of(dataset: Dataset, runs: Sequence[Runs]) -> None:
+    """BadInput where runs are of other test images or classes than the data set has."""
+    n_classes = len(dataset.classes)
+    for one in runs:
+        for i in one.good:
+            truth, prediction = one.predictions[i]
+            if not np.array_equal(truth, dataset.test.labels):
+                raise BadInput(
+                    f"{dataset.name}: its test labels are not those that "
+                    f"{one.method}, seed {one.records[i].seed}, was scored on; run the "
+                    "method again"
+                )
+            if not 0 <= prediction.min() <= prediction.max() < n_classes:
+                record = one.records[i]
+                raise BadInput(
+                    f"{record.dataset}/{record.method}/seed{record.seed}.npy: a "
+                    f"prediction outside 0 to {n_classes - 1}; run it again"
+                )
+
+
+def machine_lines(runs: Sequence[Runs]) -> list[str]:
+    """Each machine and set of versions that records come from."""
+    lines: dict[str, list[str]] = {}
+    for run in runs:
+        for record in run.records:
+            versions = ", ".join(f"{k} {v}" for k, v in sorted(record.versions.items()))
+            line = f"{record.cpu}, {record.n_cores} cores, {record.device}; {versions}"
+            lines.setdefault(line, []).append(record.method)
+    return [
+        f"{len(methods)} run{'s' * (len(methods) > 1)} "
+        f"({', '.join(sorted(set(methods)))}) on {line}"
+        for line, methods in lines.items()
+    ]
+
+
+def notes(rows: Sequence[Row], dataset: str, n_test: int) -> list[str]:
+    """What makes the table readable on its own, a paragraph each."""
+    return [
+        f"Error: mean over seeds on all {n_test:,} test images, ± sample standard "
+        "deviation; interval: Wilson's, of the mean. p: McNemar's exact test against "
+        "the next row, first seed of each. Times: mean wall-clock seconds, "
+        "images to model and test images to labels.",
+        *(
+            f"`{row.method}` beside {row.lecture.error_pct:g}: {row.lecture.condition} "
+            f"({row.lecture.source})"
+            + (f"; ours: {row.lecture.ours}." if row.lecture.ours else ".")
+            for row in rows
+            if row.lecture is not None
+        ),
+        *_others(dataset),
+    ]
+
+
+def _others(dataset: str) -> list[str]:
+    """A note on what others reached without learned filters, where we know."""
+    figures = [
+        f"{other.error_pct:g} {other.condition} ({other.source})"
+        for other in WITHOUT_LEARNED_FILTERS.get(dataset, ())
+    ]
+    note = "Published by others without filters learned by backpropagation: "
+    return [note + "; ".join(figures) + "."] if figures else []
 
 
 def _refuse_what_is_no_evidence(path: Path, record: Record) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -20,8 +20,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from visbase.reports.compare import Row
-from visbase.reports.details import Detail
+from visbase.pipeline.experiments.records import Record
+from visbase.reports.measures import Row
 
 INK = "#010203"  # stands for the colour of the surrounding text
 COLOURS = {"classical": "#c2571a", "network": "#2b7bba"}
@@ -45,10 +45,10 @@ STYLE: Any = [
         "legend.frameon": False,
     },
 ]
-COSTS: dict[str, tuple[str, Callable[[Row], float]]] = {
-    "fit": ("seconds to fit", lambda row: row.fit_s),
-    "predict": ("seconds to predict the test images", lambda row: row.predict_s),
-    "size": ("numbers in the model", lambda row: row.n_parameters),
+COSTS = {  # by the name of the measure
+    "fit_s": "seconds to fit",
+    "predict_s": "seconds to predict the test images",
+    "n_parameters": "numbers in the model",
 }
 
 
@@ -62,9 +62,9 @@ def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> s
         figure, axes = plt.subplots(figsize=(7.2, 0.33 * len(shown) + 1.1))
         for y, row in enumerate(shown):
             colour = COLOURS[families[row.method]]
-            low, high = row.interval_pct
+            low, high = row["low_pct"], row["high_pct"]
             axes.plot([low, high], [y, y], color=colour, linewidth=2)
-            axes.plot(row.error_pct, y, "o", color=colour, markersize=6)
+            axes.plot(row["error_pct"], y, "o", color=colour, markersize=6)
             if len(row.seeds) > 1:
                 errors = row.errors_pct
                 axes.plot(errors, [y + 0.3] * len(errors), ".", color=colour, alpha=0.5)
@@ -85,9 +85,8 @@ def cost_chart(
 
     cost: a key of COSTS.
     """
-    label, value = COSTS[cost]
-    shown = [row for row in rows if row.seeds and value(row) > 0]
-    points = [(value(row), row.error_pct) for row in shown]
+    shown = [row for row in rows if row.seeds and row[cost] > 0]
+    points = [(row[cost], row["error_pct"]) for row in shown]
     front = pareto_front(points)
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.4))
@@ -101,21 +100,21 @@ def cost_chart(
             log_axis(axes, "y")
             axes.set_xscale("log")
         axes.grid(visible=True, which="major")
-        axes.set_xlabel(label)
+        axes.set_xlabel(COSTS[cost])
         axes.set_ylabel("test error, %")
         label_points(axes, [row.method for row in shown], points)
         family_legend(axes, front=True)
         return svg_of(figure, ground)
 
 
-def curve_chart(details: Sequence[Detail], ground: str) -> str:
+def curve_chart(records: Sequence[Record], ground: str) -> str:
     """Training error after each epoch of every network, first seed, first net."""
-    shown = [one for one in details if one.record.curves]
+    shown = [one for one in records if one.curves]
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.2))
         colours = plt.get_cmap("tab10")
         for i, one in enumerate(shown):
-            curve = one.record.curves[0]
+            curve = one.curves[0]
             epochs = range(1, len(curve) + 1)
             errors = [max(epoch["error_pct"] or 0.0, 0.005) for epoch in curve]
             # dashed lines leave room for a curve below: committees share nets
@@ -175,6 +174,18 @@ def family_legend(axes: Axes, published: bool = False, front: bool = False) -> N
     if front:
         axes.plot([], [], color=PUBLISHED, linewidth=1, label="Pareto front (filled)")
     axes.legend(loc="best", fontsize=8)
+
+
+def line_styles(names: Sequence[str], families: dict[str, str]) -> dict[str, Any]:
+    """A colour for the family, a kind of line for each of its methods."""
+    used: dict[str, int] = {}
+    styles = {}
+    for name in names:
+        nth = used.setdefault(families[name], 0)
+        used[families[name]] += 1
+        line = ("-", "--", ":", "-.")[nth % 4]
+        styles[name] = {"color": COLOURS[families[name]], "linestyle": line}
+    return styles
 
 
 def log_axis(axes: Axes, which: str) -> None:

@@ -88,3 +88,7 @@ WITHOUT_LEARNED_FILTERS = {
         ),
     )
 }
+
+
+def lecture_figure(dataset: str, method: str) -> Published | None:
+    return LECTURE.get(dataset, {}).get(method)

@@ -240,7 +240,7 @@ def _split(n, seed):
 MEASURE = '''
 """How often the second class is answered."""
 
-from visbase.reports.measures import Measure
+from visbase.reports.measures import SHORT, Measure, of_labels
 
 MEASURES = (
     Measure(
@@ -248,9 +248,9 @@ MEASURES = (
         title="bars %",
         better="",
         format=".1f",
-        short=True,
+        compute=of_labels(lambda truth, prediction: 100 * (prediction == 1).mean()),
         note="part of the test images that are called bars",
-        per_seed=lambda truth, prediction, probabilities: 100 * (prediction == 1).mean(),
+        short=tuple(SHORT),
     ),
 )
 '''

@@ -1,4 +1,4 @@
-"""A plain `pip install`: one name in site-packages, records to report, nothing written."""
+"""A plain `pip install`: one name, records to report, and nothing written into it."""
 
 from __future__ import annotations
 

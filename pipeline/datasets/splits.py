@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from visbase.pipeline.contracts import Images
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import choose, sizes
-from visbase.pipeline.images.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,8 @@ class Dataset:
     @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 of classes, labels and pixels: the same for the same data set."""
+        from visbase.pipeline.images.fingerprint import fingerprint  # few are asked
+
         return fingerprint(
             {
                 "classes": self.classes,

@@ -19,7 +19,7 @@ from visbase.pipeline.datasets.splits import Dataset, hold_out, hold_out_sixth
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import n_errors
 from visbase.pipeline.experiments import provenance
-from visbase.pipeline.experiments.measured import Combination
+from visbase.pipeline.experiments.measured import Combination, is_committed
 from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.atomic import atomic_write
@@ -104,7 +104,7 @@ def write_combination(found: Combination, dataset: Dataset) -> Path:
     Under artifacts where the code is not committed. The array has truth and answers,
     (1 + 4, n_test), in the JSON's order.
     """
-    committed = provenance.is_committed(found.revision) and dataset.published
+    committed = is_committed(found.revision) and dataset.published
     root = measured("combination") if committed else artifacts() / "combination"
     path = root / dataset.name / ("+".join(found.methods) + ".json")
     facts: dict[str, Any] = {

@@ -21,6 +21,7 @@ from visbase.pipeline.experiments.measured import (
     CLEAN,
     DAMAGE,
     OTHER_HAND,
+    is_committed,
     measured_table,
     read_measurements,
 )
@@ -47,7 +48,7 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
     model = load_model(path)
     _require_full(path, model, dataset)
     digest, revision = model.sha256[:12], provenance.revision()
-    committed = provenance.is_committed(revision)
+    committed = is_committed(revision)
     table = measured_table(artifacts() / "damage" / digest, model.method, dataset)
     facts = {
         "method": model.method,
@@ -93,7 +94,7 @@ def _held(
     for row in read_measurements(table, DAMAGE):
         which = row["damage"], int(row["level"]), row["strength"]
         sound = row["model"] == facts["model"] and which in wanted
-        if sound and (not committed or provenance.is_committed(row["commit"])):
+        if sound and (not committed or is_committed(row["commit"])):
             found[which] = row
     return found
 

@@ -24,7 +24,12 @@ import numpy as np
 
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.experiments import provenance
-from visbase.pipeline.experiments.measured import BATCH, COST, read_measurements
+from visbase.pipeline.experiments.measured import (
+    BATCH,
+    COST,
+    is_committed,
+    read_measurements,
+)
 from visbase.pipeline.experiments.records import read_record
 from visbase.pipeline.experiments.run import OWN_PROGRAM
 from visbase.pipeline.models.methods import find_method
@@ -47,7 +52,7 @@ def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
     subprocess.CalledProcessError where a process failed, which has said why unless it
     was killed.
     """
-    committed = provenance.is_committed(provenance.revision())
+    committed = is_committed(provenance.revision())
     root = measured("cost") if committed else artifacts() / "cost"
     for name in names:  # told before any work
         find_method(name)

@@ -26,6 +26,7 @@ from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import (
     CURVE,
+    is_committed,
     measured_table,
     read_measurements,
 )
@@ -95,7 +96,7 @@ def subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
 
 
 def _table(method: str, dataset: Dataset, revision: str) -> Path:
-    counts = dataset.published and provenance.is_committed(revision)
+    counts = dataset.published and is_committed(revision)
     root = measured("curves") if counts else artifacts() / "curves"
     return measured_table(root, method, dataset)
 

@@ -129,6 +129,11 @@ class Combination:
     revision: str
 
 
+def is_committed(revision: str) -> bool:
+    """Whether a revision, see `provenance`, names all of the code."""
+    return revision != "" and not revision.endswith("+")
+
+
 def measured_table(folder: Path, method: str, dataset: Dataset) -> Path:
     """<folder>/<dataset>/<method>.csv, where a method's measurements belong.
 

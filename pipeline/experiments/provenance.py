@@ -68,11 +68,6 @@ def revision() -> str:
     return (commit() or "")[:10] + "+" * (dirty() is True)
 
 
-def is_committed(revision: str) -> bool:
-    """Whether a `revision` names all of the code."""
-    return revision != "" and not revision.endswith("+")
-
-
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that numbers depend on."""
     found = {"python": platform.python_version()}

@@ -1,23 +1,23 @@
 """The lecture's computations, done by this program beside the lecture's own figures.
 
 Cho-Jui Hsieh, CS260 Lecture 11, "Convolutional Neural Networks", UCLA 2019. Every step
-is computed by `layers` with numpy; the tests compare it with the networks of `cnn`.
-Where the lecture's figures disagree with each other, the comment says so.
+is computed with numpy; the tests compare it with the networks of `cnn`. Where the
+lecture's figures disagree with each other, the comment says so.
 """
 
-from visbase.reports.lecture.networks import (
-    lenet5,
-    parameter_counts,
-    receptive_fields,
-    vgg_table,
-)
-from visbase.reports.lecture.operations import (
+from visbase.reports.lecture.convolution import (
+    Step,
     activation,
     convolutions,
     dropout,
     padding_and_pooling,
 )
-from visbase.reports.lecture.step import Step
+from visbase.reports.lecture.networks import (
+    field_sizes,
+    lenet5,
+    parameter_counts,
+    vgg_table,
+)
 
 
 def walk_through() -> list[Step]:
@@ -29,6 +29,6 @@ def walk_through() -> list[Step]:
         *lenet5(),
         *parameter_counts(),
         *vgg_table(),
-        *receptive_fields(),
+        *field_sizes(),
         dropout(),
     ]

@@ -2,10 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from visbase.reports.lecture.layers import ALEXNET, LENET5, VGG16, trace
-from visbase.reports.lecture.step import Step
+from visbase.pipeline.evaluation import receptive_fields
+from visbase.reports.lecture.convolution import Step
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network that is described, not built.
+
+    kind: "conv", "pool" or "linear"; maps: output channels or units; kernel, stride and
+    padding in pixels; groups: parts of the maps that do not see each other.
+    """
+
+    kind: str
+    maps: int = 0
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A layer at its place: output (maps, side, side), weights, biases, field in px.
+
+    field_px: side of the square of input pixels that one output sees.
+    """
+
+    layer: Layer
+    shape: tuple[int, int, int]
+    n_weights: int
+    n_biases: int
+    field_px: int
+
+
+def trace(layers: Sequence[Layer], maps: int, side: int) -> list[Traced]:
+    """Follow an image of (maps, side, side) through the layers.
+
+    A fully connected layer sees the whole image.
+    """
+    found = []
+    image_side = side
+    windows = [(layer.kernel, layer.stride) for layer in layers]
+    fields = [field_px for field_px, _ in receptive_fields(windows)]
+    for layer, field_px in zip(layers, fields, strict=True):
+        n_weights = n_biases = 0
+        if layer.kind == "linear":
+            n_weights, n_biases = maps * side * side * layer.maps, layer.maps
+            maps, side, field_px = layer.maps, 1, image_side
+        else:
+            side = (side + 2 * layer.padding - layer.kernel) // layer.stride + 1
+            if layer.kind == "conv":
+                inputs = maps // layer.groups
+                n_weights, n_biases = layer.kernel**2 * inputs * layer.maps, layer.maps
+                maps = layer.maps
+        shape = (maps, side, side)
+        found.append(Traced(layer, shape, n_weights, n_biases, field_px))
+    return found
+
+
+POOL = Layer("pool", kernel=2, stride=2)
+
+LENET5 = (
+    Layer("conv", 6, 5),
+    POOL,
+    Layer("conv", 16, 5),
+    POOL,
+    Layer("linear", 120),
+    Layer("linear", 84),
+    Layer("linear", 10),
+)
+
+# Krizhevsky et al. 2012, section 3.5; two halves that meet in the third layer. The
+# paper prints an input of 224 pixels, whose arithmetic needs 227.
+ALEXNET = (
+    Layer("conv", 96, 11, 4),
+    Layer("pool", kernel=3, stride=2),
+    Layer("conv", 256, 5, padding=2, groups=2),
+    Layer("pool", kernel=3, stride=2),
+    Layer("conv", 384, 3, padding=1),
+    Layer("conv", 384, 3, padding=1, groups=2),
+    Layer("conv", 256, 3, padding=1, groups=2),
+    Layer("pool", kernel=3, stride=2),
+    Layer("linear", 4096),
+    Layer("linear", 4096),
+    Layer("linear", 1000),
+)
+
+
+def _vgg() -> tuple[Layer, ...]:
+    layers: list[Layer] = []
+    for maps, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        layers += [Layer("conv", maps, 3, padding=1)] * count + [POOL]
+    return (*layers, *(Layer("linear", units) for units in (4096, 4096, 1000)))
+
+
+VGG16 = _vgg()
+
 
 # The lecture's table: memory as printed, weights; from the input's line on.
 VGG_LECTURE = (
@@ -149,7 +247,7 @@ def vgg_table() -> list[Step]:
     return steps
 
 
-def receptive_fields() -> list[Step]:
+def field_sizes() -> list[Step]:
     """Sides in pixels, layer by layer."""
     steps = []
     for name, layers, maps, side in (

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from visbase.pipeline.datasets.splits import Dataset
-from visbase.pipeline.errors import BadInput
-from visbase.pipeline.evaluation import agreement
-from visbase.reports.atlas import WORST_ERROR, atlas, data_uri
-from visbase.reports.compare import Row, Runs
-from visbase.reports.details import Detail, details_of
-from visbase.reports.figures import COSTS, cost_chart, curve_chart, error_chart, montage
-from visbase.reports.finding import Finding
+from visbase.reports.compare import machine_lines, notes
+from visbase.reports.figures import COSTS, cost_chart, curve_chart, error_chart
+from visbase.reports.findings import Finding
 from visbase.reports.lecture import walk_through
-from visbase.reports.page.table import COLUMNS, published_lines, table_line
-from visbase.reports.tables import machine_lines, notes
+from visbase.reports.measures import Measure, Row, Runs, columns, written
+from visbase.reports.page.details import (
+    WORST_ERROR,
+    Detail,
+    atlas,
+    class_errors,
+    class_scores,
+    details_of,
+    disagreement,
+    exhibits_of,
+)
+from visbase.reports.published import WITHOUT_LEARNED_FILTERS
 
 FOLDER = Path(__file__).parent
-KERNEL_PX, WORD_PX = 8, 3  # screen pixels for one pixel of a kernel, of a word
 SECTIONS = (
     ("table", "Comparison"),
     ("charts", "Error and its price"),
@@ -40,13 +44,23 @@ SECTIONS = (
 
 
 @dataclass(frozen=True)
-class Exhibit:
-    """A picture of what a method learned; width and height on the screen."""
+class Cell:
+    """text is shown, value sorts (empty: not known), title appears on hover."""
 
-    title: str
-    uri: str
-    width: int
-    height: int
+    text: str
+    value: str = ""
+    title: str = ""
+    note: str = ""
+    span: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table; kind: "ours", "failed" or "published"."""
+
+    kind: str
+    summary: str
+    cells: Sequence[Cell]
 
 
 def render_page(
@@ -55,19 +69,8 @@ def render_page(
     dataset: Dataset,
     findings: Sequence[Finding] = (),
 ) -> str:
-    """The HTML text; rows as `compare` orders them, images of the test split.
-
-    Raises BadInput where the records are of other test images than the data set has.
-    """
+    """The HTML text; rows as `compare` orders them, runs of the data set's images."""
     classes = dataset.classes
-    for one in runs:
-        for i in one.good:
-            if not np.array_equal(one.predictions[i][0], dataset.test.labels):
-                raise BadInput(
-                    f"{dataset.name}: its test labels are not those that "
-                    f"{one.method}, seed {one.records[i].seed}, was scored on; run the "
-                    "method again"
-                )
     details = details_of(runs, [row.method for row in rows], len(classes))
     test = dataset.test
     shown = atlas(np.asarray(test.images), test.labels, details, classes)
@@ -76,9 +79,10 @@ def render_page(
         one.method: (one.confusion / n_seeds[one.method]).round(1).tolist()
         for one in details
     }
-    exhibits = [picture for one in details for picture in _exhibits(one)]
+    exhibits = [picture for one in details for picture in exhibits_of(one)]
     absent = {"learned"} if not exhibits else set()
     absent |= {"worth"} if not findings else set()
+    measures = columns()
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined
     )
@@ -90,15 +94,17 @@ def render_page(
         answer=answer(rows, details),
         sections=[s for s in SECTIONS if s[0] not in absent],
         findings=[(one, Markup(one.svg)) for one in findings],
-        columns=COLUMNS,
-        rows=[table_line(row, details) for row in rows] + published_lines(dataset.name),
+        columns=measures,
+        rows=[_line(row, measures) for row in rows]
+        + _published_lines(dataset.name, measures),
         notes=notes(rows, dataset.name, len(test)),
         charts=_charts(rows, runs, details),
         methods=[one.method for one in details],
         classes=classes,
-        class_errors=_class_errors(details),
+        class_errors=class_errors(details),
+        class_scores=class_scores(details),
         agreement_text=_agreement_text(shown, details),
-        disagreement=_disagreement(details),
+        disagreement=disagreement(details),
         atlas_text=_atlas_text(shown),
         atlas_methods=shown["methods"],
         exhibits=exhibits,
@@ -116,7 +122,7 @@ def answer(rows: Sequence[Row], details: Sequence[Detail]) -> str:
     best = {
         family: min(
             (r for r in rows if families.get(r.method) == family),
-            key=lambda row: row.error_pct,
+            key=lambda row: row["error_pct"],
             default=None,
         )
         for family in ("classical", "network")
@@ -126,9 +132,43 @@ def answer(rows: Sequence[Row], details: Sequence[Detail]) -> str:
         return "Classical methods and networks have not both been run yet."
     return (
         f"The best classical method, {classical.method}, gets "
-        f"{classical.error_pct:.2f} % of the test images wrong; the best network, "
-        f"{network.method}, {network.error_pct:.2f} %."
+        f"{classical['error_pct']:.2f} % of the test images wrong; the best network, "
+        f"{network.method}, {network['error_pct']:.2f} %."
     )
+
+
+def _line(row: Row, measures: Sequence[Measure]) -> Line:
+    """A method's line; one that never worked shows its reason instead of figures."""
+    name = Cell(row.method, row.method)
+    if not row.seeds:
+        reason = Cell(f"failed: {row.failure}", span=len(measures))
+        return Line("failed", row.summary, [name, reason])
+    cells = [
+        Cell(
+            one.text(row),
+            written(row[one.name], ""),
+            title=one.remark(row) if one.remark else "",
+        )
+        for one in measures
+    ]
+    if row.failure is not None:
+        cells[0] = replace(cells[0], note=f"a seed failed: {row.failure}")
+    return Line("ours", row.summary, [name, *cells])
+
+
+def _published_lines(dataset: str, measures: Sequence[Measure]) -> list[Line]:
+    """Figures of others that learn no filters by backpropagation."""
+    lines = []
+    for other in WITHOUT_LEARNED_FILTERS.get(dataset, ()):
+        shown, value = f"{other.error_pct:g}", f"{other.error_pct}"
+        known = {
+            "error_pct": Cell(shown, value, title=other.source),
+            "lecture_pct": Cell(shown, value, title=other.source, note=other.source),
+        }
+        name = Cell("published", f"published {other.condition}")
+        cells = [known.get(one.name, Cell("")) for one in measures]
+        lines.append(Line("published", other.condition, [name, *cells]))
+    return lines
 
 
 def _charts(
@@ -137,8 +177,8 @@ def _charts(
     """Title, description and drawing of each chart."""
     if not details:
         return []
-    families = {one.method: one.records[0].family for one in runs}
-    order = "; ".join(f"{r.method} {r.error_pct:.2f} %" for r in rows if r.seeds)
+    families = {one.method: one.family for one in runs}
+    order = "; ".join(f"{r.method} {r['error_pct']:.2f} %" for r in rows if r.seeds)
     found = [
         (
             "Test error of every method",
@@ -146,38 +186,15 @@ def _charts(
             error_chart(rows, families, "none"),
         )
     ]
-    for cost, (label, _) in COSTS.items():
+    for cost, label in COSTS.items():
         title = f"Test error against {label}"
         text = f"{title}; the figures are in the comparison table."
         found.append((title, text, cost_chart(rows, families, cost, "none")))
-    if any(one.record.curves for one in details):
+    records = [one.record for one in details]
+    if any(one.curves for one in records):
         title = "Learning curves of the networks (first seed, first net)"
-        found.append((title, title, curve_chart(details, "none")))
+        found.append((title, title, curve_chart(records, "none")))
     return [(title, text, Markup(svg)) for title, text, svg in found]
-
-
-def _heat(values: NDArray[np.float64], most: float) -> list[list[tuple[float, float]]]:
-    """Each value with its strength of colour from 0 to 1."""
-    strength = np.clip(np.nan_to_num(values) / max(most, 1e-9), 0, 1)
-    return [
-        list(zip(row.tolist(), strong.tolist(), strict=True))
-        for row, strong in zip(values, strength, strict=True)
-    ]
-
-
-def _class_errors(details: Sequence[Detail]) -> list[list[tuple[float, float]]]:
-    if not details:
-        return []
-    errors = np.stack([one.class_error_pct for one in details])
-    # a row is coloured against its own largest: which class is hard for this method?
-    return [_heat(row[None], np.nanmax(row))[0] for row in errors]
-
-
-def _disagreement(details: Sequence[Detail]) -> list[list[tuple[float, float]]]:
-    if not details:
-        return []
-    apart = 100 * (1 - agreement([one.prediction for one in details]))
-    return _heat(apart, 10.0)
 
 
 def _agreement_text(shown: dict[str, Any], details: Sequence[Detail]) -> str:
@@ -205,42 +222,6 @@ def _atlas_text(shown: dict[str, Any]) -> str:
             f"{', '.join(shown['left_out'])}."
         )
     return text
-
-
-def _exhibits(one: Detail) -> list[Exhibit]:
-    found = []
-    for name, tiles in one.exhibits.items():
-        if name == "kernels":
-            title = f"{one.method}: kernels of the first layer, red + and blue -"
-            found.append(_picture(title, _red_and_blue(tiles), KERNEL_PX))
-        else:
-            size = tiles.shape[1]
-            title = (
-                f"{one.method}: mean patch of {size} x {size} pixels of its "
-                f"{len(tiles)} most frequent visual words"
-            )
-            found.append(_picture(title, montage(tiles, 20), WORD_PX))
-    return found
-
-
-def _picture(title: str, image: NDArray[np.uint8], zoom: int) -> Exhibit:
-    height, width = image.shape[:2]
-    zoom = max(1, min(zoom, 900 // width))
-    return Exhibit(title, data_uri(image), width * zoom, height * zoom)
-
-
-def _red_and_blue(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Kernels (n, h, w) side by side, white at zero, (H, W, 3)."""
-    strength = kernels.astype(np.float32) / (float(np.abs(kernels).max()) or 1.0)
-    fade = np.rint(255 * (1 - np.abs(strength))).astype(np.uint8)
-    full = np.full_like(fade, 255)
-    channels = (
-        np.where(strength > 0, full, fade),
-        fade,
-        np.where(strength < 0, full, fade),
-    )
-    columns = 16 if kernels.shape[1] < 16 else 8
-    return np.stack([montage(channel, columns) for channel in channels], axis=2)
 
 
 def _commits(runs: Sequence[Runs]) -> list[str]:

@@ -13,16 +13,21 @@ from sklearn import metrics
 
 from visbase.pipeline.evaluation import (
     agreement,
+    balanced_accuracy,
     class_error_rates,
     cohens_kappa,
     confusion_matrix,
     expected_calibration_error,
     half_error_rates,
+    log_loss,
+    macro_f1,
     mcnemar_exact,
     mean_and_deviation,
     n_errors,
     n_failures,
+    precision_recall_f1,
     probabilities_of,
+    receptive_fields,
     wilson_interval,
 )
 
@@ -219,6 +224,66 @@ def test_calibration_error_by_hand() -> None:
     assert expected_calibration_error(truth, certain) == 0
 
 
+def test_precision_recall_and_f1_by_hand() -> None:
+    # class 0: 3 of 4 images right, 5 times predicted; class 1: 1 of 2, once; class 2:
+    # one image, never predicted; class 3: no image, once predicted
+    confusion = np.array([[3, 0, 0, 1], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
+    precision, recall, f1 = precision_recall_f1(confusion)
+    np.testing.assert_allclose(precision, [3 / 5, 1, np.nan, 0])
+    np.testing.assert_allclose(recall, [3 / 4, 1 / 2, 0, np.nan])
+    np.testing.assert_allclose(f1, [6 / 9, 2 / 3, 0, 0])
+    assert macro_f1(confusion) == pytest.approx((6 / 9 + 2 / 3) / 4)
+    assert balanced_accuracy(confusion) == pytest.approx((3 / 4 + 1 / 2) / 3)
+    confusion[0, 3] = 0
+    assert np.isnan(precision_recall_f1(confusion)[2]).tolist() == [0, 0, 0, 1]
+    assert macro_f1(confusion) == pytest.approx((6 / 8 + 2 / 3) / 3)
+
+
+def test_log_loss_by_hand() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.75, 0.25], [0.0, 1.0]])
+    truth = np.array([0, 1, 1])
+    expected = (math.log(2) + math.log(4) + 0) / 3
+    assert log_loss(truth, probabilities) == pytest.approx(expected)
+    surely_wrong = log_loss(np.array([0]), probabilities[2:])
+    assert surely_wrong == pytest.approx(52 * math.log(2))  # 2^-52, not 0
+    with pytest.raises(ValueError, match="of the same images"):
+        log_loss(truth, probabilities[:2])
+
+
+def test_receptive_fields_by_hand() -> None:
+    assert receptive_fields([]) == []
+    assert receptive_fields([(3, 1), (3, 1)]) == [(3, 1), (5, 1)]  # VGG's argument
+    # LeNet-5: 5; 5 + 1; 6 + 4 x 2; 14 + 1 x 2
+    lenet = receptive_fields([(5, 1), (2, 2), (5, 1), (2, 2)])
+    assert lenet == [(5, 1), (6, 2), (14, 2), (16, 4)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=4)
+)
+def test_receptive_field_is_as_far_as_an_output_sees(
+    windows: list[tuple[int, int]],
+) -> None:
+    def inputs_of(output: int) -> tuple[int, int]:
+        """The first and the last input of one output, layer by layer backwards."""
+        first = last = output
+        for kernel, stride in reversed(windows):
+            first, last = first * stride, last * stride + kernel - 1
+        return first, last
+
+    first, last = inputs_of(0)
+    assert receptive_fields(windows)[-1] == (last - first + 1, inputs_of(1)[0])
+
+
+@given(st.integers(2, 6), st.integers(1, 60), st.integers(0, 10_000))
+def test_log_loss_is_scikit_learns(n_classes: int, n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, n_classes, n)
+    probabilities = rng.dirichlet(np.full(n_classes, 0.3), n)
+    expected = metrics.log_loss(truth, probabilities, labels=range(n_classes))
+    assert log_loss(truth, probabilities) == pytest.approx(expected)
+
+
 def test_only_scores_that_add_up_to_one_are_probabilities() -> None:
     probabilities = np.array([[0.2, 0.8], [0.999, 0.001]])
     found = probabilities_of(np.log(probabilities).astype(np.float16))
@@ -237,6 +302,24 @@ def test_measures_agree_with_scikit_learn(n_classes: int, n: int, seed: int) -> 
     present = np.unique(truth)
     recall = metrics.recall_score(truth, prediction, labels=present, average=None)
     assert class_error_rates(confusion)[present] == pytest.approx(1 - recall)
-    if len(np.unique([truth, prediction])) > 1:
+    either = np.unique([truth, prediction])
+    for ours, theirs, labels in zip(
+        precision_recall_f1(confusion),
+        (metrics.precision_score, metrics.recall_score, metrics.f1_score),
+        (np.unique(prediction), present, either),
+        strict=True,
+    ):
+        expected = theirs(truth, prediction, labels=labels, average=None)
+        assert ours[labels] == pytest.approx(expected)
+        undefined = np.setdiff1d(np.arange(n_classes), labels)
+        assert np.isnan(ours[undefined]).all()
+    f1 = metrics.f1_score(truth, prediction, average="macro", zero_division=0)
+    assert macro_f1(confusion) == pytest.approx(f1)
+    balanced = recall.mean()
+    assert balanced_accuracy(confusion) == pytest.approx(balanced)
+    if len(present) > 1:
+        theirs = metrics.balanced_accuracy_score(truth, prediction)
+        assert theirs == pytest.approx(balanced)
+    if len(either) > 1:
         kappa = metrics.cohen_kappa_score(truth, prediction)
         assert cohens_kappa(confusion) == pytest.approx(kappa)

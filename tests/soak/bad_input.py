@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
-from visbase.pipeline.estimator import BagOfVisualWords
 
 from tests.soak.fault import Fault, places, told_in_one_line, visbase
+from visbase.estimators import BagOfVisualWords
 from visbase.pipeline.datasets import load_dataset
 
 SIDE = 28

@@ -14,7 +14,7 @@ import pooch
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.test_compare import add_failure, add_run, tiny_dataset
+from tests.reports.test_compare import add_failure, add_run, tiny_dataset
 from visbase.pipeline.commands import main
 from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.errors import BadInput

@@ -21,7 +21,11 @@ from visbase.pipeline.experiments.combine import (
 )
 from visbase.pipeline.experiments.measured import Combination, read_combination
 from visbase.pipeline.models.methods import find_method
-from visbase.reports.combination import combination_finding, combination_rows, sentences
+from visbase.reports.findings.combination import (
+    combination_finding,
+    combination_rows,
+    sentences,
+)
 
 
 def test_mixed_scores_by_hand() -> None:

@@ -20,7 +20,11 @@ from visbase.pipeline.models.card import make_card
 from visbase.pipeline.models.file import load_model, save_model
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import ROOT, artifacts, measured
-from visbase.reports.damage import damage_finding, mean_corruption_error, sentences
+from visbase.reports.findings.corruption import (
+    corruption_finding,
+    mean_corruption_error,
+    sentences,
+)
 
 KINDS = {damage.name for damage in find_corruptions()}
 
@@ -58,7 +62,7 @@ def test_saved_model_is_counted_under_every_damage(
     assert len(lines) == 1 + 12 * 5 + 1 + 1
     (where,) = measure_damage(model, small(mnist))  # all of it is there
     assert where.startswith("linear: 62 test sets in ")
-    found = damage_finding(of_model(model), "mnist")
+    found = corruption_finding(of_model(model), "mnist")
     assert found is not None
     assert found.columns == DAMAGE
     mean = mean_corruption_error(found.rows, "linear")
@@ -96,7 +100,7 @@ def test_table_without_a_test_set_that_another_has_is_refused(tmp_path: Path) ->
         (tmp_path / "mnist").mkdir(exist_ok=True)
         (tmp_path / "mnist" / f"{name}.csv").write_text("".join(kept))
     with pytest.raises(BadInput, match=r"lenet5\.csv: blur, strength 1, is missing"):
-        damage_finding(tmp_path, "mnist")
+        corruption_finding(tmp_path, "mnist")
 
 
 def of_model(model: Path) -> Path:
@@ -210,7 +214,7 @@ def test_table_that_lacks_what_no_other_has_is_refused(
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "linear.csv").write_text("".join(lines))
     with pytest.raises(BadInput, match=told):
-        damage_finding(tmp_path, "mnist")
+        corruption_finding(tmp_path, "mnist")
 
 
 def test_table_of_uncommitted_code_is_refused(tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ def test_table_of_uncommitted_code_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "linear.csv").write_text(text.rstrip("\n") + "+\n")
     with pytest.raises(BadInput, match="linear was measured by uncommitted code"):
-        damage_finding(tmp_path, "mnist")
+        corruption_finding(tmp_path, "mnist")
 
 
 def test_model_of_other_training_images_is_refused(model: Path, mnist: Dataset) -> None:

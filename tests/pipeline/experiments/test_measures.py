@@ -16,7 +16,7 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import COST, DAMAGE, read_measurements
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.storage.tables import write_rows
-from visbase.reports.cost import cost_finding
+from visbase.reports.findings.cost import cost_finding
 
 
 def test_cost_of_a_method_is_measured_in_a_run_of_its_own(fresh_folders: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from visbase.pipeline.experiments import provenance
+from visbase.pipeline.experiments.measured import is_committed
 from visbase.pipeline.storage import spent
 
 
@@ -94,7 +95,7 @@ def test_revision_tells_committed_code(
     monkeypatch.setattr(provenance, "commit", lambda: commit)
     monkeypatch.setattr(provenance, "dirty", lambda: dirty)
     assert provenance.revision() == revision
-    assert provenance.is_committed(revision) is committed
+    assert is_committed(revision) is committed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")

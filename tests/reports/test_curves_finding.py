@@ -12,7 +12,12 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import t_interval
 from visbase.pipeline.experiments.measured import CURVE
 from visbase.pipeline.storage.tables import read_rows, to_csv
-from visbase.reports.curves import crossing, crossover, curves_finding, sentences
+from visbase.reports.findings.curves import (
+    crossing,
+    crossover,
+    curves_finding,
+    sentences,
+)
 
 
 def test_crossing_by_hand() -> None:

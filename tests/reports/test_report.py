@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_compare import (
+from tests.reports.test_compare import (
     add_failure,
     add_run,
     markdown_of,
@@ -24,16 +24,18 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import DAMAGE
 from visbase.pipeline.storage import ROOT
-from visbase.reports.compare import compare, read_runs
-from visbase.reports.finding import Finding
-from visbase.reports.tables import machine_lines, to_csv, to_json, to_latex, to_markdown
+from visbase.reports.compare import compare, machine_lines, read_runs
+from visbase.reports.findings import Finding, find_findings
 from visbase.reports.write import (
     FINDINGS,
     PICTURES,
     TABLE,
-    find_findings,
     print_table,
     readme_pictures,
+    to_csv,
+    to_json,
+    to_latex,
+    to_markdown,
     write_into_readme,
     write_report,
 )
@@ -214,7 +216,7 @@ def test_readme_shows_the_committed_records(tmp_path: Path, mnist: Dataset) -> N
         tar.extractall(tmp_path, filter="data")
     runs = read_runs(tmp_path / "reports" / "results", "mnist")
     shown = readme.partition(f"{BEGIN}\n")[2].partition(END)[0]
-    rows = compare(runs, "mnist")
+    rows = compare(runs)
     assert shown == to_markdown(rows, runs, "mnist")
     told = readme.partition(f"{TOLD}\n")[2].partition(TOLD_END)[0].splitlines()
     findings = find_findings(tmp_path / "reports", mnist)

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.test_compare import add_failure, add_run, tiny_dataset
+from tests.reports.test_compare import add_failure, add_run, tiny_dataset
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage import ROOT
-from visbase.reports.compare import compare, read_runs
+from visbase.reports.compare import compare, read_runs, require_images_of
+from visbase.reports.findings import find_findings
 from visbase.reports.page import render_page
-from visbase.reports.write import find_findings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -43,7 +43,7 @@ def written(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = read_runs(MNIST.parent, "mnist")
     path = tmp_path_factory.mktemp("page") / "index.html"
     findings = find_findings(MNIST.parents[1], mnist)
-    page = render_page(compare(runs, "mnist"), runs, mnist, findings)
+    page = render_page(compare(runs), runs, mnist, findings)
     path.write_text(page, "utf-8")
     return path
 
@@ -191,7 +191,7 @@ def test_page_has_no_serious_accessibility_violation(opened: Opened) -> None:
 
 def small_page(folder: Path) -> str:
     runs = read_runs(folder, "tiny")
-    return render_page(compare(runs, "tiny"), runs, tiny_dataset("tiny"))
+    return render_page(compare(runs), runs, tiny_dataset("tiny"))
 
 
 def test_failed_method_stands_in_the_page_with_its_reason(tmp_path: Path) -> None:
@@ -217,4 +217,7 @@ def test_records_of_other_test_images_are_refused(tmp_path: Path) -> None:
     data = tiny_dataset("tiny")
     other = replace(data, test=replace(data.test, labels=data.test.labels[::-1]))
     with pytest.raises(BadInput, match="tiny: its test labels are not those"):
-        render_page(compare(runs, "tiny"), runs, other)
+        require_images_of(other, runs)
+    fewer = replace(data, classes=data.classes[:4])
+    with pytest.raises(BadInput, match=r"seed0.npy: a prediction outside 0 to 3"):
+        require_images_of(fewer, runs)

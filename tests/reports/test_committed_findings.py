@@ -13,11 +13,11 @@ import pytest
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.storage import ROOT
-from visbase.reports.combination import combination_finding
-from visbase.reports.cost import cost_finding
-from visbase.reports.curves import curves_finding
-from visbase.reports.damage import damage_finding
-from visbase.reports.finding import Finding
+from visbase.reports.findings import Finding
+from visbase.reports.findings.combination import combination_finding
+from visbase.reports.findings.corruption import corruption_finding
+from visbase.reports.findings.cost import cost_finding
+from visbase.reports.findings.curves import curves_finding
 
 COMPARED = {"linear", "svm_rbf", "bovw_pyramid", "lenet5", "convnet"}
 
@@ -77,7 +77,9 @@ def test_learning_curves(tmp_path: Path) -> None:
 
 
 def test_damage(tmp_path: Path) -> None:
-    said, rows = written(damage_finding(ROOT / "reports" / "damage", "mnist"), tmp_path)
+    said, rows = written(
+        corruption_finding(ROOT / "reports" / "damage", "mnist"), tmp_path
+    )
     damaged, other = defaultdict(list), {}
     for row in rows:
         if int(row["level"]):

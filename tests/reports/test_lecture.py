@@ -11,18 +11,20 @@ from torch import nn
 from visbase.cnn import lenet5
 from visbase.cnn.inspection import layers as explain
 from visbase.reports.lecture import Step, walk_through
-from visbase.reports.lecture.layers import (
+from visbase.reports.lecture.convolution import (
+    convolve,
+    max_pool,
+    mean_with_dropout,
+    sigmoid,
+    zero_pad,
+)
+from visbase.reports.lecture.networks import (
     ALEXNET,
     LENET5,
     VGG16,
     Layer,
     Traced,
-    convolve,
-    max_pool,
-    mean_with_dropout,
-    sigmoid,
     trace,
-    zero_pad,
 )
 
 STEPS = walk_through()

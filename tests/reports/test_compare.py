@@ -16,8 +16,9 @@ from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import Record, record_path, write_record
 from visbase.pipeline.storage.folder_lock import alone
-from visbase.reports.compare import Row, compare, read_runs
-from visbase.reports.tables import to_markdown
+from visbase.reports.compare import compare, read_runs
+from visbase.reports.measures import Row
+from visbase.reports.write import to_markdown
 
 TRUTH = np.arange(10) % 5
 
@@ -75,12 +76,12 @@ def tiny_dataset(name: str, _folder: Path | None = None) -> Dataset:
 
 
 def rows_of(results: Path, dataset: str = "mnist") -> list[Row]:
-    return compare(read_runs(results, dataset), dataset)
+    return compare(read_runs(results, dataset))
 
 
 def markdown_of(results: Path, dataset: str = "mnist") -> str:
     runs = read_runs(results, dataset)
-    return to_markdown(compare(runs, dataset), runs, dataset)
+    return to_markdown(compare(runs), runs, dataset)
 
 
 def cells(line: str) -> list[str]:
@@ -97,10 +98,12 @@ def test_error_and_times_are_means_over_seeds(tmp_path: Path) -> None:
     add_run(tmp_path, "nearest", range(3), seed=1)
     (row,) = rows_of(tmp_path)
     assert row.seeds == (0, 1)
-    assert row.error_pct == pytest.approx(20)  # of 10 % and 30 %
-    assert row.deviation_pct == pytest.approx(math.sqrt(200))
-    assert row.interval_pct == pytest.approx((5.668, 50.984), abs=1e-3)  # 2 of 10
-    assert (row.fit_s, row.predict_s) == (15.0, 1.5)
+    assert row["error_pct"] == pytest.approx(20)  # of 10 % and 30 %
+    assert row["deviation_pct"] == pytest.approx(math.sqrt(200))
+    assert (row["low_pct"], row["high_pct"]) == pytest.approx(
+        (5.668, 50.984), abs=1e-3
+    )  # 2 of 10
+    assert (row["fit_s"], row["predict_s"]) == (15.0, 1.5)
     line = table_line(markdown_of(tmp_path), "nearest")
     assert line[1:3] == ["20.00 ± 14.14", "5.67 to 50.98"]
     assert line[4:] == ["2", "", "15", "1.5"]
@@ -127,9 +130,9 @@ def test_p_value_compares_with_the_next_better_row(tmp_path: Path) -> None:
     add_run(tmp_path, "worse", range(5))  # right alone on image 9; 5 times wrong alone
     add_failure(tmp_path, "broken", "no memory")
     worse, better, broken = rows_of(tmp_path)
-    assert worse.p_next == 0.21875
-    assert better.p_next is None
-    assert broken.p_next is None
+    assert worse["p_next"] == 0.21875
+    assert math.isnan(better["p_next"])
+    assert math.isnan(broken["p_next"])
     assert table_line(markdown_of(tmp_path), "worse")[5] == "0.22"
 
 
@@ -144,7 +147,7 @@ def test_failed_seed_beside_good_ones_is_told(tmp_path: Path) -> None:
     add_run(tmp_path, "nearest", range(1), seed=0)
     add_failure(tmp_path, "nearest", "out of memory", seed=1)
     (row,) = rows_of(tmp_path)
-    assert (row.seeds, row.error_pct) == ((0,), 10)
+    assert (row.seeds, row["error_pct"]) == ((0,), 10)
     line = table_line(markdown_of(tmp_path), "nearest")
     assert line[1] == "10.00 (a seed failed: out of memory)"
 

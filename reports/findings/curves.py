@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.evaluation import t_interval
+from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.evaluation import error_pct, t_interval
 from visbase.pipeline.experiments.measured import CURVE
-from visbase.reports.finding import Finding, families, read_evidence, tables
+from visbase.reports.findings import Finding, Rows, families, read_evidence, tables
+
+ORDER = 10
+NAME = "curves"
+COLUMNS = CURVE
 
 CLASSICAL = "bovw_pyramid"
 NETWORKS = ("convnet", "lenet5")
-
-Rows = Sequence[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,13 @@ class Crossover:
     high: float
 
 
-def curves_finding(folder: Path, dataset: str) -> Finding | None:
-    """From curves/<dataset>/<method>.csv; None where nothing was measured."""
-    from visbase.reports.finding_charts import (
-        size_chart,  # matplotlib is slow to import
-    )
+def find(folder: Path, dataset: Dataset) -> Finding | None:
+    """From curves/<dataset>/<method>.csv under the reports' folder."""
+    return curves_finding(folder / "curves", dataset.name)
 
+
+def curves_finding(folder: Path, dataset: str) -> Finding | None:
+    """From <dataset>/<method>.csv; None where nothing was measured."""
     rows = [
         row for path in tables(folder / dataset) for row in read_evidence(path, CURVE)
     ]
@@ -45,15 +48,42 @@ def curves_finding(folder: Path, dataset: str) -> Finding | None:
         return None
     curves = {name: _intervals(rows, name) for name in _methods(rows)}
     return Finding(
-        name="curves",
+        name=NAME,
         title="Test error against training images",
         sentences=sentences(rows),
-        svg=size_chart(curves, families(rows), "none"),
-        columns=CURVE,
+        svg=draw(curves, families(rows), "none"),
+        columns=COLUMNS,
         rows=rows,
         head=("training images", *curves),
         table=_table(curves),
     )
+
+
+def draw(
+    curves: dict[str, dict[int, tuple[float, float, float]]],
+    families: dict[str, str],
+    ground: str,
+) -> str:
+    """Error against training images: method -> size -> mean, low, high in percent."""
+    import matplotlib.pyplot as plt  # slow to import
+
+    from visbase.reports.figures import STYLE, line_styles, log_axis, svg_of
+
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, 4.6))
+        for name, style in line_styles(list(curves), families).items():
+            sizes, values = list(curves[name]), np.array(list(curves[name].values()))
+            values = np.maximum(values, 0.01)  # the axis has no zero
+            axes.plot(sizes, values[:, 0], label=name, marker=".", **style)
+            low, high = values[:, 1], values[:, 2]
+            axes.fill_between(sizes, low, high, color=style["color"], alpha=0.15)
+        axes.set_xscale("log")
+        log_axis(axes, "y")
+        axes.grid(visible=True)
+        axes.set_xlabel("training images")
+        axes.set_ylabel("test error, %, with 95 % interval")
+        axes.legend(fontsize=8)
+        return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:
@@ -141,7 +171,7 @@ def _errors(rows: Rows, method: str) -> dict[int, dict[int, float]]:
     found: dict[int, dict[int, float]] = {}
     for row in rows:
         if row["method"] == method:
-            error = 100 * int(row["n_errors"]) / int(row["n_test"])
+            error = error_pct(int(row["n_errors"]), int(row["n_test"]))
             found.setdefault(int(row["n_train"]), {})[int(row["seed"])] = error
     return found
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.evaluation import mcnemar_exact, n_errors
-from visbase.pipeline.experiments.measured import Combination, read_combination
-from visbase.pipeline.experiments.provenance import is_committed
+from visbase.pipeline.evaluation import error_pct, mcnemar_exact, n_errors
+from visbase.pipeline.experiments.measured import (
+    Combination,
+    is_committed,
+    read_combination,
+)
 from visbase.pipeline.storage.folder_lock import alone
 from visbase.pipeline.storage.reading import listed
-from visbase.reports.finding import Finding
+from visbase.reports.findings import Finding, Rows
 
+ORDER = 40
+NAME = "combination"
 COLUMNS = (
     "first",
     "second",
@@ -31,18 +36,20 @@ COLUMNS = (
 )
 SURE = 0.05
 
-Rows = Sequence[dict[str, str]]
+
+def find(folder: Path, dataset: Dataset) -> Finding | None:
+    """From combination/<dataset>/<a>+<b>.json under the reports' folder."""
+    place, truth = folder / "combination", dataset.test.labels
+    return combination_finding(place, dataset.name, truth)
 
 
 def combination_finding(
     folder: Path, dataset: str, truth: NDArray[np.int64]
 ) -> Finding | None:
-    """From combination/<dataset>/<a>+<b>.json; None where nothing was measured.
+    """From <dataset>/<a>+<b>.json; None where nothing was measured.
 
     truth (n_test,): labels of the test images, which must be the combinations' own.
     """
-    from visbase.reports.finding_charts import bar_chart  # matplotlib is slow to import
-
     place = folder / dataset
     # nobody writes one meanwhile
     with alone(place) if place.is_dir() else nullcontext():
@@ -57,10 +64,10 @@ def combination_finding(
         for row in rows
     }
     return Finding(
-        name="combination",
+        name=NAME,
         title="What two methods gain together",
         sentences=sentences(rows),
-        svg=bar_chart(bars, "test error, %", "none"),
+        svg=draw(bars, "test error, %", "none"),
         columns=COLUMNS,
         rows=rows,
         head=("methods", "answer", "test error %", "p against the better"),
@@ -74,6 +81,21 @@ def combination_finding(
             for row in rows
         ],
     )
+
+
+def draw(bars: dict[str, float], label: str, ground: str) -> str:
+    """Horizontal bars by name, with their values."""
+    import matplotlib.pyplot as plt  # slow to import
+
+    from visbase.reports.figures import PUBLISHED, STYLE, svg_of
+
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, 0.4 * len(bars) + 0.8))
+        drawn = axes.barh(list(bars), list(bars.values()), color=PUBLISHED, height=0.6)
+        axes.bar_label(drawn, fmt="%.2f", padding=3)
+        axes.invert_yaxis()
+        axes.set_xlabel(label)
+        return svg_of(figure, ground)
 
 
 def _read_all(place: Path, dataset: str, truth: NDArray[np.int64]) -> list[Combination]:
@@ -149,4 +171,4 @@ def combination_rows(found: Combination) -> list[dict[str, str]]:
 
 
 def _error(row: dict[str, str]) -> float:
-    return 100 * int(row["n_errors"]) / int(row["n_test"])
+    return error_pct(int(row["n_errors"]), int(row["n_test"]))

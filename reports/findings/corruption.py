@@ -1,26 +1,34 @@
-"""Damaged test images: whose error grows least?"""
+"""Corrupted test images: whose error grows least?
+
+The measurements, and the sentences made of them, call a corruption damage.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import error_pct
 from visbase.pipeline.experiments.measured import CLEAN, DAMAGE, OTHER_HAND
-from visbase.reports.finding import Finding, families, read_evidence, tables
+from visbase.reports.findings import Finding, Rows, families, read_evidence, tables
 
-Rows = Sequence[dict[str, str]]
+ORDER = 20
+NAME = "damage"
+COLUMNS = DAMAGE
+
 LEVELS = range(1, 6)
 
 
-def damage_finding(folder: Path, dataset: str) -> Finding | None:
-    """From damage/<dataset>/<method>.csv; None where nothing was measured."""
-    from visbase.reports.finding_charts import (
-        damage_chart,  # matplotlib is slow to import
-    )
+def find(folder: Path, dataset: Dataset) -> Finding | None:
+    """From damage/<dataset>/<method>.csv under the reports' folder."""
+    return corruption_finding(folder / "damage", dataset.name)
 
+
+def corruption_finding(folder: Path, dataset: str) -> Finding | None:
+    """From <dataset>/<method>.csv; None where nothing was measured."""
     rows = [
         row for path in tables(folder / dataset) for row in read_evidence(path, DAMAGE)
     ]
@@ -30,21 +38,51 @@ def damage_finding(folder: Path, dataset: str) -> Finding | None:
     _require_all(rows, folder / dataset)
     errors = {
         method: {
-            kind: [error_pct(rows, method, kind, level) for level in (0, *LEVELS)]
+            kind: [error_at(rows, method, kind, level) for level in (0, *LEVELS)]
             for kind in _kinds(rows)
         }
         for method in methods
     }
     return Finding(
-        name="damage",
+        name=NAME,
         title="Test error on damaged images",
         sentences=sentences(rows),
-        svg=damage_chart(errors, families(rows), "none"),
-        columns=DAMAGE,
+        svg=draw(errors, families(rows), "none"),
+        columns=COLUMNS,
         rows=rows,
         head=("damage (mean error of five strengths, %)", *methods),
         table=_table(rows),
     )
+
+
+def draw(
+    errors: dict[str, dict[str, list[float]]], families: dict[str, str], ground: str
+) -> str:
+    """A small chart per corruption.
+
+    errors: method -> corruption -> error at levels 0 to 5, in percent.
+    """
+    import matplotlib.pyplot as plt  # slow to import
+
+    from visbase.reports.figures import STYLE, line_styles, svg_of
+
+    kinds = list(next(iter(errors.values())))
+    with plt.style.context(STYLE):
+        n_rows = -(-len(kinds) // 4)
+        size = (7.6, 1.7 * n_rows + 0.5)
+        figure, grid = plt.subplots(n_rows, 4, figsize=size, sharex=True, sharey=True)
+        for kind, axes in zip(kinds, grid.flat, strict=False):
+            for name, style in line_styles(list(errors), families).items():
+                axes.plot(range(6), errors[name][kind], label=name, **style)
+            axes.set_title(kind.replace("_", " "), fontsize=9)
+            axes.grid(visible=True)
+        grid.flat[0].set_ylim(0, 92)
+        handles, labels = grid.flat[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="lower center", ncols=5, fontsize=8)
+        figure.supxlabel("strength; 0: undamaged", fontsize=9, y=0.06)
+        figure.supylabel("test error, %", fontsize=9)
+        figure.tight_layout(rect=(0, 0.07, 1, 1))
+        return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:
@@ -63,7 +101,7 @@ def sentences(rows: Rows) -> list[str]:
     others = [row for row in rows if row["damage"] == OTHER_HAND]
     if others:
         errors = {
-            row["method"]: 100 * int(row["n_errors"]) / int(row["n_test"])
+            row["method"]: error_pct(int(row["n_errors"]), int(row["n_test"]))
             for row in others
         }
         n = int(others[0]["n_test"])
@@ -71,12 +109,12 @@ def sentences(rows: Rows) -> list[str]:
     return found
 
 
-def error_pct(rows: Rows, method: str, damage: str, level: int) -> float:
+def error_at(rows: Rows, method: str, damage: str, level: int) -> float:
     """Error in percent; level 0 of a damage is the undamaged images'."""
     kind = damage if level or damage == OTHER_HAND else CLEAN
     for row in rows:
         if (row["method"], row["damage"], row["level"]) == (method, kind, str(level)):
-            return 100 * int(row["n_errors"]) / int(row["n_test"])
+            return error_pct(int(row["n_errors"]), int(row["n_test"]))
     raise LookupError(f"{method} was not measured under {damage}, level {level}")
 
 
@@ -97,7 +135,7 @@ def _ranked(errors: dict[str, float]) -> str:
 
 
 def _mean_of(rows: Rows, method: str, kind: str) -> float:
-    return float(np.mean([error_pct(rows, method, kind, k) for k in LEVELS]))
+    return float(np.mean([error_at(rows, method, kind, k) for k in LEVELS]))
 
 
 def _require_all(rows: Rows, folder: Path) -> None:
@@ -150,7 +188,7 @@ def _table(rows: Rows) -> list[tuple[str, ...]]:
         return (name, *(f"{error:.2f}" for error in errors))
 
     lines = [
-        line("undamaged", [error_pct(rows, name, CLEAN, 0) for name in methods]),
+        line("undamaged", [error_at(rows, name, CLEAN, 0) for name in methods]),
         *(
             line(_words(kind), [_mean_of(rows, name, kind) for name in methods])
             for kind in _kinds(rows)
@@ -161,6 +199,6 @@ def _table(rows: Rows) -> list[tuple[str, ...]]:
         ),
     ]
     if any(row["damage"] == OTHER_HAND for row in rows):
-        other = [error_pct(rows, name, OTHER_HAND, 0) for name in methods]
+        other = [error_at(rows, name, OTHER_HAND, 0) for name in methods]
         lines.append(line(OTHER_HAND, other))
     return lines

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.evaluation import error_pct
 from visbase.pipeline.experiments.measured import BATCH, COST
-from visbase.reports.finding import Finding, families, read_evidence
+from visbase.reports.findings import Finding, Rows, families, read_evidence
 
-Rows = Sequence[dict[str, str]]
+ORDER = 30
+NAME = "cost"
+COLUMNS = COST
 
 HEAD = (
     "method",
@@ -23,27 +26,57 @@ HEAD = (
 )
 
 
-def cost_finding(folder: Path, dataset: str) -> Finding | None:
-    """From cost/<dataset>.csv; None where nothing was measured."""
-    from visbase.reports.finding_charts import (
-        latency_chart,  # matplotlib is slow to import
-    )
+def find(folder: Path, dataset: Dataset) -> Finding | None:
+    """From cost/<dataset>.csv under the reports' folder."""
+    return cost_finding(folder / "cost", dataset.name)
 
+
+def cost_finding(folder: Path, dataset: str) -> Finding | None:
+    """From <dataset>.csv; None where nothing was measured."""
     rows = read_evidence(folder / f"{dataset}.csv", COST)
     if not rows:
         return None
     rows.sort(key=lambda row: -_error(row))
     points = {row["method"]: (float(row["one_us"]), _error(row)) for row in rows}
     return Finding(
-        name="cost",
+        name=NAME,
         title="What an answer costs: error against time for one image",
         sentences=sentences(rows),
-        svg=latency_chart(points, families(rows), "none"),
-        columns=COST,
+        svg=draw(points, families(rows), "none"),
+        columns=COLUMNS,
         rows=rows,
         head=HEAD,
         table=[_line(row) for row in rows],
     )
+
+
+def draw(
+    points: dict[str, tuple[float, float]], families: dict[str, str], ground: str
+) -> str:
+    """Error in percent against microseconds for one image: method -> both."""
+    import matplotlib.pyplot as plt  # slow to import
+
+    from visbase.reports.figures import (
+        COLOURS,
+        STYLE,
+        family_legend,
+        label_points,
+        log_axis,
+        svg_of,
+    )
+
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, 4.2))
+        for name, (micros, error) in points.items():
+            axes.plot(micros, error, "o", color=COLOURS[families[name]])
+        log_axis(axes, "y")
+        axes.set_xscale("log")
+        axes.grid(visible=True)
+        axes.set_xlabel("microseconds for one image alone")
+        axes.set_ylabel("test error, %")
+        label_points(axes, list(points), list(points.values()))
+        family_legend(axes)
+        return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:
@@ -80,4 +113,4 @@ def _line(row: dict[str, str]) -> tuple[str, ...]:
 
 
 def _error(row: dict[str, str]) -> float:
-    return 100 * int(row["n_errors"]) / int(row["n_test"])
+    return error_pct(int(row["n_errors"]), int(row["n_test"]))

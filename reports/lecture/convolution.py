@@ -1,20 +1,62 @@
-"""Convolution, activation, padding, pooling and dropout as the lecture shows them."""
+"""Convolution, activation, padding, pooling and dropout as the lecture shows them.
+
+One computation at a time, on one image, in numpy.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.reports.lecture.layers import (
-    convolve,
-    max_pool,
-    mean_with_dropout,
-    sigmoid,
-    zero_pad,
-)
-from visbase.reports.lecture.step import Step
-
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One computation: what, our result, the lecture's figure, whether they agree."""
+
+    topic: str
+    what: str
+    ours: str
+    lecture: str
+    agrees: bool
+    comment: str = ""
+
+
+def convolve(image: FloatArray, kernel: FloatArray) -> FloatArray:
+    """(x * k)_ij = sum_pq x_(i+p, j+q) k_pq, the lecture's formula, without padding.
+
+    image (h, w), kernel (p, q) -> (h - p + 1, w - q + 1). The kernel is not flipped:
+    what the field calls convolution is a correlation.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.einsum("ijpq,pq->ij", windows, kernel)
+
+
+def sigmoid(values: FloatArray) -> FloatArray:
+    """1 / (1 + exp(-x))."""
+    return 1 / (1 + np.exp(-values))
+
+
+def zero_pad(image: FloatArray, margin: int) -> FloatArray:
+    """(h, w) -> (h + 2 margin, w + 2 margin), zeros around."""
+    return np.pad(image, margin)
+
+
+def max_pool(image: FloatArray, size: int) -> FloatArray:
+    """Largest value of each size x size square, (h, w) -> (h / size, w / size)."""
+    height, width = (side // size * size for side in image.shape)
+    squares = image[:height, :width].reshape(height // size, size, width // size, size)
+    return squares.max(axis=(1, 3))
+
+
+def mean_with_dropout(
+    value: float, keep: float, rng: np.random.Generator, draws: int
+) -> float:
+    """Mean output of a unit that is kept with probability `keep`, over many draws."""
+    return float((rng.random(draws) < keep).mean() * value)
 
 
 def convolutions() -> list[Step]:

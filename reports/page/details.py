@@ -1,0 +1,212 @@
+"""What the page shows beyond the table: classes, agreement, mistakes, exhibits."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from visbase.pipeline.evaluation import (
+    agreement,
+    class_error_rates,
+    confusion_matrix,
+    n_failures,
+    precision_recall_f1,
+)
+from visbase.pipeline.experiments.records import Record
+from visbase.reports.figures import montage
+from visbase.reports.measures import Runs
+
+COLUMNS = 40  # tiles per row of the sheet
+# A method that gets most images wrong would fill the atlas with good ones.
+WORST_ERROR = 0.5
+KERNEL_PX, WORD_PX = 8, 3  # screen pixels for one pixel of a kernel, of a word
+
+Heat = list[list[tuple[float, float]]]  # values, each with its strength of colour
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One method that worked.
+
+    confusion (C, C): counts summed over seeds; prediction (n,), probabilities (n, C),
+    exhibits: of the first seed.
+    """
+
+    record: Record
+    confusion: NDArray[np.int64]
+    prediction: NDArray[np.integer]
+    probabilities: NDArray[np.float64] | None
+    exhibits: dict[str, NDArray[Any]]
+
+    @property
+    def method(self) -> str:
+        return self.record.method
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A picture of what a method learned; width and height on the screen."""
+
+    title: str
+    uri: str
+    width: int
+    height: int
+
+
+def detail(runs: Runs, n_classes: int) -> Detail | None:
+    """What is known of one method; None where none of its seeds worked."""
+    if not runs.good:
+        return None
+    first = runs.good[0]
+    good = [runs.predictions[i] for i in runs.good]
+    counts = [confusion_matrix(truth, labels, n_classes) for truth, labels in good]
+    return Detail(
+        record=runs.records[first],
+        confusion=np.sum(counts, axis=0),
+        prediction=runs.predictions[first][1],
+        probabilities=runs.probabilities(first),
+        exhibits={k: v for k, v in runs.extras[first].items() if k != "scores"},
+    )
+
+
+def details_of(
+    runs: Sequence[Runs], order: Sequence[str], n_classes: int
+) -> list[Detail]:
+    """Details of the methods that worked, in the given order of methods."""
+    found = {one.method: detail(one, n_classes) for one in runs}
+    return [one for name in order if (one := found.get(name)) is not None]
+
+
+def class_errors(details: Sequence[Detail]) -> Heat:
+    """Error of each class in percent: a row per method, C columns."""
+    errors = [100 * class_error_rates(one.confusion) for one in details]
+    return [_heat_row(row, row) for row in errors]
+
+
+def class_scores(details: Sequence[Detail]) -> list[tuple[str, Heat]]:
+    """Precision, recall and F1 in percent by name: a row per method, C columns."""
+    scores = [precision_recall_f1(one.confusion) for one in details]
+    return [
+        (name, [_heat_row(100 * row[i], 100 - 100 * row[i]) for row in scores])
+        for i, name in enumerate(("Precision", "Recall", "F1"))
+    ]
+
+
+def disagreement(details: Sequence[Detail]) -> Heat:
+    """Percent of the images on which two methods differ, (m, m)."""
+    if not details:
+        return []
+    apart = 100 * (1 - agreement([one.prediction for one in details]))
+    return [_heat_row(row, row, most=10.0) for row in apart]
+
+
+def _heat_row(
+    values: NDArray[np.float64], fault: NDArray[np.float64], most: float | None = None
+) -> list[tuple[float, float]]:
+    """Each value with its strength of colour from 0 to 1: its fault as part of `most`.
+
+    Without it a row's largest has full colour: which class is hard for this method?
+    """
+    most = float(np.nanmax(fault)) if most is None else most
+    strength = np.clip(np.nan_to_num(fault) / max(most, 1e-9), 0, 1)
+    return list(zip(values.tolist(), strength.tolist(), strict=True))
+
+
+def atlas(
+    images: NDArray[np.uint8],
+    truth: NDArray[np.integer],
+    details: Sequence[Detail],
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """What the page's script needs, ready for JSON.
+
+    images (n, h, w) and truth (n,) of the test set. Methods with an error above
+    WORST_ERROR are left out. `sheet` holds the tiles as one PNG; `images` one row a
+    tile: position in the test set, truth, number of methods that fail, then each
+    method's label; `probabilities`, by method, whole percents for every tile.
+    """
+    shown = [one for one in details if (one.prediction != truth).mean() <= WORST_ERROR]
+    left_out = [one.method for one in details if one not in shown]
+    wrong = (
+        n_failures(truth, [one.prediction for one in shown])
+        if shown
+        else np.zeros(len(truth), np.int64)
+    )
+    rows = np.flatnonzero(wrong)
+    rows = rows[np.argsort(-wrong[rows], kind="stable")]
+    percents = {
+        one.method: np.rint(100 * one.probabilities[rows]).astype(int).tolist()
+        for one in shown
+        if one.probabilities is not None
+    }
+    columns = [rows, truth[rows], wrong[rows]] + [one.prediction[rows] for one in shown]
+    return {
+        "methods": [one.method for one in shown],
+        "left_out": left_out,
+        "classes": list(classes),
+        "tile": images.shape[1:],
+        "columns": COLUMNS,
+        "sheet": _sheet(images[rows]),
+        "images": np.stack(columns, axis=1).tolist(),
+        "probabilities": percents,
+        "n_oracle": int(np.count_nonzero(wrong == len(shown))) if shown else 0,
+    }
+
+
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """An image (h, w) or (h, w, 3) as a PNG inside an address."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _sheet(tiles: NDArray[np.uint8]) -> str:
+    n, *size = tiles.shape
+    missing = -n % COLUMNS if n else COLUMNS
+    tiles = np.concatenate([tiles, np.zeros((missing, *size), np.uint8)])
+    grid = tiles.reshape(-1, COLUMNS, *size)  # (rows, columns, h, w[, 3])
+    joined = np.concatenate(list(np.concatenate(grid, axis=1)), axis=1)
+    return data_uri(joined)
+
+
+def exhibits_of(one: Detail) -> list[Exhibit]:
+    found = []
+    for name, tiles in one.exhibits.items():
+        if name == "kernels":
+            title = f"{one.method}: kernels of the first layer, red + and blue -"
+            found.append(_picture(title, _red_and_blue(tiles), KERNEL_PX))
+        else:
+            size = tiles.shape[1]
+            title = (
+                f"{one.method}: mean patch of {size} x {size} pixels of its "
+                f"{len(tiles)} most frequent visual words"
+            )
+            found.append(_picture(title, montage(tiles, 20), WORD_PX))
+    return found
+
+
+def _picture(title: str, image: NDArray[np.uint8], zoom: int) -> Exhibit:
+    height, width = image.shape[:2]
+    zoom = max(1, min(zoom, 900 // width))
+    return Exhibit(title, data_uri(image), width * zoom, height * zoom)
+
+
+def _red_and_blue(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Kernels (n, h, w) side by side, white at zero, (H, W, 3)."""
+    strength = kernels.astype(np.float32) / (float(np.abs(kernels).max()) or 1.0)
+    fade = np.rint(255 * (1 - np.abs(strength))).astype(np.uint8)
+    full = np.full_like(fade, 255)
+    channels = (
+        np.where(strength > 0, full, fade),
+        fade,
+        np.where(strength < 0, full, fade),
+    )
+    columns = 16 if kernels.shape[1] < 16 else 8
+    return np.stack([montage(channel, columns) for channel in channels], axis=2)
