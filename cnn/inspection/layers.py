@@ -18,6 +18,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from visbase.cnn.inspection.kernels import first_kernels
+from visbase.pipeline.evaluation import receptive_fields
 from visbase.pipeline.storage.atomic import write_named
 
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood
@@ -45,25 +46,27 @@ class Layer:
 def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
     """Layers with windows or weights in the order of execution, with their outputs.
 
-    image (1, c, h, w); outputs without the batch. With kernel size k and stride s of a
-    layer, field r and stride j of the layer before, its field is r + (k - 1) j and its
-    stride s j (Dumoulin & Visin 2016; Araujo et al. 2019, eq. 2).
+    image (1, c, h, w); outputs without the batch. Fields and strides as
+    `receptive_fields` has them.
     """
     found: list[tuple[Layer, Tensor]] = []
-    field: int | None = 1
-    stride = 1
+    windows: list[tuple[int, int]] = []  # kernel and stride of the layers so far
+    is_local = True
 
     def look(module: nn.Module, _inputs: object, output: Tensor) -> None:
-        nonlocal field, stride
-        if isinstance(module, GLOBAL):
-            field = None
-        elif field is not None and isinstance(module, WINDOWS):
-            field += (_single(module.kernel_size) - 1) * stride
-            stride *= _single(module.stride)
-        n_parameters = sum(p.numel() for p in module.parameters())
-        name = f"{type(module).__name__} {len(found) + 1}"
-        shape = tuple(output.shape[1:])
-        found.append((Layer(name, shape, n_parameters, field, stride), output[0]))
+        nonlocal is_local
+        is_local = is_local and not isinstance(module, GLOBAL)
+        if is_local and isinstance(module, WINDOWS):
+            windows.append((_single(module.kernel_size), _single(module.stride)))
+        field, step = receptive_fields(windows)[-1] if windows else (1, 1)
+        layer = Layer(
+            name=f"{type(module).__name__} {len(found) + 1}",
+            shape=tuple(output.shape[1:]),
+            n_parameters=sum(p.numel() for p in module.parameters()),
+            field_px=field if is_local else None,
+            stride_px=step,
+        )
+        found.append((layer, output[0]))
 
     hooks = [
         module.register_forward_hook(look)

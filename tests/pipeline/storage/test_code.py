@@ -84,6 +84,9 @@ class Project:
     def fit(self) -> dict[str, set[str]]:
         """Fit in a new process; the entries of each stage that are there then."""
         self.run(FIT)
+        return self.entries()
+
+    def entries(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {stage: set() for stage in STAGES}
         for entry in (self.root / "artifacts" / "cache").iterdir():
             found[entry.name.partition("-")[0]].add(entry.name)
@@ -120,7 +123,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_editing_a_source_file_rebuilds_the_stages_that_it_computes(
     file: str, rebuilt: set[str], project: Project
 ) -> None:
-    before = project.fit()
+    before = project.entries()
     project.edit(file)
     after = project.fit()
     assert {stage for stage in STAGES if after[stage] - before[stage]} == rebuilt
