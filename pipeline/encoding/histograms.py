@@ -25,7 +25,12 @@ from visbase.pipeline.contracts import (
 )
 from visbase.pipeline.encoding.assign import Words, assign_hard, assign_soft
 from visbase.pipeline.encoding.pool import cells, n_cells, normalise, pool, share_out
-from visbase.pipeline.encoding.sample import learn_vocabularies
+from visbase.pipeline.encoding.sample import (
+    layout_of_vocabularies,
+    learn_vocabularies,
+    named,
+    vocabularies_of,
+)
 from visbase.pipeline.errors import BadInput
 
 
@@ -68,21 +73,15 @@ class Histograms:
         learned = learn_vocabularies(
             images, descriptors, self.n_words, self.n_samples, seed, track
         )
-        return {f"vocabulary{i:02}": words for i, words in enumerate(learned)}
+        return named(learned)
 
     def bag(self, descriptors: Sequence[Descriptor], arrays: Arrays) -> BagOfWords:
         """The bag whose vocabularies were learned before; BadInput if one is empty."""
-        vocabularies = [arrays[name] for name in sorted(arrays)]
-        if any(len(words) == 0 for words in vocabularies):
-            raise BadInput("a vocabulary without words")
-        return BagOfWords(descriptors, vocabularies, self)
+        return BagOfWords(descriptors, vocabularies_of(arrays), self)
 
     def layout(self, descriptors: Sequence[Descriptor]) -> dict[str, str]:
         """What arrays must be, see `check_layout`."""
-        return {
-            f"vocabulary{i:02}": f"float32 k{i} {descriptor.length}"
-            for i, descriptor in enumerate(descriptors)
-        }
+        return layout_of_vocabularies(descriptors)
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class BagOfWords:
 
     def arrays(self) -> Arrays:
         """What was learned, by name."""
-        return {f"vocabulary{i:02}": words for i, words in enumerate(self.vocabularies)}
+        return named(self.vocabularies)
 
     def contributions(
         self, image: NDArray[np.uint8], weights: FloatArray

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from visbase.pipeline.contracts import (
+    Arrays,
     Descriptor,
     FloatArray,
     Images,
@@ -59,6 +60,27 @@ def learn_vocabularies(
                 "are they blank? Use larger images or a method with a dense grid"
             )
         vocabularies.append(learn_vocabulary(values, n_words, rng, track=track))
+    return vocabularies
+
+
+def named(vocabularies: Sequence[FloatArray]) -> Arrays:
+    """Vocabularies as arrays to keep, in the order of their descriptors."""
+    return {f"vocabulary{i:02}": words for i, words in enumerate(vocabularies)}
+
+
+def layout_of_vocabularies(descriptors: Sequence[Descriptor]) -> dict[str, str]:
+    """What such arrays must be, see `check_layout`."""
+    return {
+        f"vocabulary{i:02}": f"float32 k{i} {descriptor.length}"
+        for i, descriptor in enumerate(descriptors)
+    }
+
+
+def vocabularies_of(arrays: Arrays) -> list[FloatArray]:
+    """The reverse of `named`; BadInput where a vocabulary is empty."""
+    vocabularies = [arrays[name] for name in sorted(arrays)]
+    if any(len(words) == 0 for words in vocabularies):
+        raise BadInput("a vocabulary without words")
     return vocabularies
 
 

@@ -36,7 +36,7 @@ INSIDES = {  # run -> stage -> the function whose inside it is
         "vocabulary": "learn_vocabulary",
         "extraction": "DenseSift.extract",
         "projection": "fit_projection",
-        "encoding": "BagOfWords.histograms",
+        "encoding": "BagOfWords.vectors",
         "SVM": "fit_svm",
         "record": "write_record",
         "saving the model": "save_model",
