@@ -68,3 +68,9 @@ def test_installation_reports_the_records_and_writes_into_the_working_folder(
     (record,) = (tmp_path / "artifacts" / "results").rglob("seed0.json")
     assert record.is_file()
     assert files_in(site) == before
+
+
+def test_editable_installation_offers_one_name_as_well() -> None:
+    names = {p.name for p in (ROOT / "src").iterdir() if p.suffix != ".egg-info"}
+    assert names == {"visbase"}
+    assert (ROOT / "src" / "visbase" / "pipeline" / "bovw.py").is_file()
