@@ -151,9 +151,18 @@ def test_wrong_image_is_named_by_its_position(
         getattr(model, step)(images)
 
 
-def test_what_is_no_container_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="expected a sequence of images, found int"):
-        clone(SMALL).fit(3)
+@pytest.mark.parametrize("wrong", [3, {"a": np.zeros((9, 9), np.uint8)}, None])
+def test_what_is_no_container_is_a_value_error(wrong: Any) -> None:
+    found = type(wrong).__name__
+    with pytest.raises(ValueError, match=f"a sequence of images, found {found}"):
+        clone(SMALL).fit(wrong)
+
+
+@pytest.mark.parametrize("bins_px", [(), 3.0])
+def test_no_patch_size_is_a_value_error(bins_px: Any) -> None:
+    images = np.zeros((3, 30, 30), np.uint8)
+    with pytest.raises(ValueError, match="bins_px: expected a sequence of widths"):
+        clone(SMALL).set_params(bins_px=bins_px).fit(images)
 
 
 def test_fisher_vectors_have_unit_length_and_the_length_that_is_documented(

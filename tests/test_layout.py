@@ -237,6 +237,11 @@ def loaded_after(code: str) -> list[str]:
     )
 
 
+PLUGINS = ("visbase.reports.measures.", "visbase.reports.findings.")
+FINDINGS = [
+    f"visbase.reports.findings.{name}"
+    for name in ("combination", "corruption", "cost", "curves")
+]
 COMMAND = """
 from visbase.pipeline.commands import main
 try:
@@ -289,8 +294,11 @@ ours = [n for n, m in sys.modules.items() if n.startswith("visbase.")]
 files = [n for n in ours if not hasattr(sys.modules[n], "__path__")]
 print(len(files), *sorted(files))
 """
-    n, *names = fresh_python(COMMAND.format(arguments=arguments) + count)
-    assert int(n) <= most, names
+    _, *names = fresh_python(COMMAND.format(arguments=arguments) + count)
+    ours = ("visbase.reports.measures.standard", *FINDINGS)
+    # a measure or finding that somebody adds is a file more, and nobody's fault
+    added = [n for n in names if n.startswith(PLUGINS) and n not in ours]
+    assert len(names) - len(added) <= most, names
 
 
 def test_help_is_the_same_for_module_and_script() -> None:

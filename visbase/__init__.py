@@ -7,22 +7,27 @@
 
 `load_dataset` finds labelled images, `compare` fits methods on them and counts their
 errors, `load_model` opens a saved model, `BagOfVisualWords` and `FisherVectors` are
-scikit-learn transformers, `evaluation` has every measure. docs/python.md shows each.
+scikit-learn transformers, `evaluation` has every measure, `BadInput` is what is raised
+for wrong input. docs/python.md shows each.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here: `python -m visbase` has the working folder in its path until
+# __main__ takes it out, and libraries take a second. Type checkers know the name.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from visbase.estimators import BagOfVisualWords, FisherVectors
     from visbase.pipeline import evaluation
     from visbase.pipeline.datasets import load_dataset
+    from visbase.pipeline.errors import BadInput
     from visbase.pipeline.experiments.compare import compare
     from visbase.pipeline.models.file import load_model
 
 __all__ = [
+    "BadInput",
     "BagOfVisualWords",
     "FisherVectors",
     "compare",
@@ -32,6 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BadInput": "visbase.pipeline.errors",
     "BagOfVisualWords": "visbase.estimators",
     "FisherVectors": "visbase.estimators",
     "compare": "visbase.pipeline.experiments.compare",
@@ -41,7 +47,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and nothing before: libraries take a second."""
+    """Import what is asked for, and nothing before."""
+    import importlib
+
     if name == "evaluation":
         return importlib.import_module("visbase.pipeline.evaluation")
     if name not in _HOMES:
@@ -50,4 +58,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__

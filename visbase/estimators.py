@@ -5,7 +5,7 @@ make_pipeline(BagOfVisualWords(), LinearSVC()).fit(images, labels)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,10 @@ class _Encoded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(str(error)) from None
 
     def _descriptors(self) -> list[DenseSift]:
+        if np.ndim(self.bins_px) != 1 or not len(self.bins_px):
+            raise BadInput(
+                f"bins_px: expected a sequence of widths, found {self.bins_px!r}"
+            )
         return [
             DenseSift(bin_px, self.step_px, self.margin_px) for bin_px in self.bins_px
         ]
@@ -174,12 +178,13 @@ def checked_images(images: Any) -> Images:
     elif isinstance(images, LazyImages):
         found = images
     else:
-        try:
-            items = list(images)
-        except TypeError:
+        # a table would give the names of its columns, not its rows
+        is_table = isinstance(images, Mapping) or hasattr(images, "columns")
+        if is_table or not isinstance(images, Iterable):
             raise ValueError(
                 f"expected a sequence of images, found {type(images).__name__}"
-            ) from None
+            )
+        items = list(images)
         found = [_checked_image(i, item) for i, item in enumerate(items)]
     if len(found) == 0:
         raise ValueError("found 0 images; at least 1 is required")

@@ -93,10 +93,9 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     Example: visbase explain digits.visbase seven.png --out why.png
     """
     from visbase.pipeline.contracts import DrawsLayers, Explains
-    from visbase.pipeline.images.photo_files import read_image
     from visbase.pipeline.models.explain import draw_evidence
     from visbase.pipeline.models.file import load_model
-    from visbase.pipeline.models.predict import prepare
+    from visbase.pipeline.models.predict import prepare_file
 
     model = load_model(path)
     classifier = model.classifier
@@ -106,7 +105,7 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
             f"{path}: {model.method} has no such pictures; evidence is drawn for bags "
             "of visual words and single networks, layers for the latter"
         )
-    prepared = prepare(read_image(Path(image)), model.card)
+    prepared = prepare_file(image, Path(image), model.card)
     seen, evidence = classifier.explain(prepared)
     classes = model.card["classes"]
     draw_evidence(seen, evidence, classes, out)

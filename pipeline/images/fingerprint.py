@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,17 @@ def fingerprint(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _part(value: Any) -> str | list[str]:
-    """A faithful text of a value; repr would shorten arrays inside a sequence."""
+def _part(value: Any) -> Any:
+    """A faithful text of a value, as JSON; repr would shorten the arrays inside one."""
     if isinstance(value, np.ndarray):
         return digest_array(value)
     if isinstance(value, LazyImages):
         return value.digests
-    if isinstance(value, Sequence) and value and isinstance(value[0], np.ndarray):
-        return [digest_array(array) for array in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return [type(value).__qualname__, _part(fields)]
+    if isinstance(value, Mapping):
+        return {repr(key): _part(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_part(one) for one in value]
     return repr(value)

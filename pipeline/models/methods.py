@@ -40,9 +40,9 @@ class MethodFile:
         return FAMILIES[self.folder]
 
     def load(self) -> ModuleType:
-        """Import the file; BadInput where it needs torch and torch is not installed."""
+        """Import the file; BadInput where it needs torch, or is no method file."""
         try:
-            return importlib.import_module(f"visbase.{self.folder}.{self.name}")
+            module = importlib.import_module(f"visbase.{self.folder}.{self.name}")
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
@@ -50,6 +50,12 @@ class MethodFile:
                 f"{self.name} needs torch, which is not installed: run `make cnn`, or "
                 "`pip install -c requirements.lock -e '.[cnn]'`"
             ) from None
+        for said in ("Config", "PRESETS", "build"):
+            if not hasattr(module, said):
+                raise BadInput(
+                    f"{self.folder}/{self.name}.py: a method file must define {said}"
+                )
+        return module
 
     def build(self, config: Any, seed: int) -> Method:
         """The unfitted method of a Config."""
@@ -112,11 +118,15 @@ class MethodFile:
 
 def find_methods() -> dict[str, MethodFile]:
     """All methods by name; reads their files without importing them."""
-    found = {}
+    found: dict[str, MethodFile] = {}
     for folder in FAMILIES:
         package = importlib.import_module(f"visbase.{folder}")
         kinds = files_that_say(package, "FOR")
         for name, summary in files_that_say(package, "SUMMARY").items():
+            if not isinstance(summary, str):
+                raise BadInput(f"{folder}/{name}.py: SUMMARY must be a literal text")
+            if name in found:
+                raise BadInput(f"{name} is in {found[name].folder} and in {folder}")
             found[name] = MethodFile(name, folder, summary, kinds.get(name, KINDS))
     return found
 

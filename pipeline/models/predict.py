@@ -42,11 +42,7 @@ class Prediction:
 def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Prediction:
     """Label one image; file: its name for the answer; source: where it is read from."""
     started = time.perf_counter()
-    pixels = read_image(source)
-    try:
-        image = prepare(pixels, model.card)
-    except BadInput as error:  # which does not know the file
-        raise BadInput(f"{printable(file)}: {error}") from None
+    image = prepare_file(file, source, model.card)
     fixed = model.card["image_size"] is not None
     scores = model.classifier.scores(image[None] if fixed else [image])[0]
     ms = 1000 * (time.perf_counter() - started)
@@ -54,6 +50,17 @@ def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Predictio
     classifier = model.classifier  # networks shrink photographs
     seen = classifier.resize(image) if isinstance(classifier, Resizes) else image
     return Prediction(file, by_class, round(ms, 2), seen)
+
+
+def prepare_file(
+    file: str, source: Path | IO[bytes], card: dict[str, Any]
+) -> NDArray[np.uint8]:
+    """What a model gets to see of an image file; BadInput names the file."""
+    pixels = read_image(source)
+    try:
+        return prepare(pixels, card)
+    except BadInput as error:  # which does not know the file
+        raise BadInput(f"{printable(file)}: {error}") from None
 
 
 def prepare(image: NDArray[np.uint8], card: dict[str, Any]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import visbase
+from visbase.pipeline.errors import BadInput
 
 PACKAGE = Path(visbase.__file__).resolve().parent
 ROOT = PACKAGE.parent  # of a checkout; of an installation, site-packages
@@ -50,16 +51,24 @@ def files_that_say(package: ModuleType, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for place in package.__path__:
         for path in sorted(Path(place).glob("*.py")):
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
-                if not isinstance(node, ast.Assign):
-                    continue
-                if any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-                    found[path.stem] = _literal(node.value)
+            try:
+                tree = ast.parse(path.read_text(encoding="utf-8"))
+            except (SyntaxError, ValueError) as error:
+                raise BadInput(f"{path}: is no Python file ({error})") from None
+            for node in tree.body:
+                targets: list[ast.expr] = []
+                if isinstance(node, ast.Assign):
+                    targets = node.targets
+                elif isinstance(node, ast.AnnAssign):
+                    targets = [node.target]
+                if any(isinstance(t, ast.Name) and t.id == name for t in targets):
+                    found[path.stem] = _literal(node)
     return found
 
 
-def _literal(node: ast.expr) -> Any:
+def _literal(node: ast.stmt) -> Any:
+    """What is assigned, None where it is no literal."""
     try:
-        return ast.literal_eval(node)
-    except ValueError:
+        return ast.literal_eval(getattr(node, "value"))  # noqa: B009 - of two kinds
+    except (ValueError, TypeError):
         return None

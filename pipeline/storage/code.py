@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import hashlib
 import importlib.util
+import os
 import sys
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
@@ -23,16 +25,35 @@ IN_THIS_PROCESS = uuid.uuid4().hex  # code without a file is recalled by no othe
 def source_digest(parts: Iterable[object]) -> str:
     """SHA-256 of the source behind parts: classes, functions, instances; None is none.
 
-    Followed are imports, wherever in a module they stand, of modules of this package
-    and of the one that a part is from, so that a descriptor in anybody's folder counts
+    A part may hold others: in the fields of a dataclass, in a sequence, in a partial
+    call. Imports are followed wherever in a module they stand, but for those of
+    installed libraries, whose versions count: a descriptor in anybody's folder counts
     with its helpers.
     """
-    return _digest(frozenset(part.__module__ for part in parts if part is not None))
+    return _digest(frozenset(_modules_of((*parts,))))
 
 
 def module_digest(part: object) -> str:
     """SHA-256 of the source of the one module that defines a function or class."""
     return hashlib.sha256(_source(part.__module__)).hexdigest()
+
+
+def _modules_of(part: object) -> Iterator[str]:
+    """Names of the modules that define a part and what it holds."""
+    if isinstance(part, functools.partial):
+        yield from _modules_of((part.func, *part.args, *part.keywords.values()))
+    elif isinstance(part, tuple | list):
+        for one in part:
+            yield from _modules_of(one)
+    elif isinstance(part, Mapping):
+        yield from _modules_of((*part.values(),))
+    elif part is not None:
+        yield getattr(part, "__module__", None) or type(part).__module__
+        if dataclasses.is_dataclass(part) and not isinstance(part, type):
+            for field in dataclasses.fields(part):
+                held = getattr(part, field.name, None)
+                # of a library's values, such as arrays, the version counts
+                yield from (m for m in _modules_of(held) if not _is_foreign(m))
 
 
 @functools.cache
@@ -45,13 +66,32 @@ def _digest(names: frozenset[str]) -> str:
         if name in seen or _is_keeper(name):
             continue
         seen.add(name)
-        waiting += [one for one in _imports(name) if one.partition(".")[0] in homes]
+        waiting += [
+            one
+            for one in _imports(name)
+            if one.partition(".")[0] in homes or not _is_foreign(one)
+        ]
     lines = [f"{name} {hashlib.sha256(_source(name)).hexdigest()}" for name in seen]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def _is_keeper(name: str) -> bool:
     return any(name == keeper or name.startswith(f"{keeper}.") for keeper in KEEPERS)
+
+
+@functools.cache
+def _is_foreign(name: str) -> bool:
+    """Whether a module is Python's or another installed library's, or is no file."""
+    if name.partition(".")[0] == OURS:
+        return False
+    spec = _spec(name)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return name != "__main__"
+    place = Path(spec.origin)
+    standard = Path(os.__file__).parent
+    return standard in place.parents or bool(
+        {"site-packages", "dist-packages"} & {*place.parts}
+    )
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct, n_errors, probabilities_of
 from visbase.pipeline.experiments.records import Record
 from visbase.pipeline.storage import files_that_say
@@ -131,9 +132,14 @@ def find_measures() -> list[Measure]:
         for name in files_that_say(measures, "MEASURES")
     ]
     files.sort(key=lambda file: (getattr(file, "ORDER", LAST), file.__name__))
-    found = {one.name: one for file in files for one in file.MEASURES}
-    if len(found) != sum(len(file.MEASURES) for file in files):
-        raise ValueError("two measures have the same name")
+    found: dict[str, Measure] = {}
+    for file in files:
+        for one in file.MEASURES:
+            if one.name in found:
+                raise BadInput(
+                    f"{file.__file__}: there is a measure {one.name} already"
+                )
+            found[one.name] = one
     return list(found.values())
 
 

@@ -106,7 +106,7 @@ def test_error_and_times_are_means_over_seeds(tmp_path: Path) -> None:
     assert (row["fit_s"], row["predict_s"]) == (15.0, 1.5)
     line = table_line(markdown_of(tmp_path), "nearest")
     assert line[1:3] == ["20.00 ± 14.14", "5.67 to 50.98"]
-    assert line[4:] == ["2", "", "15", "1.5"]
+    assert line[4:8] == ["2", "", "15", "1.5"]
 
 
 def test_one_seed_shows_no_deviation(tmp_path: Path) -> None:

@@ -177,3 +177,36 @@ def test_a_method_is_any_file_that_says_summary(
     }
     assert found["nearest"].family == "classical"
     assert found["net"].family == "network"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("SUMMARY = 'broken' +", "broken.py: is no Python file"),
+        ("SUMMARY = f'{1}'", "baselines/broken.py: SUMMARY must be a literal text"),
+        ("SUMMARY = 3", "baselines/broken.py: SUMMARY must be a literal text"),
+    ],
+)
+def test_broken_method_file_is_named(
+    source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.py").write_text(source)
+    monkeypatch.setattr(visbase.baselines, "__path__", [str(tmp_path)])
+    with pytest.raises(BadInput, match=said):
+        find_methods()
+
+
+def test_method_file_says_its_summary_with_a_type_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "typed.py").write_text("SUMMARY: str = 'typed'\n")
+    (tmp_path / "linear.py").write_text("SUMMARY = 'another'\n")
+    monkeypatch.setattr(visbase.cnn, "__path__", [str(tmp_path)])
+    with pytest.raises(BadInput, match="linear is in baselines and in cnn"):
+        find_methods()
+    (tmp_path / "linear.py").unlink()
+    assert find_method("typed").summary == "typed"
+    with pytest.raises(
+        BadInput, match=r"cnn/typed.py: a method file must define Config"
+    ):
+        find_method("typed").load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -191,3 +192,19 @@ def test_peak_memory_counts_what_a_recalled_entry_needed(
     assert spent.peak_rss_mb() == 100.0
     cache.recall("stage", {"of": "memory"}, lambda: {"values": np.zeros(2)}, ())
     assert spent.peak_rss_mb() == 900.0
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Settings that hold an array, whose repr leaves most of it out."""
+
+    values: np.ndarray
+
+
+def test_arrays_inside_settings_are_told_apart_by_their_values() -> None:
+    stage, other = Stage(), VALUES.copy()
+    other[2500] += 1
+    recall("words", {"filters": (Filters(VALUES),)}, stage, ())
+    recall("words", {"filters": (Filters(other),)}, stage, ())
+    recall("words", {"filters": (Filters(VALUES),)}, stage, ())
+    assert stage.n_computed == 2

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from visbase.pipeline.storage import PACKAGE
+from visbase.pipeline.storage.code import source_digest
 
 DESCRIPTOR = """
 from dataclasses import dataclass
 
 import numpy as np
 
+import beside
 from elsewhere.sizes import length
 from visbase.pipeline.contracts import Descriptors
 
@@ -63,6 +69,7 @@ class Project:
         elsewhere.mkdir()
         (elsewhere / "__init__.py").touch()
         (elsewhere / "brightness.py").write_text(DESCRIPTOR)
+        (root / "beside.py").touch()
         (elsewhere / "sizes.py").write_text("def length():\n    return 3\n")
 
     def run(self, code: str) -> str:
@@ -109,6 +116,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     [
         ("elsewhere/brightness.py", {"vocabulary", "features"}),
         ("elsewhere/sizes.py", {"vocabulary", "features"}),
+        ("beside.py", {"vocabulary", "features"}),
         ("visbase/pipeline/encoding/pool.py", {"vocabulary", "features"}),
         ("visbase/pipeline/encoding/vocabulary.py", {"vocabulary", "features"}),
         ("visbase/pipeline/svm/kernel.py", {"svm"}),
@@ -154,3 +162,20 @@ def test_training_is_keyed_by_the_files_of_its_network_and_trainer(
     before = project.run(KEY_OF_NETWORK)
     project.edit(file)
     assert (project.run(KEY_OF_NETWORK) != before) == changes
+
+
+def test_part_inside_a_part_counts_with_its_module() -> None:
+    # not by an import statement, which would be followed from this file
+    inner = importlib.import_module("visbase.pipeline.encoding.vlad").Vlad()
+    alone, whole = source_digest((Around(None),)), source_digest((Around(inner),))
+    assert whole != alone
+    assert source_digest((Around(({"a": inner}, 3)),)) == whole
+    assert source_digest((functools.partial(Around, inner),)) == whole
+    assert source_digest((Around(np.zeros(3)),)) == alone
+
+
+@dataclass(frozen=True)
+class Around:
+    """Holds another part, as a descriptor that changes another one's values does."""
+
+    inner: object
