@@ -59,7 +59,6 @@ import visbase
 for name in visbase.__all__:
     getattr(visbase, name)
 import visbase.pipeline.images.photo_files
-theirs = "sklearn", "numpy", "numba"  # libraries add filters for themselves
 ours = [f for f in warnings.filters if f not in before[1] and "PIL" in str(f)]
 print(before[0] == Image.MAX_IMAGE_PIXELS, ours)
 """
