@@ -13,7 +13,7 @@ NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time
-.PHONY: help setup baseline cnn report worth depth bench test check soak search clean
+.PHONY: help setup baseline cnn report analysis worth depth bench test check soak search clean
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
@@ -23,7 +23,7 @@ help:
 	@echo 'make report     the table from the committed records, into README.md as well'
 	@echo 'make depth      deep networks with and without shortcuts, into docs/depth.md'
 	@echo 'make bench      speed against what others use, into benchmarks/; PROFILE=1 adds shares'
-	@echo 'make worth      learning curves, damage, cost: when is a network worth it? (3 hours)'
+	@echo 'make analysis   learning curves, corruption, cost: when is a network worth it? (3 hours)'
 	@echo 'make soak       kill, fill up, damage and fuzz everything, into docs/reliability.md'
 	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
 	@echo 'make check      ruff, mypy and the tests'
@@ -48,11 +48,14 @@ bench: .venv/with-bench
 	$(BIN)/python -m benchmarks.time_to_99
 	PROFILE=$(PROFILE) $(BIN)/python -m benchmarks
 
-worth: .venv/with-cnn
+analysis: .venv/with-cnn
 	$(BIN)/visbase curve $(COMPARED)
 	$(BIN)/visbase cost $(COMPARED)
-	$(BIN)/visbase damage $(addprefix artifacts/models/mnist/,$(COMPARED))
+	$(BIN)/visbase corruption $(addprefix artifacts/models/mnist/,$(COMPARED))
 	$(BIN)/visbase combine bovw_pyramid convnet
+
+worth:
+	@echo '`make worth` is now `make analysis`' >&2; exit 2
 
 soak: .venv/with-fuzz
 	$(BIN)/python -m tests.soak $(if $(filter-out 0,$(QUICK)),--short)

@@ -75,6 +75,6 @@ def build(config: Config, seed: int) -> BovwSVM:
         encoder=part_of(config, Fisher),
         n_components=0,  # the config's are a descriptor's: vectors are kept whole
         kernel=Kernel("linear"),
-        against="rest",
+        multi_class="ovr",
         seed=seed,
     )

@@ -109,7 +109,7 @@ def build(config: Config, seed: int) -> BovwSVM:
         descriptors=tuple(DenseSift(b, step_px, margin_px) for b in config.bins_px),
         encoder=part_of(config, Histograms),
         kernel=Kernel(config.kernel, config.gamma),  # type: ignore[arg-type]
-        against="rest" if config.kernel == "linear" else "one",
+        multi_class="ovr" if config.kernel == "linear" else "ovo",
         distortion=part_of(config, Distortion),
         seed=seed,
     )

@@ -52,6 +52,6 @@ def build(config: Config, seed: int) -> BovwSVM:
         descriptors=tuple(DenseSift(b, step_px, margin_px) for b in config.bins_px),
         encoder=part_of(config, Vlad),
         kernel=Kernel("linear"),
-        against="rest",
+        multi_class="ovr",
         seed=seed,
     )

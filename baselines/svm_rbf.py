@@ -18,7 +18,7 @@ class Config:
 
     c: float = 10.0  # weight of margin violations
     gamma: float = 0.03  # of the Gaussian kernel
-    against: str = "rest"  # one machine a class against the "rest", or "one" a pair
+    multi_class: str = "ovr"  # or "ovo"
     unit_length: bool = False  # scale images to length 1; else pixels from 0 to 1
 
 
@@ -28,9 +28,9 @@ SEARCH = (
     {"gamma": 0.02},
     {"gamma": 0.025, "c": 5.0},
     {"gamma": 0.035},
-    {"against": "one", "gamma": 0.02},
-    {"against": "one", "gamma": 0.025},
-    {"against": "one"},
+    {"multi_class": "ovo", "gamma": 0.02},
+    {"multi_class": "ovo", "gamma": 0.025},
+    {"multi_class": "ovo"},
     {"unit_length": True, "gamma": 2.0},
     {"unit_length": True, "gamma": 3.0},
     {"unit_length": True, "gamma": 4.0},

@@ -99,7 +99,7 @@ def ours(
     network = lenet5.network(28, 28, 10, dropout=0.0)
     reached: list[bool] = []
     with tempfile.TemporaryDirectory() as folder:
-        curve = train(
+        history = train(
             network,
             images,
             labels,
@@ -109,7 +109,7 @@ def ours(
             Path(folder) / "network.safetensors",
             lambda net: reached.append(accuracy_pct(net) >= AIM_PCT),
         )
-    times = [e.seconds for e, good in zip(curve, reached, strict=True) if good]
+    times = [e.seconds for e, good in zip(history, reached, strict=True) if good]
     return times[0] if times else float("inf")
 
 

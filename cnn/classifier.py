@@ -55,7 +55,7 @@ class NetworkClassifier:
         self.augment = augment
         self.average_views = average_views
         self._device = choose_device()
-        self.curves: list[list[Epoch]] = []
+        self.histories: list[list[Epoch]] = []
 
     @property
     def device(self) -> str:
@@ -88,7 +88,7 @@ class NetworkClassifier:
             # first, of lenet5 0.81, of resnet 0.9 (2 cores, batches of 128)
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.network_ = network.to(self._device)
-            curve = train(
+            history = train(
                 self.network_,
                 self._tensor(grey),
                 torch.from_numpy(targets.astype(np.int64)).to(self._device),
@@ -97,7 +97,7 @@ class NetworkClassifier:
                 self.seed,
                 self._checkpoint(grey, targets),
             )
-        self.curves = [curve]
+        self.histories = [history]
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Log-probabilities (n, C)."""

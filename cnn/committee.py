@@ -63,9 +63,9 @@ class Committee:
         return self.members[0][0].device
 
     @property
-    def curves(self) -> list[list[Epoch]]:
-        """Learning curves, one a member."""
-        return [curve for member, _ in self.members for curve in member.curves]
+    def histories(self) -> list[list[Epoch]]:
+        """Training histories, one per member."""
+        return [history for member, _ in self.members for history in member.histories]
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """n images of one size, labels (n,)."""

@@ -59,8 +59,8 @@ class BovwSVM:
     """A bag-of-words classifier of these parts; fit, predict and scores as all have.
 
     descriptors: of the keypoints; encoder: descriptors to a vector; kernel, c and
-    against: of the SVM; n_components: principal components kept, 0 keeps the vectors
-    whole; longest_px: larger images are shrunk to it, 0 for never; deskewed,
+    multi_class: of the SVM; n_components: principal components kept, 0 keeps
+    all; longest_px: larger images are shrunk to it, 0 for never; deskewed,
     spread_px, spread_strength: see `deskew`; copies: distorted copies of each training
     image near a margin.
     """
@@ -70,7 +70,7 @@ class BovwSVM:
     kernel: Kernel
     c: float
     seed: int
-    against: str = "one"
+    multi_class: str = "ovo"
     n_components: int = 0
     longest_px: int = 0
     deskewed: bool = False
@@ -94,7 +94,9 @@ class BovwSVM:
         self.bag_ = self._learn_bag(upright)
         self.projection_ = self._learn_projection(upright)
         features = self._features(upright)
-        self.svm_ = fit_svm_cached(features, labels, self.kernel, self.c, self.against)
+        self.svm_ = fit_svm_cached(
+            features, labels, self.kernel, self.c, self.multi_class
+        )
         if self.copies:
             margins = self.svm_.margins(features, labels)
             copied, truth = self._hard_copies(stack_grey(images), margins, labels)
@@ -103,7 +105,7 @@ class BovwSVM:
                 np.concatenate([labels, truth]),
                 self.kernel,
                 self.c,
-                self.against,
+                self.multi_class,
             )
 
     def _hard_copies(
@@ -180,7 +182,7 @@ class BovwSVM:
         bag = self.encoder.bag(self.descriptors, parts["bag"])
         layout = {"mean": "float32 D", "components": "float32 D d"}
         sizes = check_layout(parts["projection"], layout if self.n_components else {})
-        svm = restore_svm(self.kernel, self.against, parts["svm"])
+        svm = restore_svm(self.kernel, self.multi_class, parts["svm"])
         found = (sizes.get("D", bag.n_features), svm.support.shape[1])
         expected = (bag.n_features, sizes.get("d", bag.n_features))
         if found != expected:

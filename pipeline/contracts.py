@@ -177,7 +177,7 @@ class RunsOnDevice(Protocol):
 class KeepsHistory(Protocol):
     """Training histories, one per network: a dataclass per epoch."""
 
-    curves: Sequence[Sequence[Any]]
+    histories: Sequence[Sequence[Any]]
 
 
 @runtime_checkable

@@ -26,7 +26,7 @@ from visbase.pipeline.experiments.records import (
     read_record,
     record_path,
 )
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.reading import listed
 from visbase.reports.measures import Measure, Row, Runs, find_measures, mean_of_known
 from visbase.reports.published import WITHOUT_LEARNED_FILTERS, lecture_figure
@@ -41,7 +41,7 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
     with ExitStack() as stack:  # nobody writes a record meanwhile
         folders = listed(results / dataset)
         for folder in sorted({one.resolve() for one in folders if one.is_dir()}):
-            stack.enter_context(alone(folder))
+            stack.enter_context(locked(folder))
         return _read_runs(results, dataset, folders)
 
 

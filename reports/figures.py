@@ -107,16 +107,16 @@ def cost_chart(
         return svg_of(figure, ground)
 
 
-def curve_chart(records: Sequence[Record], ground: str) -> str:
+def history_chart(records: Sequence[Record], ground: str) -> str:
     """Training error after each epoch of every network, first seed, first net."""
-    shown = [one for one in records if one.curves]
+    shown = [one for one in records if one.histories]
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.2))
         colours = plt.get_cmap("tab10")
         for i, one in enumerate(shown):
-            curve = one.curves[0]
-            epochs = range(1, len(curve) + 1)
-            errors = [max(epoch["error_pct"] or 0.0, 0.005) for epoch in curve]
+            history = one.histories[0]
+            epochs = range(1, len(history) + 1)
+            errors = [max(epoch["error_pct"] or 0.0, 0.005) for epoch in history]
             # dashed lines leave room for a curve below: committees share nets
             line = ("-", "--", ":")[i % 3]
             axes.plot(epochs, errors, line, label=one.method, color=colours(i % 10))

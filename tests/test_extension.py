@@ -166,7 +166,7 @@ def build(config, seed):
         descriptors=(part_of(config, Gradients),),
         encoder=part_of(config, Residuals),
         kernel=Kernel("linear"),
-        against="rest",
+        multi_class="ovr",
         seed=seed,
     )
 '''
@@ -333,8 +333,8 @@ def test_new_files_are_listed_run_cached_saved_opened_explained_and_reported(
         out = rooms / f"{method}.png"
         visbase("explain", model, picture, "--out", out)
         assert cv2.imread(str(out)) is not None
-        damaged = visbase("damage", model, "--dataset", "toy_objects").stdout
-        assert f"{method}, toy_mist 0.3 of the way" in damaged
+        corrupted = visbase("corruption", model, "--dataset", "toy_objects").stdout
+        assert f"{method}, toy_mist 0.3 of the way" in corrupted
 
     report = rooms / "report"
     shown = visbase("report", "--dataset", "toy_objects", "--out", report).stdout

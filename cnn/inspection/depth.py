@@ -46,12 +46,14 @@ Net = tuple[int, bool]  # depth, with shortcuts
 class Outcome:
     """Curves and validation errors in percent of one net, one a seed."""
 
-    curves: list[list[Epoch]]
+    histories: list[list[Epoch]]
     validation_pct: list[float]
 
-    def mean_curve(self, name: str) -> list[float]:
-        """Mean over seeds of one column of the curves, epoch by epoch."""
-        values = [[getattr(epoch, name) for epoch in curve] for curve in self.curves]
+    def mean_history(self, name: str) -> list[float]:
+        """Mean over seeds of one column of the histories, epoch by epoch."""
+        values = [
+            [getattr(epoch, name) for epoch in history] for history in self.histories
+        ]
         return [float(value) for value in np.mean(values, axis=0)]
 
 
@@ -81,7 +83,7 @@ def run(net: Net, train: Split, validation: Split) -> Outcome:
         model = NetworkClassifier(make_network, RECIPE, seed)
         model.fit(train.images, train.labels)
         wrong = n_errors(validation.labels, model.predict(validation.images))
-        outcome.curves.extend(model.curves)
+        outcome.histories.extend(model.histories)
         outcome.validation_pct.append(error_pct(wrong, len(validation)))
     return outcome
 
@@ -98,8 +100,8 @@ def csv_of(outcomes: dict[Net, Outcome]) -> str:
             "error_pct": epoch.error_pct,
         }
         for (depth, shortcut), outcome in outcomes.items()
-        for seed, curve in zip(SEEDS, outcome.curves, strict=True)
-        for number, epoch in enumerate(curve, 1)
+        for seed, history in zip(SEEDS, outcome.histories, strict=True)
+        for number, epoch in enumerate(history, 1)
     ]
     return to_csv(("depth", "shortcuts", "seed", "epoch", "loss", "error_pct"), rows)
 
@@ -119,8 +121,8 @@ def to_markdown(outcomes: dict[Net, Outcome]) -> str:
     ]
     for (depth, shortcut), outcome in outcomes.items():
         cells = [str(depth), "yes" if shortcut else "no"]
-        cells += [f"{outcome.mean_curve('loss')[-1]:.4f}"]
-        cells += [f"{outcome.mean_curve('error_pct')[-1]:.2f}"]
+        cells += [f"{outcome.mean_history('loss')[-1]:.4f}"]
+        cells += [f"{outcome.mean_history('error_pct')[-1]:.2f}"]
         mean, deviation = (
             np.mean(outcome.validation_pct),
             np.std(outcome.validation_pct, ddof=1),
@@ -128,7 +130,7 @@ def to_markdown(outcomes: dict[Net, Outcome]) -> str:
         cells += [f"{mean:.2f} ± {deviation:.2f}"]
         lines.append(f"| {' | '.join(cells)} |")
     shallow, deep = min(DEPTHS), max(DEPTHS)
-    loss = {net: outcome.mean_curve("loss")[-1] for net, outcome in outcomes.items()}
+    loss = {net: outcome.mean_history("loss")[-1] for net, outcome in outcomes.items()}
     for shortcut in (False, True):
         word = "higher" if loss[deep, shortcut] > loss[shallow, shortcut] else "lower"
         lines += [
@@ -146,7 +148,7 @@ def draw(outcomes: dict[Net, Outcome]) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="tight")
     for axis, shortcut in zip(axes, (False, True), strict=True):
         for depth in DEPTHS:
-            losses = outcomes[depth, shortcut].mean_curve("loss")
+            losses = outcomes[depth, shortcut].mean_history("loss")
             axis.plot(
                 range(1, len(losses) + 1), losses, marker="o", label=f"{depth} layers"
             )

@@ -1,7 +1,7 @@
 """A network in training on disk, so that a killed run continues where it was.
 
 One safetensors file: opening it runs no code. It holds the weights, while training
-lasts the optimiser's state as well, and in its header the learning curve, the seconds
+lasts the optimiser's state as well, and in its header the training history, the seconds
 spent and a checksum.
 """
 
@@ -27,7 +27,7 @@ from visbase.pipeline.storage.reading import open_regular
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a learning curve.
+    """One line of a training history.
 
     loss: mean cross-entropy of the training batches; error_pct: of the same batches,
     distorted as they were seen; validation_pct: of held-out images, None where none
@@ -45,9 +45,9 @@ def write_checkpoint(
     path: Path,
     network: nn.Module,
     optimiser: torch.optim.Optimizer | None,
-    curve: list[Epoch],
+    history: list[Epoch],
 ) -> None:
-    """Write the state after the curve's last epoch; no optimiser: training is over."""
+    """Write the state after the last epoch; no optimiser: training is over."""
     tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
     if optimiser is not None:
         for i, state in optimiser.state_dict()["state"].items():
@@ -55,9 +55,9 @@ def write_checkpoint(
                 if value is not None:
                     tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    epochs = json.dumps([dataclasses.asdict(epoch) for epoch in curve])
+    epochs = json.dumps([dataclasses.asdict(epoch) for epoch in history])
     header = {
-        "curve": epochs,
+        "history": epochs,
         "peak_mb": str(spent.peak_rss_mb()),
         "sha256": _digest(tensors, epochs),
     }
@@ -68,9 +68,9 @@ def write_checkpoint(
 def read_checkpoint(
     path: Path, network: nn.Module, optimiser: torch.optim.Optimizer
 ) -> list[Epoch]:
-    """Put the state of a checkpoint into place and return its curve.
+    """Put the state of a checkpoint into place and return its history.
 
-    What was spent until then counts as spent by this run, see `cache`. The curve is
+    What was spent until then counts as spent by this run, see `cache`. The history is
     empty, and nothing is changed, where there is no checkpoint or it is damaged.
     """
     try:
@@ -78,12 +78,12 @@ def read_checkpoint(
         with safetensors.safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             header = file.metadata()
-        if header["sha256"] != _digest(tensors, header["curve"]):
+        if header["sha256"] != _digest(tensors, header["history"]):
             raise ValueError("wrong checksum")
-        curve = [Epoch(**epoch) for epoch in json.loads(header["curve"])]
+        history = [Epoch(**epoch) for epoch in json.loads(header["history"])]
         peak_mb = float(header["peak_mb"])
         weights = _part(tensors, "network.")
-        if not curve or _shapes(weights) != _shapes(network.state_dict()):
+        if not history or _shapes(weights) != _shapes(network.state_dict()):
             raise ValueError("of another network")
     except FileNotFoundError:
         return []
@@ -108,8 +108,8 @@ def read_checkpoint(
         state.setdefault(int(index), {})[key] = value
     if state:
         optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
-    spent.count_as_spent(curve[-1].seconds, peak_mb)
-    return curve
+    spent.count_as_spent(history[-1].seconds, peak_mb)
+    return history
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -122,8 +122,8 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in tensors.items()}
 
 
-def _digest(tensors: Mapping[str, Tensor], curve: str) -> str:
-    digest = hashlib.sha256(curve.encode())
+def _digest(tensors: Mapping[str, Tensor], history: str) -> str:
+    digest = hashlib.sha256(history.encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         flat = tensors[name].contiguous().reshape(-1)

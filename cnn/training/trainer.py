@@ -94,7 +94,7 @@ def train(
 
     images (n, c, h, w) float32, labels (n,) int64. Writes `checkpoint` after every
     epoch and starts after the last one that it holds. `watch` sees the network after
-    every epoch; the curve's seconds leave its time out. Returns the learning curve.
+    every epoch; the history's seconds leave its time out. Returns the training history.
     Raises BadInput where the loss is no longer finite.
     """
     rank, n_shares = join_processes(images.device), n_processes()
@@ -108,17 +108,17 @@ def train(
     n = len(images) - n_held_out
     held_out = (images[n:], labels[n:])
     optimiser = _optimiser(network, recipe)
-    curve = read_checkpoint(checkpoint, network, optimiser)
-    spent = curve[-1].seconds if curve else 0.0
+    history = read_checkpoint(checkpoint, network, optimiser)
+    spent = history[-1].seconds if history else 0.0
     started = time.perf_counter()
     parallel = network
     if n_shares > 1:
-        _agree(len(curve), images.device)
+        _agree(len(history), images.device)
         parallel = DistributedDataParallel(network)
     steps = -(-n // recipe.batch_size)
     half = recipe.bfloat16 and multiplies_bfloat16(images.device)
-    todo = range(len(curve), recipe.epochs)
-    bar = track(todo, "epochs", len(todo), lambda: _status(curve))
+    todo = range(len(history), recipe.epochs)
+    bar = track(todo, "epochs", len(todo), lambda: _status(history))
     for epoch in todo if rank else bar:
         torch.manual_seed(_seed(seed, epoch, rank + 1))  # dropout
         generator = torch.Generator().manual_seed(_seed(seed, epoch, 0))
@@ -127,7 +127,7 @@ def train(
         loss_sum = wrong = torch.zeros((), device=images.device)
         n_seen = 0
         for step, rows in enumerate(order.split(recipe.batch_size)):
-            rate = _rate(recipe, curve, epoch * steps + step + 1, steps)
+            rate = _rate(recipe, history, epoch * steps + step + 1, steps)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             batch, targets = images[rows], labels[rows]
@@ -150,7 +150,7 @@ def train(
                 f"the loss of epoch {epoch + 1} is {float(loss_sum)}: training has "
                 "diverged; set a lower learning_rate"
             )
-        curve.append(
+        history.append(
             Epoch(
                 loss=round(float(loss_sum) / n_seen, 5),
                 error_pct=round(100 * float(wrong) / n_seen, 3),
@@ -160,13 +160,13 @@ def train(
             )
         )
         if rank == 0:
-            last = len(curve) == recipe.epochs
-            write_checkpoint(checkpoint, network, None if last else optimiser, curve)
+            last = len(history) == recipe.epochs
+            write_checkpoint(checkpoint, network, None if last else optimiser, history)
         if watch is not None:
             paused = time.perf_counter()
             watch(network)
             started += time.perf_counter() - paused
-    return curve
+    return history
 
 
 def log_probabilities(network: nn.Module, images: Tensor) -> Tensor:
@@ -204,19 +204,19 @@ def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
 
 
-def _rate(recipe: Recipe, curve: list[Epoch], step: int, steps: int) -> float:
+def _rate(recipe: Recipe, history: list[Epoch], step: int, steps: int) -> float:
     """Rate of one step, counted from 1 over all epochs of `steps` steps."""
     if recipe.schedule == "plateau":
-        errors = [epoch.validation_pct or 0.0 for epoch in curve]
+        errors = [epoch.validation_pct or 0.0 for epoch in history]
         return recipe.learning_rate * plateau(errors, recipe.patience)
     progress = step / (recipe.epochs * steps + 1)
     return recipe.learning_rate * one_cycle(progress, recipe.warm_up)
 
 
-def _status(curve: list[Epoch]) -> str:
-    if not curve:
+def _status(history: list[Epoch]) -> str:
+    if not history:
         return ""
-    last = curve[-1]
+    last = history[-1]
     text = f"loss {last.loss:.4f}, training error {last.error_pct:.2f} %"
     if last.validation_pct is not None:
         text += f", validation error {last.validation_pct:.2f} %"

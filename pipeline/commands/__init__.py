@@ -16,10 +16,11 @@ COMMANDS = {  # name -> the file here that has it
     "explain": "models",
     "export": "models",
     "curve": "measure",
-    "damage": "measure",
+    "corruption": "measure",
     "cost": "measure",
     "combine": "measure",
 }
+RENAMED = {"damage": "corruption"}  # until version 0.3
 
 
 class _Loaded(click.Group):
@@ -29,6 +30,8 @@ class _Loaded(click.Group):
         return list(COMMANDS)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name in RENAMED:
+            raise click.UsageError(f"`{name}` is now `visbase {RENAMED[name]}`")
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{COMMANDS[name]}")

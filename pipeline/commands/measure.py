@@ -89,20 +89,20 @@ def curve(
 @dataset_option
 @data_option
 @ends_in_one_line
-def damage(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
-    """Count the errors of saved models on damaged test images.
+def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
+    """Count the errors of saved models on corrupted test images.
 
-    Twelve kinds of damage, five strengths each, the same in every run, and digits of
-    another origin. The report shows them.
+    Twelve kinds of corruption at five strengths each, the same in every run, and digits
+    from another dataset. The report shows the errors.
 
-    Example: visbase damage lenet5.visbase bovw.visbase
+    Example: visbase corruption lenet5.visbase bovw.visbase
     """
     from visbase.pipeline.datasets import load_dataset
-    from visbase.pipeline.experiments.corruption import measure_damage
+    from visbase.pipeline.experiments.corruption import measure_corruption
 
     loaded = load_dataset(dataset, data)
     for path in models:
-        for line in measure_damage(path, loaded):
+        for line in measure_corruption(path, loaded):
             click.echo(line)
 
 

@@ -23,7 +23,7 @@ from visbase.pipeline.experiments.measured import Combination, is_committed
 from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.atomic import atomic_write
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 
 FloatArray = NDArray[np.float64]
 
@@ -119,8 +119,11 @@ def write_combination(found: Combination, dataset: Dataset) -> Path:
     text = json.dumps(facts, indent=1) + "\n"
     # the facts take their place last: never beside the array of another run
     beside = path.with_suffix(".npy")
-    locked = alone(path.parent)
-    with locked, atomic_write(path) as file, atomic_write(beside) as array:
+    with (
+        locked(path.parent),
+        atomic_write(path) as file,
+        atomic_write(beside) as array,
+    ):
         file.write(text.encode())
         file.flush()
         np.save(array, stacked)

@@ -1,4 +1,4 @@
-"""Saved models on damaged test images, and on digits of another origin."""
+"""Saved models on corrupted test images, and on digits of another origin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from visbase.pipeline.experiments.corruptions import find_corruptions
 from visbase.pipeline.experiments.corruptions.other_hand import other_hand
 from visbase.pipeline.experiments.measured import (
     CLEAN,
-    DAMAGE,
+    CORRUPTION,
     OTHER_HAND,
     is_committed,
     measured_table,
@@ -30,18 +30,18 @@ from visbase.pipeline.models.card import data_fingerprint
 from visbase.pipeline.models.file import Model, load_model
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import artifacts, measured
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import write_rows
 
 PART = 500  # images that are predicted at once
-TestSet = tuple[str, int, str]  # damage, level, strength
+TestSet = tuple[str, int, str]  # corruption, level, strength
 
 
-def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
-    """Count a saved model's errors under every damage; yields a line a test set.
+def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
+    """Count a saved model's errors under every corruption; yields a line a test set.
 
-    The table grows under artifacts/damage, in a folder of the model file; complete and
-    of committed code it is written to damage/<dataset> beside the records as well.
+    The table grows under artifacts/corruption, in a folder of the model file; complete
+    and of committed code it is written to corruption/<dataset> as well.
     Raises BadInput for a model of another data set, of other training images, or whose
     settings are not the method's.
     """
@@ -49,7 +49,7 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
     _require_full(path, model, dataset)
     digest, revision = model.sha256[:12], provenance.revision()
     committed = is_committed(revision)
-    table = measured_table(artifacts() / "damage" / digest, model.method, dataset)
+    table = measured_table(artifacts() / "corruption" / digest, model.method, dataset)
     facts = {
         "method": model.method,
         "family": find_method(model.method).family,
@@ -64,22 +64,22 @@ def measure_damage(path: Path, dataset: Dataset) -> Iterator[str]:
             continue
         seen, truth = _images(name, level, images, labels)
         row = facts | {
-            "damage": name,
+            "corruption": name,
             "level": str(level),
             "strength": strength,
             "n_errors": str(_errors_of(model.classifier, seen, truth)),
             "n_test": str(len(truth)),
         }
-        with alone(table.parent):
+        with locked(table.parent):
             found |= _held(table, wanted, facts, committed)  # what others added
             found[name, level, strength] = row
-            write_rows(table, DAMAGE, found.values())
+            write_rows(table, CORRUPTION, found.values())
         error = error_pct(int(row["n_errors"]), len(truth))
         yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
     if dataset.published and committed and not model.card["dirty"]:
-        table = measured_table(measured("damage"), model.method, dataset)
-        with alone(table.parent):
-            write_rows(table, DAMAGE, (found[one] for one in wanted))
+        table = measured_table(measured("corruption"), model.method, dataset)
+        with locked(table.parent):
+            write_rows(table, CORRUPTION, (found[one] for one in wanted))
     yield f"{model.method}: {len(found)} test sets in {table}"
 
 
@@ -91,8 +91,8 @@ def _held(
     committed: what uncommitted code measured does not count either.
     """
     found = {}
-    for row in read_measurements(table, DAMAGE):
-        which = row["damage"], int(row["level"]), row["strength"]
+    for row in read_measurements(table, CORRUPTION):
+        which = row["corruption"], int(row["level"]), row["strength"]
         sound = row["model"] == facts["model"] and which in wanted
         if sound and (not committed or is_committed(row["commit"])):
             found[which] = row
@@ -117,9 +117,9 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
 def _all(dataset: Dataset) -> Iterator[TestSet]:
     """Name, level and strength of every test set."""
     yield CLEAN, 0, ""
-    for damage in find_corruptions():
-        for level, strength in enumerate(damage.strengths, 1):
-            yield damage.name, level, f"{strength:g} {damage.unit}"
+    for corruption in find_corruptions():
+        for level, strength in enumerate(corruption.strengths, 1):
+            yield corruption.name, level, f"{strength:g} {corruption.unit}"
     if dataset.kind == "digits":
         yield OTHER_HAND, 0, ""
 
@@ -131,8 +131,8 @@ def _images(
         return images, labels
     if name == OTHER_HAND:
         return other_hand()
-    damage = next(one for one in find_corruptions() if one.name == name)
-    return damage.apply(images, level), labels
+    corruption = next(one for one in find_corruptions() if one.name == name)
+    return corruption.apply(images, level), labels
 
 
 def _errors_of(

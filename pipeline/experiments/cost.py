@@ -34,7 +34,7 @@ from visbase.pipeline.experiments.records import read_record
 from visbase.pipeline.experiments.run import OWN_PROGRAM
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import artifacts, measured
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import write_rows
 
 LIBC = ctypes.CDLL(None)
@@ -46,7 +46,7 @@ ONES, BATCHES = 200, 5  # how many are timed
 def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
     """Fit and time each method; yields a line a method.
 
-    The models stay in artifacts/models/<dataset>, for `measure_damage`.
+    The models stay in artifacts/models/<dataset>, for `measure_corruption`.
     The table is cost/<dataset>.csv beside the records, under artifacts where the code
     is not committed. A method's line replaces its earlier one, the others stay. Raises
     subprocess.CalledProcessError where a process failed, which has said why unless it
@@ -61,7 +61,7 @@ def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
     read_measurements(table, COST)
     for name in names:
         row = _measure(name, dataset)
-        with alone(table.parent):
+        with locked(table.parent):
             rows = read_measurements(table, COST)
             others = [other for other in rows if other["method"] != name]
             write_rows(table, COST, [*others, row])
@@ -134,7 +134,7 @@ def _empty_folder() -> Iterator[Path]:
     There is one, so that whoever measures costs at the same time waits.
     """
     folder = artifacts().absolute() / "scratch" / "cost"
-    with alone(folder.parent):
+    with locked(folder.parent):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:

@@ -33,7 +33,7 @@ from visbase.pipeline.experiments.measured import (
 from visbase.pipeline.experiments.records import read_record, record_path
 from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import artifacts, measured, results, spent
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import write_rows
 
 
@@ -103,7 +103,7 @@ def _table(method: str, dataset: Dataset, revision: str) -> Path:
 
 def _add(table: Path, row: dict[str, str]) -> list[dict[str, str]]:
     """Put a point into the table, in the place of an earlier one; all rows."""
-    with alone(table.parent):
+    with locked(table.parent):
         place = (row["n_train"], row["seed"])
         others = read_measurements(table, CURVE)
         rows = [r for r in others if (r["n_train"], r["seed"]) != place] + [row]

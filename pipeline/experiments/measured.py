@@ -1,7 +1,7 @@
 """What the measurements beyond the table leave on disk, for those who read it.
 
 curves/<dataset>/<method>.csv           `curve` writes it
-damage/<dataset>/<method>.csv           `damage`
+corruption/<dataset>/<method>.csv           `corruption`
 cost/<dataset>.csv                      `cost`
 docs/search/<dataset>/<method>.csv          `search`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
@@ -38,10 +38,10 @@ CURVE = (
     "commit",
     "config",
 )
-DAMAGE = (
+CORRUPTION = (
     "method",
     "family",
-    "damage",
+    "corruption",
     "level",
     "strength",
     "n_errors",
@@ -50,7 +50,7 @@ DAMAGE = (
     "commit",
 )
 SOURCES = ("curve", "record")
-CLEAN, OTHER_HAND = "none", "other hand"  # beside the kinds of damage, level 0
+CLEAN, OTHER_HAND = "none", "other hand"  # beside the kinds of corruption, level 0
 COST = (
     "method",
     "family",
@@ -81,7 +81,7 @@ SEARCH = (
 )
 POINT = {  # table -> what no two of its rows have in common
     CURVE: ("n_train", "seed"),
-    DAMAGE: ("damage", "level"),
+    CORRUPTION: ("corruption", "level"),
     COST: ("method",),
     SEARCH: ("config", "seed", "n_train"),
 }

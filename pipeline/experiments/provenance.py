@@ -19,7 +19,7 @@ DISTRIBUTIONS = (
     "numba",
     "torch",
 )
-MEASURED = ("results", "curves", "damage", "cost", "combination")
+MEASURED = ("results", "curves", "corruption", "cost", "combination")
 NAMES_A_REPOSITORY = (  # variables of git, which may be those of another one
     "GIT_DIR",
     "GIT_WORK_TREE",

@@ -26,7 +26,7 @@ from visbase.pipeline.contracts import FAMILIES
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.storage.atomic import atomic_write
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.reading import open_regular, read_array
 
 # least value of each number of a record; the largest of all of them
@@ -49,7 +49,7 @@ class Record:
     """One run of one method; times in seconds, memory in MiB.
 
     A run that failed has a reason in `error` and None for what it never reached.
-    curves: of each network that was trained, what it reported after every epoch.
+    histories: of each network that was trained, what it reported after every epoch.
     """
 
     method: str
@@ -74,7 +74,7 @@ class Record:
     dirty: bool | None
     started: str
     error: str | None = None
-    curves: list[list[dict[str, float | None]]] = field(default_factory=list)
+    histories: list[list[dict[str, float | None]]] = field(default_factory=list)
 
     def line(self) -> str:
         """The result in one line, for a terminal."""
@@ -115,7 +115,7 @@ def write_record(
         arrays[path.with_suffix(".npy")] = both
     text = json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n"
     # what is opened first takes its place last
-    with alone(path.parent), ExitStack() as stack:
+    with locked(path.parent), ExitStack() as stack:
         facts = stack.enter_context(atomic_write(path))
         facts.write(text.encode())
         facts.flush()
@@ -172,9 +172,9 @@ def _fault(record: Record) -> str | None:
         return f"family is {record.family[:40]!r}"
     if any(len(text.splitlines()) > 1 for text in (record.summary, record.error or "")):
         return "its summary or error has more than one line"
-    for curve in record.curves:
-        if not isinstance(curve, list) or not all(map(_is_epoch, curve)):
-            return "a learning curve is no list of epochs"
+    for history in record.histories:
+        if not isinstance(history, list) or not all(map(_is_epoch, history)):
+            return "a training history is no list of epochs"
     return None
 
 

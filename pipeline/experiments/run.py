@@ -106,9 +106,9 @@ def run_method(
         predict_s=round(predict_s, 2),
         peak_rss_mb=round(spent.peak_rss_mb(), 1),
         n_parameters=model.n_parameters,
-        curves=[
-            [dataclasses.asdict(epoch) for epoch in curve]
-            for curve in (model.curves if isinstance(model, KeepsHistory) else ())
+        histories=[
+            [dataclasses.asdict(epoch) for epoch in history]
+            for history in (model.histories if isinstance(model, KeepsHistory) else ())
         ],
     )
     if is_main_process():

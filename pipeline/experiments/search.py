@@ -33,7 +33,7 @@ from visbase.pipeline.experiments.measured import (
 )
 from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import ROOT, artifacts, is_checkout, spent
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import write_rows
 
 
@@ -106,7 +106,7 @@ def _add(table: Path, new: list[dict[str, str]], preset: dict[str, Any]) -> None
     A setting that did not exist when a row was tried is null there.
     """
     preset = json.loads(json.dumps(preset))  # tuples become lists, as in the rows
-    with alone(table.parent):
+    with locked(table.parent):
         tried = {_trial(row) for row in new}
         rows = [r for r in read_measurements(table, SEARCH) if _trial(r) not in tried]
         _write(table, rows + new, preset)

@@ -38,7 +38,7 @@ def results() -> Path:
 
 
 def measured(what: str) -> Path:
-    """Tables of a measurement beside the records: "curves", "damage", "cost"."""
+    """Tables of a measurement beside the records: "curves", "corruption", "cost"."""
     return results().parent / what
 
 

@@ -16,20 +16,22 @@ def fit_svm_cached(
     labels: NDArray[np.int64],
     kernel: Kernel,
     c: float,
-    against: str = "one",
+    multi_class: str = "ovo",
     takes_part: NDArray[np.bool_] | None = None,
 ) -> KernelSVM:
     """What `fit_svm` gives, from disk where the same machine was fitted before."""
 
     def fit() -> Arrays:
-        return fit_svm(features, labels, kernel, c, against, takes_part, track).arrays()
+        return fit_svm(
+            features, labels, kernel, c, multi_class, takes_part, track
+        ).arrays()
 
     key = {
         "features": features,
         "labels": labels,
         "kernel": kernel,
         "c": c,
-        "against": against,
+        "multi_class": multi_class,
         "takes_part": takes_part,
     }
-    return assemble(kernel, against, recall("svm", key, fit, (fit_svm,)))
+    return assemble(kernel, multi_class, recall("svm", key, fit, (fit_svm,)))

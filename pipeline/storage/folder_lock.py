@@ -17,7 +17,7 @@ PATIENCE_S = 2  # with whom it waits for, before it says so
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Wait until no other process changes files of a folder, then keep them off.
 
     Whoever adds a row to a table reads it inside, so that no row of another is lost.

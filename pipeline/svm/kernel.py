@@ -79,7 +79,7 @@ class KernelSVM:
     """
 
     kernel: Kernel
-    against: str
+    multi_class: str
     classes: NDArray[np.int64]
     support: FloatArray
     rows: NDArray[np.int64]
@@ -105,7 +105,7 @@ class KernelSVM:
 
         Of the pair's machine, or of the difference of the two classes' machines.
         """
-        if self.against == "rest":
+        if self.multi_class == "ovr":
             weights = self.coefficients[:, a] - self.coefficients[:, b]
         else:
             pairs = list(itertools.combinations(range(len(self.classes)), 2))
@@ -130,7 +130,7 @@ class KernelSVM:
         machine concerns its two classes, a machine against the rest every class.
         """
         decisions = self.decisions(features)
-        if self.against == "rest":
+        if self.multi_class == "ovr":
             own = labels[:, None] == self.classes
             return np.where(own, decisions, -decisions).min(axis=1)
         smallest = np.full(len(features), np.inf, np.float32)
@@ -147,7 +147,7 @@ class KernelSVM:
         decision_function_shape="ovr".
         """
         decisions = self.decisions(features)
-        if self.against == "rest":
+        if self.multi_class == "ovr":
             return decisions
         votes = np.zeros((len(features), len(self.classes)), np.float32)
         confidence = np.zeros_like(votes)
@@ -163,7 +163,7 @@ class KernelSVM:
         return self.classes[self.scores(features).argmax(axis=1)]
 
     def arrays(self) -> Arrays:
-        """What was learned; kernel and `against` are settings."""
+        """What was learned; kernel and `multi_class` are settings."""
         return {name: getattr(self, name) for name in LAYOUT}
 
 
@@ -172,11 +172,11 @@ def fit_svm(
     labels: NDArray[np.int64],
     kernel: Kernel,
     c: float,
-    against: str = "one",
+    multi_class: str = "ovo",
     takes_part: NDArray[np.bool_] | None = None,
     track: Track = untracked,
 ) -> KernelSVM:
-    """Fit one machine a pair of classes, or against="rest" one a class.
+    """Fit one machine a pair of classes, or multi_class="ovr" one a class.
 
     features (n, d) finite; labels (n,); c the weight of margin violations; takes_part
     (n, P) which rows each machine is fitted on, by default all of its classes. With one
@@ -189,11 +189,11 @@ def fit_svm(
         raise ValueError("features hold NaN or infinity; check the images")
     if c <= 0 or kernel.gamma <= 0:
         raise BadInput(f"an SVM needs c and gamma above 0, found {c}, {kernel.gamma}")
-    if against not in ("one", "rest"):
-        raise BadInput(f"against={against}: expected one or rest")
+    if multi_class not in ("ovo", "ovr"):
+        raise BadInput(f"multi_class={multi_class}: expected ovo or ovr")
     classes = np.unique(labels)
     machines: list[tuple[Any, Any]] = list(itertools.combinations(classes, 2))
-    if against == "rest" and machines:
+    if multi_class == "ovr" and machines:
         machines = [(a, None) for a in classes]
     linear = kernel.name == "linear"
     inputs = _shortened(features) if linear else features
@@ -214,7 +214,7 @@ def fit_svm(
         weights = np.eye(len(support), dtype=np.float32)
     return KernelSVM(
         kernel,
-        against if machines else "one",
+        multi_class if machines else "ovo",
         classes,
         support,
         carry,
@@ -238,25 +238,25 @@ def _shortened(features: FloatArray) -> FloatArray:
     return np.linalg.cholesky(products).astype(np.float32)
 
 
-def restore_svm(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
+def restore_svm(kernel: Kernel, multi_class: str, arrays: Arrays) -> KernelSVM:
     """What KernelSVM.arrays gave; BadInput where arrays and settings disagree."""
     normals = {"rows": "int64 r"} if kernel.name == "linear" else {}
     sizes = check_layout(arrays, LAYOUT | normals)
-    svm, n_classes = assemble(kernel, against, arrays), sizes["C"]
+    svm, n_classes = assemble(kernel, multi_class, arrays), sizes["C"]
     n_pairs = n_classes * (n_classes - 1) // 2
-    expected = {"one": n_pairs, "rest": n_classes}.get(svm.against)
+    expected = {"ovo": n_pairs, "ovr": n_classes}.get(svm.multi_class)
     if sizes["P"] != expected:
         raise BadInput(
             f"{sizes['P']} support vector machines do not fit {n_classes} classes, "
-            f"against={svm.against}"
+            f"multi_class={svm.multi_class}"
         )
     return svm
 
 
-def assemble(kernel: Kernel, against: str, arrays: Arrays) -> KernelSVM:
+def assemble(kernel: Kernel, multi_class: str, arrays: Arrays) -> KernelSVM:
     """With one class there are no machines, and that class has all the votes."""
-    against = against if len(arrays["intercepts"]) else "one"
-    return KernelSVM(kernel, against, **arrays)
+    multi_class = multi_class if len(arrays["intercepts"]) else "ovo"
+    return KernelSVM(kernel, multi_class, **arrays)
 
 
 def svc(kernel: Kernel, c: float) -> Any:

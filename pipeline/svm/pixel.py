@@ -19,8 +19,8 @@ class PixelSVM:
     """fit, predict and scores as every method offers them.
 
     deskewed: see `deskew`; unit_length: scale each image to length 1, so that
-    polynomial kernels stay between 0 and their largest value; against: a machine for
-    every pair of classes ("one") or for every class ("rest"); fit_machines: `fit_svm`
+    polynomial kernels stay between 0 and their largest value; multi_class: one machine
+    per pair of classes ("ovo") or per class ("ovr"); fit_machines: `fit_svm`
     or one that keeps what it fitted.
     """
 
@@ -28,13 +28,13 @@ class PixelSVM:
     c: float
     deskewed: bool = False
     unit_length: bool = False
-    against: str = "one"
+    multi_class: str = "ovo"
     fit_machines: Callable[..., KernelSVM] = fit_svm
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """n images of one size, labels (n,)."""
         self.svm_ = self.fit_machines(
-            self._features(images), labels, self.kernel, self.c, self.against
+            self._features(images), labels, self.kernel, self.c, self.multi_class
         )
 
     def scores(self, images: Images) -> FloatArray:
@@ -51,7 +51,7 @@ class PixelSVM:
 
     def restore(self, arrays: Arrays) -> None:
         """Take the place of fit, from what `arrays` gave."""
-        self.svm_ = restore_svm(self.kernel, self.against, arrays)
+        self.svm_ = restore_svm(self.kernel, self.multi_class, arrays)
 
     @property
     def n_parameters(self) -> int:

@@ -64,7 +64,7 @@ class VirtualSVM:
         self, upright: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> KernelSVM:
         kernel, c = self.kernel, self.c
-        first = self.fit_machines(unit_rows(upright), labels, kernel, c, "rest")
+        first = self.fit_machines(unit_rows(upright), labels, kernel, c, "ovr")
         if len(first.rows) == 0:  # a single class
             return first
         virtual = self._virtual(upright[first.rows])
@@ -73,7 +73,7 @@ class VirtualSVM:
             np.tile(labels[first.rows], len(virtual)),
             kernel,
             c,
-            "rest",
+            "ovr",
             np.tile(first.coefficients != 0, (len(virtual), 1)),
         )
 
@@ -107,7 +107,7 @@ class VirtualSVM:
     def restore(self, arrays: Arrays) -> None:
         """Take the place of fit, from what `arrays` gave."""
         parts = split_parts(arrays, map(str, range(len(self.spreads_px))))
-        svms = [restore_svm(self.kernel, "rest", part) for part in parts.values()]
+        svms = [restore_svm(self.kernel, "ovr", part) for part in parts.values()]
         if any(not np.array_equal(svm.classes, svms[0].classes) for svm in svms):
             raise BadInput("its machines tell different classes apart")
         self.svms_ = svms

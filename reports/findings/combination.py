@@ -16,7 +16,7 @@ from visbase.pipeline.experiments.measured import (
     is_committed,
     read_combination,
 )
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.reading import listed
 from visbase.reports.findings import Finding, Rows
 
@@ -52,7 +52,7 @@ def combination_finding(
     """
     place = folder / dataset
     # nobody writes one meanwhile
-    with alone(place) if place.is_dir() else nullcontext():
+    with locked(place) if place.is_dir() else nullcontext():
         found = _read_all(place, dataset, truth)
     rows = [row for one in found for row in combination_rows(one)]
     if not rows:

@@ -1,7 +1,4 @@
-"""Corrupted test images: whose error grows least?
-
-The measurements, and the sentences made of them, call a corruption damage.
-"""
+"""Corrupted test images: whose error grows least?"""
 
 from __future__ import annotations
 
@@ -12,25 +9,27 @@ import numpy as np
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct
-from visbase.pipeline.experiments.measured import CLEAN, DAMAGE, OTHER_HAND
+from visbase.pipeline.experiments.measured import CLEAN, CORRUPTION, OTHER_HAND
 from visbase.reports.findings import Finding, Rows, families, read_evidence, tables
 
 ORDER = 20
-NAME = "damage"
-COLUMNS = DAMAGE
+NAME = "corruption"
+COLUMNS = CORRUPTION
 
 LEVELS = range(1, 6)
 
 
 def find(folder: Path, dataset: Dataset) -> Finding | None:
-    """From damage/<dataset>/<method>.csv under the reports' folder."""
-    return corruption_finding(folder / "damage", dataset.name)
+    """From corruption/<dataset>/<method>.csv under the reports' folder."""
+    return corruption_finding(folder / "corruption", dataset.name)
 
 
 def corruption_finding(folder: Path, dataset: str) -> Finding | None:
     """From <dataset>/<method>.csv; None where nothing was measured."""
     rows = [
-        row for path in tables(folder / dataset) for row in read_evidence(path, DAMAGE)
+        row
+        for path in tables(folder / dataset)
+        for row in read_evidence(path, CORRUPTION)
     ]
     if not rows:
         return None
@@ -45,12 +44,12 @@ def corruption_finding(folder: Path, dataset: str) -> Finding | None:
     }
     return Finding(
         name=NAME,
-        title="Test error on damaged images",
+        title="Test error on corrupted images",
         sentences=sentences(rows),
         svg=draw(errors, families(rows), "none"),
         columns=COLUMNS,
         rows=rows,
-        head=("damage (mean error of five strengths, %)", *methods),
+        head=("corruption (mean error of five strengths, %)", *methods),
         table=_table(rows),
     )
 
@@ -79,14 +78,14 @@ def draw(
         grid.flat[0].set_ylim(0, 92)
         handles, labels = grid.flat[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="lower center", ncols=5, fontsize=8)
-        figure.supxlabel("strength; 0: undamaged", fontsize=9, y=0.06)
+        figure.supxlabel("strength; 0: clean", fontsize=9, y=0.06)
         figure.supylabel("test error, %", fontsize=9)
         figure.tight_layout(rect=(0, 0.07, 1, 1))
         return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:
-    """What the damage does, from the rows of the CSV file alone."""
+    """What the corruption does, from the rows of the CSV file alone."""
     methods, kinds = _methods(rows), _kinds(rows)
     means = {name: mean_corruption_error(rows, name) for name in methods}
     hardest = []
@@ -94,11 +93,11 @@ def sentences(rows: Rows) -> list[str]:
         error, kind = max((_mean_of(rows, name, kind), kind) for kind in kinds)
         hardest.append(f"for {name} {_words(kind)} ({error:.1f} %)")
     found = [
-        f"By mean corruption error, over {len(kinds)} kinds of damage and "
+        f"By mean corruption error, over {len(kinds)} kinds of corruption and "
         f"{len(LEVELS)} strengths of each, {_ranked(means)}.",
         f"Hardest is, by the mean of five strengths: {', '.join(hardest)}.",
     ]
-    others = [row for row in rows if row["damage"] == OTHER_HAND]
+    others = [row for row in rows if row["corruption"] == OTHER_HAND]
     if others:
         errors = {
             row["method"]: error_pct(int(row["n_errors"]), int(row["n_test"]))
@@ -109,13 +108,17 @@ def sentences(rows: Rows) -> list[str]:
     return found
 
 
-def error_at(rows: Rows, method: str, damage: str, level: int) -> float:
-    """Error in percent; level 0 of a damage is the undamaged images'."""
-    kind = damage if level or damage == OTHER_HAND else CLEAN
+def error_at(rows: Rows, method: str, corruption: str, level: int) -> float:
+    """Error in percent; level 0 of a corruption is the clean images'."""
+    kind = corruption if level or corruption == OTHER_HAND else CLEAN
     for row in rows:
-        if (row["method"], row["damage"], row["level"]) == (method, kind, str(level)):
+        if (row["method"], row["corruption"], row["level"]) == (
+            method,
+            kind,
+            str(level),
+        ):
             return error_pct(int(row["n_errors"]), int(row["n_test"]))
-    raise LookupError(f"{method} was not measured under {damage}, level {level}")
+    raise LookupError(f"{method} was not measured under {corruption}, level {level}")
 
 
 def mean_corruption_error(rows: Rows, method: str) -> float:
@@ -141,29 +144,29 @@ def _mean_of(rows: Rows, method: str, kind: str) -> float:
 def _require_all(rows: Rows, folder: Path) -> None:
     """Raise BadInput where a method lacks a test set, or has one of its own.
 
-    All need the undamaged images, five strengths of a kind, and what another one has.
+    All need the clean images, five strengths of a kind, and what another one has.
     """
     own = {name: set[tuple[str, str]]() for name in _methods(rows)}
     for row in rows:
-        own[row["method"]].add((row["damage"], row["level"]))
+        own[row["method"]].add((row["corruption"], row["level"]))
     everything = set().union({(CLEAN, "0")}, *own.values())
     kinds = _kinds(rows)
     everything |= {(kind, str(level)) for kind in kinds for level in LEVELS}
     if not kinds:
-        raise BadInput(f"{folder}: no kind of damage; measure by `visbase damage`")
-    for damage, level in sorted(everything):
-        holders = [name for name, done in own.items() if (damage, level) in done]
+        raise BadInput(f"{folder}: no kind of corruption; run `visbase corruption`")
+    for corruption, level in sorted(everything):
+        holders = [name for name, done in own.items() if (corruption, level) in done]
         if len(holders) == 1 < len(own) - 1:
             raise BadInput(
-                f"{folder / holders[0]}.csv: {damage}, strength {level}, is of no "
-                "other method; remove the file, or measure again by `visbase damage`"
+                f"{folder / holders[0]}.csv: {corruption}, strength {level}, is of no "
+                "other method; remove the file, or run `visbase corruption` again"
             )
     for name, done in own.items():
         if done != everything:
-            damage, level = min(everything - done)
+            corruption, level = min(everything - done)
             raise BadInput(
-                f"{folder / name}.csv: {damage}, strength {level}, is missing; remove "
-                "the file, or measure again by `visbase damage`"
+                f"{folder / name}.csv: {corruption}, strength {level}, is missing; "
+                "remove the file, or run `visbase corruption` again"
             )
 
 
@@ -176,8 +179,8 @@ def _methods(rows: Rows) -> list[str]:
 
 
 def _kinds(rows: Rows) -> list[str]:
-    """The kinds of damage, in the order of the file."""
-    found = dict.fromkeys(row["damage"] for row in rows)
+    """The kinds of corruption, in the order of the file."""
+    found = dict.fromkeys(row["corruption"] for row in rows)
     return [kind for kind in found if kind not in (CLEAN, OTHER_HAND)]
 
 
@@ -188,7 +191,7 @@ def _table(rows: Rows) -> list[tuple[str, ...]]:
         return (name, *(f"{error:.2f}" for error in errors))
 
     lines = [
-        line("undamaged", [error_at(rows, name, CLEAN, 0) for name in methods]),
+        line("clean", [error_at(rows, name, CLEAN, 0) for name in methods]),
         *(
             line(_words(kind), [_mean_of(rows, name, kind) for name in methods])
             for kind in _kinds(rows)
@@ -198,7 +201,7 @@ def _table(rows: Rows) -> list[tuple[str, ...]]:
             [mean_corruption_error(rows, name) for name in methods],
         ),
     ]
-    if any(row["damage"] == OTHER_HAND for row in rows):
+    if any(row["corruption"] == OTHER_HAND for row in rows):
         other = [error_at(rows, name, OTHER_HAND, 0) for name in methods]
         lines.append(line(OTHER_HAND, other))
     return lines

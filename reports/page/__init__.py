@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.reports.compare import machine_lines, notes
-from visbase.reports.figures import COSTS, cost_chart, curve_chart, error_chart
+from visbase.reports.figures import COSTS, cost_chart, error_chart, history_chart
 from visbase.reports.findings import Finding
 from visbase.reports.lecture import walk_through
 from visbase.reports.measures import Measure, Row, Runs, columns, written
@@ -191,9 +191,9 @@ def _charts(
         text = f"{title}; the figures are in the comparison table."
         found.append((title, text, cost_chart(rows, families, cost, "none")))
     records = [one.record for one in details]
-    if any(one.curves for one in records):
-        title = "Learning curves of the networks (first seed, first net)"
-        found.append((title, title, curve_chart(records, "none")))
+    if any(one.histories for one in records):
+        title = "Training history of the networks (first seed, first net)"
+        found.append((title, title, history_chart(records, "none")))
     return [(title, text, Markup(svg)) for title, text, svg in found]
 
 

@@ -122,7 +122,7 @@ def test_committee_answers_with_its_members_mean_probability(mnist: Dataset) -> 
     ]
     expected = sum(probabilities) / 3
     np.testing.assert_allclose(np.exp(whole.scores(test)), expected, atol=1e-6)
-    assert len(whole.curves) == 3
+    assert len(whole.histories) == 3
     assert whole.n_parameters == 3 * whole.members[0][0].n_parameters
 
 

@@ -64,7 +64,7 @@ def test_margin_is_the_smallest_decision_for_the_true_class_by_hand() -> None:
         rows=np.zeros(1, np.int64),
         coefficients=np.array([[2.0, -1.0, 0.5]], np.float32),
         intercepts=np.array([0.5, 1.0, -2.0], np.float32),
-        against="one",
+        multi_class="ovo",
     )
     features = np.full((3, 1), 2, np.float32)
     # decisions 4.5, -1, -1: class 0 has 4.5 and -1, class 1 -4.5 and -1, class 2 1, 1
@@ -115,15 +115,15 @@ def test_encoding_that_would_count_nothing_is_bad_input(change: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("kernel", [Kernel("linear"), Kernel("poly"), Kernel("rbf")])
-@pytest.mark.parametrize("against", ["one", "rest"])
+@pytest.mark.parametrize("multi_class", ["ovo", "ovr"])
 @pytest.mark.parametrize("copies", [0, 1])
 def test_every_kernel_works_with_pairs_and_with_the_rest_with_and_without_copies(
-    kernel: Kernel, against: str, copies: int, mnist: Dataset, fresh_folders: Path
+    kernel: Kernel, multi_class: str, copies: int, mnist: Dataset, fresh_folders: Path
 ) -> None:
-    wanted = replace(SMALL, kernel=kernel, against=against, copies=copies)
+    wanted = replace(SMALL, kernel=kernel, multi_class=multi_class, copies=copies)
     model = fitted(wanted, mnist)
-    n_machines = {"one": 45, "rest": 10}[against]
-    assert model.svm_.against == against
+    n_machines = {"ovo": 45, "ovr": 10}[multi_class]
+    assert model.svm_.multi_class == multi_class
     assert model.svm_.decisions(np.zeros((1, 40), np.float32)).shape == (1, n_machines)
     test = mnist.test
     assert np.mean(model.predict(test.images[:200]) != test.labels[:200]) < 0.3

@@ -78,13 +78,13 @@ def test_learning_curves(tmp_path: Path) -> None:
 
 def test_damage(tmp_path: Path) -> None:
     said, rows = written(
-        corruption_finding(ROOT / "reports" / "damage", "mnist"), tmp_path
+        corruption_finding(ROOT / "reports" / "corruption", "mnist"), tmp_path
     )
     damaged, other = defaultdict(list), {}
     for row in rows:
         if int(row["level"]):
             damaged[row["method"]].append(pct(row))
-        elif row["damage"] != "none":
+        elif row["corruption"] != "none":
             other[row["method"]] = pct(row)
     assert set(damaged) == set(other) == COMPARED
     assert all(len(errors) == 60 for errors in damaged.values())
@@ -98,7 +98,7 @@ def test_damage(tmp_path: Path) -> None:
     by_kind = defaultdict(list)
     for row in rows:
         if int(row["level"]):
-            by_kind[row["method"], row["damage"].replace("_", " ")].append(pct(row))
+            by_kind[row["method"], row["corruption"].replace("_", " ")].append(pct(row))
     for told in hardest[1].split(", "):
         error, method, kind = max(
             (mean(errors), method, kind)

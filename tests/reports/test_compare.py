@@ -15,7 +15,7 @@ import pytest
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import Record, record_path, write_record
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.reports.compare import compare, read_runs
 from visbase.reports.measures import Row
 from visbase.reports.write import to_markdown
@@ -240,7 +240,7 @@ def test_report_waits_while_a_record_is_written(tmp_path: Path) -> None:
         read.set()
 
     reader = threading.Thread(target=read_all)
-    with alone(path.parent):
+    with locked(path.parent):
         facts = path.read_bytes()
         path.unlink()  # as between the facts of two records
         reader.start()

@@ -22,7 +22,7 @@ from tests.reports.test_compare import (
 )
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments.measured import DAMAGE
+from visbase.pipeline.experiments.measured import CORRUPTION
 from visbase.pipeline.storage import ROOT
 from visbase.reports.compare import compare, machine_lines, read_runs
 from visbase.reports.findings import Finding, find_findings
@@ -121,11 +121,11 @@ def test_report_is_written_in_every_form(results: Path, tmp_path: Path) -> None:
 
 def test_data_of_a_finding_that_is_no_more_goes(results: Path, tmp_path: Path) -> None:
     runs, rows = read_runs(results, "mnist"), rows_of(results)
-    (tmp_path / "damage.csv").write_text(",".join(DAMAGE) + "\n")
+    (tmp_path / "corruption.csv").write_text(",".join(CORRUPTION) + "\n")
     (tmp_path / "cost.csv").write_text("the user's own")
     (tmp_path / "curves.csv").mkdir()
     write_report(tmp_path, rows, runs, tiny_dataset("mnist"))
-    assert not (tmp_path / "damage.csv").exists()
+    assert not (tmp_path / "corruption.csv").exists()
     assert (tmp_path / "cost.csv").read_text() == "the user's own"
     assert (tmp_path / "curves.csv").is_dir()
 

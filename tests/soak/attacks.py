@@ -19,7 +19,8 @@ from tests.hostile import Canary
 from tests.soak.fault import Fault, places, told_in_one_line, visbase
 
 OUTCOME = (
-    "refused in one line by `predict`, `explain`, `export` and `damage`; no canary sang"
+    "refused in one line by `predict`, `explain`, `export` and `corruption`; "
+    "no canary sang"
 )
 
 
@@ -36,7 +37,7 @@ def faults(short: bool) -> Iterator[Fault]:
                 ["predict", str(model), str(image)],
                 ["explain", str(model), str(image), "--out", f"{out}.png"],
                 ["export", str(model), "--out", f"{out}.onnx"],
-                ["damage", str(model)],
+                ["corruption", str(model)],
             )
             contents = itertools.islice(attack(sung), 1 if short else None)
             for content, command in itertools.product(contents, openers):

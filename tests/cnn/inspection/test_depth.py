@@ -1,4 +1,4 @@
-"""The depth experiment's table, from curves that were made up."""
+"""The depth experiment's table, from histories that were made up."""
 
 from __future__ import annotations
 

@@ -100,7 +100,9 @@ def test_resumed_run_ends_with_the_same_scores(
     resumed.fit(images, labels)
     assert epochs == [3, 4]  # it did continue
     np.testing.assert_array_equal(resumed.scores(images), undisturbed.scores(images))
-    for mine, theirs in zip(resumed.curves[0], undisturbed.curves[0], strict=True):
+    for mine, theirs in zip(
+        resumed.histories[0], undisturbed.histories[0], strict=True
+    ):
         assert (mine.loss, mine.error_pct, mine.rate) == (
             theirs.loss,
             theirs.error_pct,
@@ -139,8 +141,8 @@ def test_trained_network_is_recalled_and_its_seconds_count(
     before = spent.recalled_s()
     again = classifier()
     again.fit(images, labels)
-    assert spent.recalled_s() - before == pytest.approx(first.curves[0][-1].seconds)
-    assert again.curves == first.curves
+    assert spent.recalled_s() - before == pytest.approx(first.histories[0][-1].seconds)
+    assert again.histories == first.histories
     np.testing.assert_array_equal(again.scores(images), first.scores(images))
 
 
@@ -169,7 +171,7 @@ def test_finished_checkpoint_holds_weights_only(
 
 @pytest.mark.parametrize(
     "damage",
-    ["flipped", "truncated", "empty", "pickle", "other network", "edited curve"],
+    ["flipped", "truncated", "empty", "pickle", "other network", "edited history"],
 )
 def test_damaged_checkpoint_is_told_and_trained_anew(
     damage: str,
@@ -193,8 +195,8 @@ def test_damaged_checkpoint_is_told_and_trained_anew(
     if damage == "pickle":
         torch.save({"network": model.network_.state_dict()}, path)
     elif damage == "other network":
-        checkpoint.write_checkpoint(path, nn.Linear(3, 2), None, model.curves[0])
-    elif damage == "edited curve":
+        checkpoint.write_checkpoint(path, nn.Linear(3, 2), None, model.histories[0])
+    elif damage == "edited history":
         assert content.count(b"seconds") > 0
         path.write_bytes(content.replace(b"seconds", b"sec0nds", 1))
     again = classifier()

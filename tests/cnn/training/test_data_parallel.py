@@ -87,7 +87,7 @@ def test_one_of_two_processes_records_the_run(fresh_folders: Path) -> None:
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record["device"] == "2 x cpu"
     assert record["n_correct"] > 8500
-    assert len(record["curves"]) == 1
+    assert len(record["histories"]) == 1
 
 
 def test_device_that_is_not_there_is_refused_in_one_sentence(

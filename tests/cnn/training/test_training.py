@@ -164,12 +164,12 @@ def test_plateau_holds_out_the_last_sixth_and_steps_down(
     recipe = Recipe(12, schedule="plateau", learning_rate=1e-3, patience=2)
     model = NetworkClassifier(linear, recipe, 0)
     model.fit(mnist.train.images[:600], labels)
-    (curve,) = model.curves
-    assert curve[-1].error_pct < 30
-    assert all(epoch.validation_pct is not None for epoch in curve)
-    assert min(epoch.validation_pct or 0 for epoch in curve) > 70
-    assert curve[0].rate == 1e-3
-    assert curve[-1].rate < 2e-4
+    (history,) = model.histories
+    assert history[-1].error_pct < 30
+    assert all(epoch.validation_pct is not None for epoch in history)
+    assert min(epoch.validation_pct or 0 for epoch in history) > 70
+    assert history[0].rate == 1e-3
+    assert history[-1].rate < 2e-4
 
 
 def test_bfloat16_trains_about_as_float32_does_and_is_named_with_the_device(

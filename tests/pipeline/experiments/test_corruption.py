@@ -1,4 +1,4 @@
-"""Saved models on damaged images: errors are counted once, kept apart, and told."""
+"""Saved models on corrupted images: errors are counted once, kept apart, and told."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
-from visbase.pipeline.experiments.corruption import measure_damage
+from visbase.pipeline.experiments.corruption import measure_corruption
 from visbase.pipeline.experiments.corruptions import find_corruptions
-from visbase.pipeline.experiments.measured import DAMAGE, read_measurements
+from visbase.pipeline.experiments.measured import CORRUPTION, read_measurements
 from visbase.pipeline.experiments.run import run_method
 from visbase.pipeline.models.card import make_card
 from visbase.pipeline.models.file import load_model, save_model
@@ -26,7 +26,7 @@ from visbase.reports.findings.corruption import (
     sentences,
 )
 
-KINDS = {damage.name for damage in find_corruptions()}
+KINDS = {corruption.name for corruption in find_corruptions()}
 
 # clean, five strengths of each kind, digits of another origin
 N_TEST_SETS = 1 + 5 * len(find_corruptions()) + 1
@@ -61,23 +61,24 @@ def test_saved_model_is_counted_under_every_damage(
     model: Path, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provenance, "dirty", lambda: False)
-    lines = list(measure_damage(model, small(mnist)))
+    lines = list(measure_corruption(model, small(mnist)))
     assert len(lines) == N_TEST_SETS + 1
-    (where,) = measure_damage(model, small(mnist))  # all of it is there
+    (where,) = measure_corruption(model, small(mnist))  # all of it is there
     assert where.startswith(f"linear: {N_TEST_SETS} test sets in ")
     found = corruption_finding(of_model(model), "mnist")
     assert found is not None
-    assert found.columns == DAMAGE
+    assert found.columns == CORRUPTION
     mean = mean_corruption_error(found.rows, "linear")
     by_hand = [
         100 * int(row["n_errors"]) / int(row["n_test"])
         for row in found.rows
-        if row["damage"] in KINDS
+        if row["corruption"] in KINDS
     ]
     assert len(by_hand) == 60
     assert mean == pytest.approx(np.mean(by_hand))
     assert found.sentences[0] == (
-        "By mean corruption error, over 12 kinds of damage and 5 strengths of each, "
+        "By mean corruption error, over 12 kinds of corruption and 5 strengths of "
+        "each, "
         f"linear errs least: linear {mean:.1f} %."
     )
     assert found.sentences == sentences(found.rows)
@@ -90,13 +91,13 @@ def test_table_of_uncommitted_code_stays_in_artifacts(
 ) -> None:
     monkeypatch.setattr(provenance, "dirty", lambda: dirty)
     model = saved_linear(fresh_folders, mnist)
-    list(measure_damage(model, small(mnist)))
+    list(measure_corruption(model, small(mnist)))
     assert (of_model(model) / "mnist" / "linear.csv").exists()
-    assert (measured("damage") / "mnist" / "linear.csv").exists() == (not dirty)
+    assert (measured("corruption") / "mnist" / "linear.csv").exists() == (not dirty)
 
 
 def test_table_without_a_test_set_that_another_has_is_refused(tmp_path: Path) -> None:
-    folder = ROOT / "reports" / "damage" / "mnist"
+    folder = ROOT / "reports" / "corruption" / "mnist"
     for name in ("linear", "lenet5"):
         text = (folder / f"{name}.csv").read_text().splitlines(keepends=True)
         kept = text[:30] if name == "lenet5" else text
@@ -108,7 +109,9 @@ def test_table_without_a_test_set_that_another_has_is_refused(tmp_path: Path) ->
 
 def of_model(model: Path) -> Path:
     """Where the errors of this model file are gathered."""
-    return artifacts() / "damage" / hashlib.sha256(model.read_bytes()).hexdigest()[:12]
+    return (
+        artifacts() / "corruption" / hashlib.sha256(model.read_bytes()).hexdigest()[:12]
+    )
 
 
 def test_two_models_of_a_method_at_once_keep_their_own_errors(
@@ -119,14 +122,16 @@ def test_two_models_of_a_method_at_once_keep_their_own_errors(
     second = fresh_folders / "second"
     model = load_model(first)
     save_model(second, model.classifier, model.card | {"licence": "another"})
-    ours = measure_damage(first, small(mnist))
+    ours = measure_corruption(first, small(mnist))
     next(ours)
-    list(measure_damage(second, small(mnist)))
+    list(measure_corruption(second, small(mnist)))
     assert list(ours)[-1].startswith(f"linear: {N_TEST_SETS} test sets")
     for one in (first, second):
-        rows = read_measurements(of_model(one) / "mnist" / "linear.csv", DAMAGE)
+        rows = read_measurements(of_model(one) / "mnist" / "linear.csv", CORRUPTION)
         assert len(rows) == 62
-    rows = read_measurements(measured("damage") / "mnist" / "linear.csv", DAMAGE)
+    rows = read_measurements(
+        measured("corruption") / "mnist" / "linear.csv", CORRUPTION
+    )
     assert len({row["model"] for row in rows}) == 1
     assert len(rows) == 62
 
@@ -150,18 +155,18 @@ def test_what_other_code_measured_is_measured_again(
     monkeypatch.setattr(provenance, "dirty", lambda: False)
     monkeypatch.setattr(provenance, "commit", lambda: "abcdefabcdef")
     model = saved_linear(fresh_folders, mnist)
-    list(measure_damage(model, small(mnist)))
+    list(measure_corruption(model, small(mnist)))
     gathered = of_model(model) / "mnist" / "linear.csv"
-    published = measured("damage") / "mnist" / "linear.csv"
+    published = measured("corruption") / "mnist" / "linear.csv"
     before = published.read_text()
     assert old in before
     gathered.write_text(gathered.read_text().replace(old, new, 1))
-    again, where = measure_damage(model, small(mnist))
+    again, where = measure_corruption(model, small(mnist))
     assert again.startswith("linear, ") and where.startswith(
         f"linear: {N_TEST_SETS} test sets"
     )
     assert published.read_text() == before
-    assert list(measure_damage(model, small(mnist))) == [where]
+    assert list(measure_corruption(model, small(mnist))) == [where]
 
 
 def test_models_measured_by_two_versions_at_once_end_well(
@@ -171,17 +176,19 @@ def test_models_measured_by_two_versions_at_once_end_well(
     monkeypatch.setattr(provenance, "dirty", lambda: False)
     model = saved_linear(fresh_folders, mnist)
     monkeypatch.setattr(provenance, "dirty", lambda: True)
-    edited = measure_damage(model, small(mnist))
+    edited = measure_corruption(model, small(mnist))
     next(edited)
     monkeypatch.setattr(provenance, "dirty", lambda: False)
-    committed = measure_damage(model, small(mnist))
+    committed = measure_corruption(model, small(mnist))
     next(committed)
     for _ in range(10):  # each in turn; to each the rows of the other are nothing
         next(edited)
         next(committed)
     assert list(edited)[-1].startswith(f"linear: {N_TEST_SETS} test sets")
     assert list(committed)[-1].startswith(f"linear: {N_TEST_SETS} test sets")
-    rows = read_measurements(measured("damage") / "mnist" / "linear.csv", DAMAGE)
+    rows = read_measurements(
+        measured("corruption") / "mnist" / "linear.csv", CORRUPTION
+    )
     assert {row["commit"] for row in rows} == {"abcdefabcd"}
 
 
@@ -199,8 +206,8 @@ def test_errors_are_of_the_file_that_was_opened(
     monkeypatch.setattr(
         "visbase.pipeline.experiments.corruption.load_model", open_and_replace
     )
-    list(measure_damage(model, small(mnist)))
-    assert len(read_measurements(opened / "mnist" / "linear.csv", DAMAGE)) == 62
+    list(measure_corruption(model, small(mnist)))
+    assert len(read_measurements(opened / "mnist" / "linear.csv", CORRUPTION)) == 62
 
 
 @pytest.mark.parametrize(
@@ -208,13 +215,16 @@ def test_errors_are_of_the_file_that_was_opened(
     [
         (lambda line: ",shift,3," not in line, "linear.csv: shift, strength 3, is"),
         (lambda line: ",none,0," not in line, "linear.csv: none, strength 0, is"),
-        (lambda line: line[:6] == "method" or ",none,0," in line, "no kind of damage"),
+        (
+            lambda line: line[:6] == "method" or ",none,0," in line,
+            "no kind of corruption",
+        ),
     ],
 )
 def test_table_that_lacks_what_no_other_has_is_refused(
     tmp_path: Path, kept: Callable[[str], bool], told: str
 ) -> None:
-    text = (ROOT / "reports" / "damage" / "mnist" / "linear.csv").read_text()
+    text = (ROOT / "reports" / "corruption" / "mnist" / "linear.csv").read_text()
     lines = [line for line in text.splitlines(keepends=True) if kept(line)]
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "linear.csv").write_text("".join(lines))
@@ -223,7 +233,7 @@ def test_table_that_lacks_what_no_other_has_is_refused(
 
 
 def test_table_of_uncommitted_code_is_refused(tmp_path: Path) -> None:
-    text = (ROOT / "reports" / "damage" / "mnist" / "linear.csv").read_text()
+    text = (ROOT / "reports" / "corruption" / "mnist" / "linear.csv").read_text()
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "linear.csv").write_text(text.rstrip("\n") + "+\n")
     with pytest.raises(BadInput, match="linear was measured by uncommitted code"):
@@ -232,4 +242,4 @@ def test_table_of_uncommitted_code_is_refused(tmp_path: Path) -> None:
 
 def test_model_of_other_training_images_is_refused(model: Path, mnist: Dataset) -> None:
     with pytest.raises(BadInput, match="was not trained on all training images"):
-        list(measure_damage(model, mnist))
+        list(measure_corruption(model, mnist))

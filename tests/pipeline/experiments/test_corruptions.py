@@ -10,14 +10,14 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.experiments.corruptions import Corruption, find_corruptions
 from visbase.pipeline.experiments.corruptions.other_hand import other_hand
 
-DAMAGES = find_corruptions()
+CORRUPTIONS = find_corruptions()
 
 Batch = NDArray[np.uint8]
-KINDS = {damage.name: damage for damage in DAMAGES}
+KINDS = {corruption.name: corruption for corruption in CORRUPTIONS}
 
 
-@pytest.fixture(params=DAMAGES, ids=KINDS)
-def damage(request: pytest.FixtureRequest) -> Corruption:
+@pytest.fixture(params=CORRUPTIONS, ids=KINDS)
+def corruption(request: pytest.FixtureRequest) -> Corruption:
     return request.param
 
 
@@ -41,15 +41,19 @@ def centres(images: Batch) -> NDArray[np.float64]:
     return np.stack([x, y], axis=1)
 
 
-def test_damage_is_the_same_in_every_run(damage: Corruption, digits: Batch) -> None:
-    first, second = damage.apply(digits, 3), damage.apply(digits, 3)
+def test_corruption_is_the_same_in_every_run(
+    corruption: Corruption, digits: Batch
+) -> None:
+    first, second = corruption.apply(digits, 3), corruption.apply(digits, 3)
     assert first.dtype == np.uint8 and first.shape == digits.shape
     np.testing.assert_array_equal(first, second)
 
 
-def test_damage_leaves_its_input_as_it_was(damage: Corruption, digits: Batch) -> None:
+def test_corruption_leaves_its_input_as_it_was(
+    corruption: Corruption, digits: Batch
+) -> None:
     before = digits.copy()
-    damage.apply(digits, 5)
+    corruption.apply(digits, 5)
     np.testing.assert_array_equal(digits, before)
 
 
@@ -57,9 +61,9 @@ def test_damage_leaves_its_input_as_it_was(damage: Corruption, digits: Batch) ->
     "name", sorted(KINDS.keys() - {"shift", "rotation", "scale", "shear"})
 )
 def test_every_level_changes_more_than_the_one_before(name: str, digits: Batch) -> None:
-    damage = KINDS[name]
+    corruption = KINDS[name]
     changes = [
-        np.abs(damage.apply(digits, level).astype(float) - digits).mean()
+        np.abs(corruption.apply(digits, level).astype(float) - digits).mean()
         for level in range(1, 6)
     ]
     assert changes[0] > 0
@@ -69,7 +73,7 @@ def test_every_level_changes_more_than_the_one_before(name: str, digits: Batch) 
 @pytest.mark.parametrize("level", [0, 6])
 def test_level_that_does_not_exist_is_refused(level: int, digits: Batch) -> None:
     with pytest.raises(ValueError, match="expected 1 to 5"):
-        DAMAGES[0].apply(digits, level)
+        CORRUPTIONS[0].apply(digits, level)
 
 
 def test_shift_moves_by_its_length_in_all_directions() -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from visbase.pipeline.commands import main
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments.measured import COST, DAMAGE, read_measurements
+from visbase.pipeline.experiments.measured import CORRUPTION, COST, read_measurements
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.storage.tables import write_rows
 from visbase.reports.findings.cost import cost_finding
@@ -123,12 +123,12 @@ def test_point_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_table_of_another_method_is_refused(tmp_path: Path) -> None:
-    row = dict.fromkeys(DAMAGE, "1") | {"family": "network", "method": "lenet5"}
-    write_rows(tmp_path / "lenet5.csv", DAMAGE, [row])
-    assert read_measurements(tmp_path / "lenet5.csv", DAMAGE) == [row]
-    write_rows(tmp_path / "linear.csv", DAMAGE, [row])
+    row = dict.fromkeys(CORRUPTION, "1") | {"family": "network", "method": "lenet5"}
+    write_rows(tmp_path / "lenet5.csv", CORRUPTION, [row])
+    assert read_measurements(tmp_path / "lenet5.csv", CORRUPTION) == [row]
+    write_rows(tmp_path / "linear.csv", CORRUPTION, [row])
     with pytest.raises(BadInput, match="method is 'lenet5', expected linear"):
-        read_measurements(tmp_path / "linear.csv", DAMAGE)
+        read_measurements(tmp_path / "linear.csv", CORRUPTION)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_value_that_nobody_measured_is_refused(
         (["curve", "linear", "--sizes", "10,x"], "expected numbers with commas"),
         (["curve", "linear", "--sizes", "15"], "expected a multiple of 10 classes"),
         (["curve", "nonsense"], "no method 'nonsense'"),
-        (["damage", "missing.visbase"], "no such model file"),
+        (["corruption", "missing.visbase"], "no such model file"),
         (["cost", "nonsense"], "no method 'nonsense'"),
         (["combine", "linear", "nonsense"], "no method 'nonsense'"),
     ],

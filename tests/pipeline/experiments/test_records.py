@@ -193,7 +193,7 @@ def test_what_is_no_record_is_refused(written: Path, content: bytes) -> None:
         ("dirty", 0),
         ("method", None),
         ("versions", ["numpy"]),
-        ("curves", {}),
+        ("histories", {}),
     ],
 )
 def test_field_of_another_type_is_named(
@@ -317,9 +317,9 @@ def test_truncated_scores_are_refused_by_name(tmp_path: Path) -> None:
         ("n_correct", 6),
         ("n_correct", None),
         ("summary", "two\nlines"),
-        ("curves", [5]),
-        ("curves", [[{"loss": 1.0}]]),
-        ("curves", [[{"error_pct": "x"}]]),
+        ("histories", [5]),
+        ("histories", [[{"loss": 1.0}]]),
+        ("histories", [[{"error_pct": "x"}]]),
     ],
 )
 def test_value_that_no_run_can_leave_is_one_line(

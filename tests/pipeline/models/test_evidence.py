@@ -28,7 +28,7 @@ COUNTS = BovwSVM(
     encoder=Histograms(20, 2000, levels=(1, 2), n_nearest=3),
     kernel=Kernel("linear"),
     c=3.0,
-    against="rest",
+    multi_class="ovr",
     seed=0,
 )
 FISHER = dataclasses.replace(COUNTS, encoder=Fisher(6, 2000, 12, mirrored=True))
@@ -57,7 +57,11 @@ def test_contributions_of_a_kernel_machine_sum_to_its_gradient_times_the_feature
     mnist: Dataset,
 ) -> None:
     model = dataclasses.replace(
-        COUNTS, kernel=Kernel("rbf", 0.5), against="one", n_components=30, deskewed=True
+        COUNTS,
+        kernel=Kernel("rbf", 0.5),
+        multi_class="ovo",
+        n_components=30,
+        deskewed=True,
     )
     model.fit(mnist.train.images[:300], mnist.train.labels[:300])
     seen, evidence = model.explain(mnist.test.images[0])
@@ -73,7 +77,7 @@ def test_slope_is_the_difference_quotient_of_the_decision(name: str) -> None:
     rng = np.random.default_rng(0)
     machine = KernelSVM(
         kernel=Kernel(name, 0.3, 3),  # type: ignore[arg-type]
-        against="one",
+        multi_class="ovo",
         classes=np.arange(3),
         support=rng.normal(size=(7, 4)).astype(np.float32),
         rows=np.arange(7),

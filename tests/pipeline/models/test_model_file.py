@@ -189,7 +189,7 @@ def test_card_says_what_the_model_is(saved: Path, train: Split) -> None:
         "commit": "abc",
     }
     assert {name: model.card[name] for name in expected} == expected
-    assert model.card["config"]["against"] == "rest"
+    assert model.card["config"]["multi_class"] == "ovr"
 
 
 def test_classes_that_had_no_training_image_have_no_name(
@@ -415,8 +415,8 @@ def test_unknown_method_is_told_and_no_path_or_module_is_imported(
     [
         ({"c": "1"}, "setting c: expected float, found str"),
         ({"c": float("nan")}, "setting c: expected a finite number"),
-        ({"against": "all"}, "against=all"),
-        ({"against": "one"}, "do not fit 10 classes"),
+        ({"multi_class": "all"}, "multi_class=all"),
+        ({"multi_class": "ovo"}, "do not fit 10 classes"),
         ({"unit_length": 1}, "setting unit_length: expected bool, found int"),
         ({"more": 1}, "setting 'more' of svm_rbf is not one"),
         ({"c": None, "gamma": "del"}, "setting"),
@@ -572,5 +572,5 @@ def test_restored_machines_are_those_of_the_fit(train: Split) -> None:
     fitted, other = (PixelSVM(Kernel("rbf", 0.02), 1.0) for _ in range(2))
     fitted.fit(train.images, train.labels)
     other.restore(fitted.arrays())
-    assert other.svm_.against == fitted.svm_.against == "one"
+    assert other.svm_.multi_class == fitted.svm_.multi_class == "ovo"
     assert other.n_parameters == fitted.n_parameters

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from visbase.pipeline.storage.folder_lock import alone
+from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import read_rows, write_rows
 
 ROWS = 40
@@ -34,7 +34,7 @@ def test_file_system_without_locks_is_told_once(
 
     monkeypatch.setattr("fcntl.flock", refuse)
     for name in ("a", "b"):
-        with alone(tmp_path):
+        with locked(tmp_path):
             write_rows(tmp_path / "table.csv", ["name"], [{"name": name}])
     told = capsys.readouterr().err
     assert told.count("cannot be locked (No locks available); run one command") == 1
@@ -47,11 +47,11 @@ def test_who_waits_long_for_others_is_told(
     monkeypatch.setattr("visbase.pipeline.storage.folder_lock.PATIENCE_S", 0)
 
     def wait() -> None:
-        with alone(tmp_path):
+        with locked(tmp_path):
             pass
 
     waiting = threading.Thread(target=wait)
-    with alone(tmp_path):
+    with locked(tmp_path):
         waiting.start()
         waiting.join(1)
         assert waiting.is_alive()
@@ -61,7 +61,7 @@ def test_who_waits_long_for_others_is_told(
 
 if __name__ == "__main__":
     for i in range(ROWS):
-        with alone(Path(sys.argv[1]).parent):
+        with locked(Path(sys.argv[1]).parent):
             rows = read_rows(Path(sys.argv[1]), ["name"])
             rows.append({"name": f"{sys.argv[2]}{i}"})
             write_rows(Path(sys.argv[1]), ["name"], rows)

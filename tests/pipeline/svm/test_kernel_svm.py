@@ -210,7 +210,7 @@ def test_machines_against_the_rest_decide_as_binary_fits(
     train: tuple[FloatArray, IntArray], unseen: tuple[FloatArray, IntArray]
 ) -> None:
     test = unseen[0]
-    machine = fit_svm(*train, RBF, RBF_C, against="rest")
+    machine = fit_svm(*train, RBF, RBF_C, multi_class="ovr")
     scores = machine.scores(test)
     assert scores.shape == (len(test), 10)
     for k in range(10):
@@ -224,8 +224,8 @@ def test_machines_against_the_rest_decide_as_binary_fits(
 def test_opponents_that_there_are_not_are_refused(
     train: tuple[FloatArray, IntArray],
 ) -> None:
-    with pytest.raises(BadInput, match="expected one or rest"):
-        fit_svm(*train, RBF, RBF_C, against="all")
+    with pytest.raises(BadInput, match="expected ovo or ovr"):
+        fit_svm(*train, RBF, RBF_C, multi_class="all")
 
 
 @pytest.mark.parametrize("d", [30, 400])
@@ -233,7 +233,7 @@ def test_linear_machines_decide_as_scikit_learns_on_short_and_long_rows(d: int) 
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 40)
     features = rng.normal(labels[:, None] * 0.3, 1, (120, d)).astype(np.float32)
-    fitted = fit_svm(features, labels, Kernel("linear"), 0.1, "rest")
+    fitted = fit_svm(features, labels, Kernel("linear"), 0.1, "ovr")
     assert fitted.support.shape == (3, d)
     unseen = rng.normal(0.3, 1, (50, d)).astype(np.float32)
     for label in range(3):
@@ -249,7 +249,7 @@ def test_margin_against_the_rest_is_the_smallest_over_all_machines_by_hand() -> 
     # one feature, one support vector of value 1: machine c decides w_c x + b_c
     machine = KernelSVM(
         Kernel("linear"),
-        "rest",
+        "ovr",
         classes=np.array([3, 5, 7]),
         support=np.ones((1, 1), np.float32),
         rows=np.array([0]),

@@ -42,7 +42,7 @@ def test_second_pass_keeps_only_support_vectors_and_their_shifts(
 ) -> None:
     images, labels = mnist.train.images[:400], mnist.train.labels[:400]
     upright = deskew(images)
-    first = fit_svm(unit_rows(upright), labels, KERNEL, C, "rest")
+    first = fit_svm(unit_rows(upright), labels, KERNEL, C, "ovr")
     machine = machine_of(jitter_px=1)
     machine.fit(images, labels)
     (second,) = machine.svms_
