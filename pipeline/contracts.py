@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,10 @@ Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
 Arrays = dict[str, np.ndarray]  # what was learned, by name
 
-FAMILIES = {"baselines": "classical", "cnn": "network"}  # of methods, by their folder
-KINDS = ("digits", "objects", "photographs")  # of images, see `Dataset`
+Family = Literal["classical", "network"]
+FAMILIES: dict[str, Family] = {"baselines": "classical", "cnn": "network"}  # by folder
+Kind = Literal["digits", "objects", "photographs"]  # of images, see `Dataset`
+KINDS = get_args(Kind)
 
 
 class Track(Protocol):

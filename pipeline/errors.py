@@ -1,32 +1,28 @@
-"""What reaches the user as a single line instead of a traceback."""
+"""Errors that reach the user as one line instead of a traceback."""
 
 from __future__ import annotations
 
 import errno
 
-# what a machine lacks, as against what a user named or the program got wrong
+# The disk, the memory or the table of open files is full: nobody's input is wrong.
 FULL = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.ENOMEM,
-    errno.EMFILE,
-    errno.ENFILE,
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM),
+    *(errno.EMFILE, errno.ENFILE),
 )
 
 
 class BadInput(Exception):
-    """Wrong input; the message names the file, what was expected, found, and to do."""
+    """Invalid input; the message says which file, what was expected and found."""
 
 
 class BadEnvironment(BadInput):
-    """An environment variable or option is wrong, not the file at hand."""
+    """An environment variable or an option is invalid, not the file being read."""
 
 
 def printable(name: object) -> str:
-    """A name, such as a path, fit for a line: newlines and bad bytes are escaped.
+    """Escape what does not fit on a line: newlines, control and undecodable bytes.
 
-    `a<newline>b` becomes `a\\nb`; a byte that is no UTF-8 becomes `\\udcff`.
+    `a<newline>b` becomes `a\\nb`; a byte that is not UTF-8 becomes `\\udcff`.
     """
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode()

@@ -154,7 +154,7 @@ def combine(
     """
     from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.evaluation import error_pct, n_errors
-    from visbase.pipeline.experiments.combine import combine as put_together
+    from visbase.pipeline.experiments.combine import combine as combine_scores
     from visbase.pipeline.experiments.combine import write_combination
     from visbase.pipeline.models.methods import find_method
 
@@ -163,8 +163,8 @@ def combine(
         os.environ["VISBASE_JOBS"] = str(jobs)
     methods = (find_method(first), find_method(second))
     loaded = load_dataset(dataset, data)
-    found = put_together(methods, loaded)
-    for name, answers in found.answers.items():
-        error = error_pct(n_errors(found.truth, answers), len(answers))
+    combination = combine_scores(methods, loaded)
+    for name, answers in combination.answers.items():
+        error = error_pct(n_errors(combination.truth, answers), len(answers))
         click.echo(f"{name}: {error:.2f} % of {len(answers):,} test images")
-    click.echo(f"written to {write_combination(found, loaded)}", err=True)
+    click.echo(f"written to {write_combination(combination, loaded)}", err=True)

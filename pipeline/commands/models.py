@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import click
+import msgspec
 
 from visbase.pipeline.commands.endings import ends_in_one_line
 from visbase.pipeline.errors import BadInput, printable
@@ -107,7 +108,7 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
         )
     prepared = prepare_file(image, Path(image), model.card)
     seen, evidence = classifier.explain(prepared)
-    classes = model.card["classes"]
+    classes = model.card.classes
     draw_evidence(seen, evidence, classes, out)
     winner, other = (classes[i] for i in (evidence.winner, evidence.runner_up))
     click.echo(f"{printable(winner)}, not {printable(other)}: {out}")
@@ -145,7 +146,7 @@ def export(path: Path, out: Path) -> None:
         )
     facts = {
         key: value if isinstance(value, str) else json.dumps(value)
-        for key, value in model.card.items()
+        for key, value in msgspec.to_builtins(model.card).items()
     }
     classifier.export_onnx(out, facts)
     click.echo(f"written to {out}", err=True)

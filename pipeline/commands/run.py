@@ -99,10 +99,12 @@ def run(
     def keep(model: Method, record: Record, train: Split) -> None:
         if save is not None:
             any_size = takes_any_size(model)
-            card = make_card(vars(record), train, loaded, any_size, licence)
+            card = make_card(asdict(record), train, loaded, any_size, licence)
             save_model(save, model, card)
 
     if save is not None:
+        from msgspec.structs import asdict
+
         from visbase.pipeline.contracts import takes_any_size
         from visbase.pipeline.models.card import make_card
         from visbase.pipeline.models.file import check_place, save_model

@@ -12,14 +12,14 @@ from pathlib import Path
 from visbase.pipeline import datasets
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.storage import files_that_say
+from visbase.pipeline.storage import declarations
 
 FOLDER = "folder:"
 
 
 def find_datasets() -> dict[str, str]:
     """The summary of every data set by its name."""
-    return files_that_say(datasets, "SUMMARY")
+    return declarations(datasets, "SUMMARY")
 
 
 def load_dataset(

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Kind
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.atomic import atomic_write
@@ -109,7 +110,7 @@ def load_idx_dataset(
     mirrors: Sequence[str],
     home: Path,
     folder: Path | None,
-    kind: str,
+    kind: Kind,
 ) -> Dataset:
     """Read, check and label the four files; download the ones that are missing.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.contracts import Images
+from visbase.pipeline.contracts import Images, Kind
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import choose, sizes
 
@@ -44,7 +44,7 @@ class Dataset:
     train: Split
     test: Split
     classes: tuple[str, ...]
-    kind: str
+    kind: Kind
     channels: int
     published: bool = True
 

@@ -1,17 +1,17 @@
-"""Two methods together: does one know what the other does not?
+"""Two methods combined: does one know what the other does not?
 
-Both are fitted on the training images that do not validate. On the held-out images
-their scores, each divided by its spread there, are put together in two ways: a weighted
-sum whose weight has the fewest errors, and a multinomial logistic regression on both
-(stacking, Wolpert 1992). Then all test images are looked at once.
+Both are fitted on the training images that are not held out. On the held-out images
+their scores, each divided by its standard deviation there, are combined in two ways: a
+weighted sum whose weight gives the fewest errors, and a multinomial logistic regression
+on both (stacking, Wolpert 1992). Then the test images are looked at once.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +19,12 @@ from visbase.pipeline.datasets.splits import Dataset, hold_out, hold_out_sixth
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import n_errors
 from visbase.pipeline.experiments import provenance
-from visbase.pipeline.experiments.measured import Combination, is_committed
+from visbase.pipeline.experiments.measured import (
+    COMBINED,
+    Combination,
+    CombinationFacts,
+    is_committed,
+)
 from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.atomic import atomic_write
@@ -33,9 +38,9 @@ N_VALIDATION = 10_000  # at most; a sixth of a smaller set
 
 
 def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combination:
-    """Fit two methods and put their scores together."""
+    """Fit two methods and combine their scores."""
     if methods[0].name == methods[1].name:
-        raise BadInput(f"{methods[0].name} twice: name two methods")
+        raise BadInput(f"{methods[0].name} twice; name two different methods")
     revision = provenance.revision()
     if dataset.published:
         n_validation = min(N_VALIDATION, max(1, len(dataset.train) // 6))
@@ -53,40 +58,39 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
     truth = held_out.labels
     weight = best_weight(first, second, np.searchsorted(classes, truth))
     stack = _stack(np.hstack([first, second]), truth)
-    names = tuple(method.name for method in methods)
-    validation = {
-        names[0]: classes[first.argmax(axis=1)],
-        names[1]: classes[second.argmax(axis=1)],
-        "weighted sum": classes[mixed(first, second, weight).argmax(axis=1)],
-    }
-    answers = {
-        names[0]: classes[first_test.argmax(axis=1)],
-        names[1]: classes[second_test.argmax(axis=1)],
-        "weighted sum": classes[mixed(first_test, second_test, weight).argmax(axis=1)],
-        "stacked": stack.predict(np.hstack([first_test, second_test])),
-    }
-    return Combination(
-        (names[0], names[1]),
-        weight,
-        len(held_out),
-        {name: n_errors(truth, labels) for name, labels in validation.items()},
-        dataset.test.labels,
-        answers,
-        revision,
+    names = (methods[0].name, methods[1].name)
+    held_out_scores = (first, second, mixed(first, second, weight))
+    test_scores = (first_test, second_test, mixed(first_test, second_test, weight))
+    answers = [
+        *(classes[scores.argmax(axis=1)] for scores in test_scores),
+        stack.predict(np.hstack([first_test, second_test])),
+    ]
+    facts = CombinationFacts(
+        methods=names,
+        weight=weight,
+        n_validation=len(held_out),
+        validation_errors={
+            name: n_errors(truth, classes[scores.argmax(axis=1)])
+            for name, scores in zip((*names, COMBINED[0]), held_out_scores, strict=True)
+        },
+        answers=[*names, *COMBINED],
+        commit=revision,
     )
+    by_name = dict(zip(facts.answers, answers, strict=True))
+    return Combination(facts, dataset.test.labels, by_name)
 
 
 def mixed(first: FloatArray, second: FloatArray, weight: float) -> FloatArray:
-    """weight times the first scores (n, C) and the rest of 1 times the second."""
+    """The weighted sum of two score matrices (n, C): weight, and 1 - weight."""
     return weight * first + (1 - weight) * second
 
 
 def best_weight(
     first: FloatArray, second: FloatArray, columns: NDArray[np.int64]
 ) -> float:
-    """Of the first scores (n, C), with fewest errors; of equals the nearest to 1/2.
+    """The weight of the first scores (n, C) with the fewest errors.
 
-    columns (n,): the true class's column.
+    Of a tie, the weight nearest to 1/2. columns (n,): of the true classes.
     """
     errors = [
         n_errors(columns, mixed(first, second, weight).argmax(axis=1))
@@ -98,42 +102,35 @@ def best_weight(
     return float(WEIGHTS[order[0]])
 
 
-def write_combination(found: Combination, dataset: Dataset) -> Path:
-    """combination/<dataset>/<a>+<b>.json and .npy beside the records; the path.
+def write_combination(combination: Combination, dataset: Dataset) -> Path:
+    """Write combination/<dataset>/<a>+<b>.json and .npy; return the JSON's path.
 
-    Under artifacts where the code is not committed. The array has truth and answers,
-    (1 + 4, n_test), in the JSON's order.
+    They go beside the records; under artifacts if the code is not committed. The array
+    has truth and answers, (1 + 4, n_test), in the JSON's order.
     """
-    committed = is_committed(found.revision) and dataset.published
+    revision = combination.facts.commit
+    committed = is_committed(revision) and dataset.published
     root = measured("combination") if committed else artifacts() / "combination"
-    path = root / dataset.name / ("+".join(found.methods) + ".json")
-    facts: dict[str, Any] = {
-        "methods": found.methods,
-        "weight": found.weight,
-        "n_validation": found.n_validation,
-        "validation_errors": found.validation,
-        "answers": list(found.answers),
-        "commit": found.revision,
-    }
-    stacked = np.stack([found.truth, *found.answers.values()]).astype(np.int16)
-    text = json.dumps(facts, indent=1) + "\n"
-    # the facts take their place last: never beside the array of another run
+    path = root / dataset.name / ("+".join(combination.facts.methods) + ".json")
+    labels = [combination.truth, *combination.answers.values()]
+    text = msgspec.json.format(msgspec.json.encode(combination.facts), indent=1)
+    # the facts appear last: never beside the array of another run
     beside = path.with_suffix(".npy")
     with (
         locked(path.parent),
         atomic_write(path) as file,
         atomic_write(beside) as array,
     ):
-        file.write(text.encode())
+        file.write(text + b"\n")
         file.flush()
-        np.save(array, stacked)
+        np.save(array, np.stack(labels).astype(np.int16))
         array.flush()
         path.unlink(missing_ok=True)
     return path
 
 
 def _scaled(held_out: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both divided by the standard deviation of the first."""
+    """Divide both by the standard deviation of the first."""
     spread = float(held_out.std()) or 1.0
     return held_out / spread, test / spread
 

@@ -1,9 +1,7 @@
-"""Saved models on corrupted test images, and on digits of another origin."""
+"""Saved models on corrupted test images, and on digits from another dataset."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from visbase.pipeline.experiments.corruptions import find_corruptions
 from visbase.pipeline.experiments.corruptions.other_hand import other_hand
 from visbase.pipeline.experiments.measured import (
     CLEAN,
-    CORRUPTION,
     OTHER_HAND,
+    CorruptionErrors,
     is_committed,
     measured_table,
     read_measurements,
@@ -28,7 +26,7 @@ from visbase.pipeline.experiments.measured import (
 from visbase.pipeline.images.batches import stack_grey
 from visbase.pipeline.models.card import data_fingerprint
 from visbase.pipeline.models.file import Model, load_model
-from visbase.pipeline.models.methods import find_method
+from visbase.pipeline.models.methods import as_json, find_method
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import write_rows
@@ -38,79 +36,76 @@ TestSet = tuple[str, int, str]  # corruption, level, strength
 
 
 def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
-    """Count a saved model's errors under every corruption; yields a line a test set.
+    """Count a saved model's errors under every corruption; yield a line per test set.
 
-    The table grows under artifacts/corruption, in a folder of the model file; complete
-    and of committed code it is written to corruption/<dataset> as well.
-    Raises BadInput for a model of another data set, of other training images, or whose
-    settings are not the method's.
+    The table grows under artifacts/corruption, in a folder of the model file. Once it
+    is complete, and if the code is committed, it is written to corruption/<dataset>
+    beside the records as well. Raises BadInput for a model of another dataset, of other
+    training images, or whose settings are not the method's.
     """
     model = load_model(path)
     _require_full(path, model, dataset)
     digest, revision = model.sha256[:12], provenance.revision()
     committed = is_committed(revision)
     table = measured_table(artifacts() / "corruption" / digest, model.method, dataset)
-    facts = {
-        "method": model.method,
-        "family": find_method(model.method).family,
-        "model": digest,
-        "commit": revision,
-    }
     images, labels = stack_grey(dataset.test.images), dataset.test.labels
     wanted = list(_all(dataset))
-    found = _held(table, wanted, facts, committed)
+    rows = _held(table, wanted, digest, committed)
     for name, level, strength in wanted:
-        if (name, level, strength) in found:
+        if (name, level, strength) in rows:
             continue
-        seen, truth = _images(name, level, images, labels)
-        row = facts | {
-            "corruption": name,
-            "level": str(level),
-            "strength": strength,
-            "n_errors": str(_errors_of(model.classifier, seen, truth)),
-            "n_test": str(len(truth)),
-        }
+        corrupted, truth = _images(name, level, images, labels)
+        row = CorruptionErrors(
+            method=model.method,
+            family=find_method(model.method).family,
+            corruption=name,
+            level=level,
+            strength=strength,
+            n_errors=_errors_of(model.classifier, corrupted, truth),
+            n_test=len(truth),
+            model=digest,
+            commit=revision,
+        )
         with locked(table.parent):
-            found |= _held(table, wanted, facts, committed)  # what others added
-            found[name, level, strength] = row
-            write_rows(table, CORRUPTION, found.values())
-        error = error_pct(int(row["n_errors"]), len(truth))
+            rows |= _held(table, wanted, digest, committed)  # added by other processes
+            rows[name, level, strength] = row
+            write_rows(table, CorruptionErrors, rows.values())
+        error = error_pct(row.n_errors, len(truth))
         yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
-    if dataset.published and committed and not model.card["dirty"]:
+    if dataset.published and committed and not model.card.dirty:
         table = measured_table(measured("corruption"), model.method, dataset)
         with locked(table.parent):
-            write_rows(table, CORRUPTION, (found[one] for one in wanted))
-    yield f"{model.method}: {len(found)} test sets in {table}"
+            write_rows(table, CorruptionErrors, (rows[which] for which in wanted))
+    yield f"{model.method}: {len(rows)} test sets in {table}"
 
 
 def _held(
-    table: Path, wanted: Sequence[TestSet], facts: dict[str, str], committed: bool
-) -> dict[TestSet, dict[str, str]]:
-    """Rows of the model that are there, by test set; others are measured again.
+    table: Path, wanted: Sequence[TestSet], digest: str, committed: bool
+) -> dict[TestSet, CorruptionErrors]:
+    """Rows of the model that are there, by test set; the others are measured again.
 
-    committed: what uncommitted code measured does not count either.
+    committed: rows that uncommitted code measured do not count.
     """
-    found = {}
-    for row in read_measurements(table, CORRUPTION):
-        which = row["corruption"], int(row["level"]), row["strength"]
-        sound = row["model"] == facts["model"] and which in wanted
-        if sound and (not committed or is_committed(row["commit"])):
-            found[which] = row
-    return found
+    rows = {}
+    for row in read_measurements(table, CorruptionErrors):
+        which = row.corruption, row.level, row.strength
+        counts = row.model == digest and which in wanted
+        if counts and (not committed or is_committed(row.commit)):
+            rows[which] = row
+    return rows
 
 
 def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
     card = model.card
-    if card["dataset"] != dataset.name:
-        raise BadInput(f"{path}: a model of {card['dataset']}, not of {dataset.name}")
+    if card.dataset != dataset.name:
+        raise BadInput(f"{path}: a model of {card.dataset}, not of {dataset.name}")
     usual = find_method(model.method).presets(dataset.photographs)["full"]
-    as_json = json.loads(json.dumps(dataclasses.asdict(usual)))
-    all_images = card["training_data_sha256"] == data_fingerprint(dataset.train)
-    if not all_images or card["config"] != as_json:
+    all_images = card.training_data_sha256 == data_fingerprint(dataset.train)
+    if not all_images or card.config != as_json(usual):
         raise BadInput(
             f"{path}: was not trained on all training images of {dataset.name} with "
-            f"the settings of {model.method}; save one by `visbase run {model.method} "
-            f"--save {path}`"
+            f"the settings of {model.method}; save one with `visbase run "
+            f"{model.method} --save {path}`"
         )
 
 
@@ -138,7 +133,7 @@ def _images(
 def _errors_of(
     classifier: Method, images: NDArray[np.uint8], truth: NDArray[np.int64]
 ) -> int:
-    """A part at a time: features of as few images are not kept on disk."""
+    """Errors, counted in parts so small that their features are not kept on disk."""
     answers = [
         classifier.predict(images[first : first + PART])
         for first in range(0, len(images), PART)

@@ -1,18 +1,15 @@
-"""What methods cost: each fitted and timed alone, all in one go.
+"""What methods cost: each is refitted and timed in its own process.
 
-A method's run is a process of its own with nothing cached; the system tells its
-processor seconds (a proxy of its energy) and its peak memory. The model that it saved,
-under artifacts/models, is opened by another process, which predicts images one by one
-and in a batch.
+Nothing is cached in that process; the system reports its processor seconds (a proxy for
+energy) and its peak memory. Another process opens the model that it saved, under
+artifacts/models, and predicts images one at a time and in batches.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -26,7 +23,7 @@ from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import (
     BATCH,
-    COST,
+    Cost,
     is_committed,
     read_measurements,
 )
@@ -37,42 +34,40 @@ from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import write_rows
 
-LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1  # of prctl(2)
-MODULE = "visbase.pipeline.experiments.cost"  # this one, as a process
-ONES, BATCHES = 200, 5  # how many are timed
+MODULE = "visbase.pipeline.experiments.cost"  # this file, as a process
+N_SINGLE, N_BATCHES = 200, 5  # timed
 
 
 def measure_cost(names: Sequence[str], dataset: str) -> Iterator[str]:
-    """Fit and time each method; yields a line a method.
+    """Fit and time each method; yield a line per method.
 
-    The models stay in artifacts/models/<dataset>, for `measure_corruption`.
-    The table is cost/<dataset>.csv beside the records, under artifacts where the code
-    is not committed. A method's line replaces its earlier one, the others stay. Raises
-    subprocess.CalledProcessError where a process failed, which has said why unless it
-    was killed.
+    The models stay in artifacts/models/<dataset>, for `measure_corruption`. The table
+    is cost/<dataset>.csv beside the records; under artifacts if the code is not
+    committed. A method's row replaces its earlier one. Raises
+    subprocess.CalledProcessError if a process fails; unless it was killed, it has said
+    why.
     """
     committed = is_committed(provenance.revision())
     root = measured("cost") if committed else artifacts() / "cost"
-    for name in names:  # told before any work
+    for name in names:  # refuse a wrong name before any work
         find_method(name)
     load_dataset(dataset)
     table = root / f"{dataset}.csv"
-    read_measurements(table, COST)
+    read_measurements(table, Cost)
     for name in names:
         row = _measure(name, dataset)
         with locked(table.parent):
-            rows = read_measurements(table, COST)
-            others = [other for other in rows if other["method"] != name]
-            write_rows(table, COST, [*others, row])
+            rows = read_measurements(table, Cost)
+            others = [other for other in rows if other.method != name]
+            write_rows(table, Cost, [*others, row])
         yield (
-            f"{name}: fit {row['fit_s']} s, {row['cpu_s']} processor seconds, "
-            f"{row['one_us']} µs an image alone, {row['batch_us']} in batches"
+            f"{name}: fit {row.fit_s} s, {row.cpu_s} processor seconds, {row.one_us} "
+            f"µs per image one at a time, {row.batch_us} in batches"
         )
     yield f"{len(names)} methods in {table}"
 
 
-def _measure(name: str, dataset: str) -> dict[str, str]:
+def _measure(name: str, dataset: str) -> Cost:
     model = artifacts().absolute() / "models" / dataset / name
     with _empty_folder() as folder:
         environment = os.environ | {
@@ -86,7 +81,6 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
             [*OWN_PROGRAM, *run],
             env=environment,
             stdout=subprocess.DEVNULL,
-            preexec_fn=_end_with_parent,
         )
         try:
             _, status, usage = os.wait4(process.pid, 0)
@@ -100,7 +94,6 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
             [sys.executable, "-P", "-m", MODULE, str(model), dataset],
             env=environment,
             stdout=subprocess.PIPE,
-            preexec_fn=_end_with_parent,
             check=False,
         )
         if done.returncode:
@@ -109,29 +102,30 @@ def _measure(name: str, dataset: str) -> dict[str, str]:
         record = read_record(next(folder.rglob("seed0.json")))
         size = model.stat().st_size
     assert record.n_correct is not None
-    return {
-        "method": name,
-        "family": record.family,
-        "n_errors": str(record.n_test - record.n_correct),
-        "n_test": str(record.n_test),
-        "fit_s": f"{record.fit_s:.1f}",
-        "cpu_s": f"{usage.ru_utime + usage.ru_stime:.1f}",
-        "one_us": f"{latency['one_us']:.1f}",
-        "batch_us": f"{latency['batch_us']:.3f}",
-        "model_bytes": str(size),
-        "peak_rss_mb": f"{record.peak_rss_mb:.0f}",
-        "n_parameters": str(record.n_parameters),
-        "cpu": record.cpu,
-        "n_cores": str(record.n_cores),
-        "commit": (record.commit or "")[:10] + "+" * bool(record.dirty),
-    }
+    assert record.fit_s is not None and record.n_parameters is not None
+    return Cost(
+        method=name,
+        family=record.family,
+        n_errors=record.n_test - record.n_correct,
+        n_test=record.n_test,
+        fit_s=round(record.fit_s, 1),
+        cpu_s=round(usage.ru_utime + usage.ru_stime, 1),
+        one_us=round(latency["one_us"], 1),
+        batch_us=round(latency["batch_us"], 3),
+        model_bytes=size,
+        peak_rss_mb=round(record.peak_rss_mb),
+        n_parameters=record.n_parameters,
+        cpu=record.cpu,
+        n_cores=record.n_cores,
+        commit=(record.commit or "")[:10] + "+" * bool(record.dirty),
+    )
 
 
 @contextmanager
 def _empty_folder() -> Iterator[Path]:
-    """Where a run keeps its files; what a killed measurement left there is removed.
+    """The folder of a run's files; the leftovers of a killed measurement are removed.
 
-    There is one, so that whoever measures costs at the same time waits.
+    There is only one, so that two processes never measure costs at the same time.
     """
     folder = artifacts().absolute() / "scratch" / "cost"
     with locked(folder.parent):
@@ -143,30 +137,24 @@ def _empty_folder() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end_with_parent() -> None:
-    """Have the system kill this process when the one that started it ends (Linux)."""
-    if sys.platform == "linux":
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def latency(model: Path, dataset: str) -> dict[str, float]:
-    """Microseconds an image, alone and in a batch of BATCH, of a saved model."""
+    """Microseconds per image of a saved model, one at a time and in batches."""
     from visbase.pipeline.models.file import load_model
 
     classifier = load_model(model).classifier
     images = np.asarray(load_dataset(dataset).test.images)
-    ones, batches = [], []
-    for image in images[: ONES + 20]:
+    singles, batches = [], []
+    for image in images[: N_SINGLE + 20]:
         started = time.perf_counter()
         classifier.predict(image[None])
-        ones.append(time.perf_counter() - started)
-    for first in range(0, (BATCHES + 1) * BATCH, BATCH):
-        batch = images[first : first + BATCH]  # never the same: features are kept
+        singles.append(time.perf_counter() - started)
+    for first in range(0, (N_BATCHES + 1) * BATCH, BATCH):
+        batch = images[first : first + BATCH]  # new images: features are cached
         started = time.perf_counter()
         classifier.predict(batch)
         batches.append((time.perf_counter() - started) / len(batch))
-    return {  # the first are warming up
-        "one_us": 1e6 * float(np.median(ones[20:])),
+    return {  # the first warm up
+        "one_us": 1e6 * float(np.median(singles[20:])),
         "batch_us": 1e6 * float(np.median(batches[1:])),
     }
 

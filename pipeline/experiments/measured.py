@@ -1,132 +1,121 @@
-"""What the measurements beyond the table leave on disk, for those who read it.
+"""Measurements beyond the table: what their files hold, checked when they are read.
 
-curves/<dataset>/<method>.csv           `curve` writes it
+curves/<dataset>/<method>.csv               written by `curve`
 corruption/<dataset>/<method>.csv           `corruption`
-cost/<dataset>.csv                      `cost`
+cost/<dataset>.csv                          `cost`
 docs/search/<dataset>/<method>.csv          `search`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
 """
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from visbase.pipeline.contracts import FAMILIES
+from visbase.pipeline.contracts import Family
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.storage.reading import open_regular, read_array
-from visbase.pipeline.storage.tables import read_rows
+from visbase.pipeline.storage.reading import (
+    Amount,
+    Count,
+    Positive,
+    read_array,
+    read_json,
+)
+from visbase.pipeline.storage.tables import Row, Settings, read_rows
 
-CURVE = (
-    "method",
-    "family",
-    "n_train",
-    "seed",
-    "n_errors",
-    "n_test",
-    "validation",  # errors of each candidate on the held-out images, and their number
-    "changes",  # of the chosen candidate
-    "fit_s",  # of the last fit
-    "seconds",  # choosing, fitting and scoring
-    "source",  # of SOURCES; "record" for a point of the comparison table
-    "commit",
-    "config",
-)
-CORRUPTION = (
-    "method",
-    "family",
-    "corruption",
-    "level",
-    "strength",
-    "n_errors",
-    "n_test",
-    "model",  # begin of the model file's SHA-256
-    "commit",
-)
-SOURCES = ("curve", "record")
 CLEAN, OTHER_HAND = "none", "other hand"  # beside the kinds of corruption, level 0
-COST = (
-    "method",
-    "family",
-    "n_errors",
-    "n_test",
-    "fit_s",
-    "cpu_s",  # processor seconds of the whole run, all cores together
-    "one_us",  # an image alone, median
-    "batch_us",  # an image of a batch of BATCH, median
-    "model_bytes",
-    "peak_rss_mb",
-    "n_parameters",
-    "cpu",
-    "n_cores",
-    "commit",
-)
 BATCH = 1000  # images
-SEARCH = (
-    "changes",  # from the full preset
-    "error_pct",
-    "n_errors",
-    "n_validation",
-    "n_train",
-    "seed",
-    "fit_s",
-    "commit",
-    "config",
-)
-POINT = {  # table -> what no two of its rows have in common
-    CURVE: ("n_train", "seed"),
-    CORRUPTION: ("corruption", "level"),
-    COST: ("method",),
-    SEARCH: ("config", "seed", "n_train"),
-}
-COUNTS = {  # columns of whole numbers, and the least
-    "n_train": 1,
-    "seed": 0,
-    "n_errors": 0,
-    "n_test": 1,
-    "n_validation": 1,
-    "level": 0,
-    "model_bytes": 1,
-    "n_parameters": 0,
-    "n_cores": 1,
-}
-MEASURES = ("fit_s", "seconds", "cpu_s", "one_us", "batch_us", "peak_rss_mb")
-TOGETHER = ("weighted sum", "stacked")  # answers of two methods
-_WHOLE = re.compile(r"0|[1-9]\d{0,14}", re.ASCII)  # each number in one way only
-_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
-UNSOUND = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-    OverflowError,
-)
+COMBINED = ("weighted sum", "stacked")  # answers of two methods
+
+M = TypeVar("M", bound=Row)
 
 
-@dataclass(frozen=True)
-class Combination:
-    """Answers of two methods and of both together to the test images.
+class Measured(Row, frozen=True, kw_only=True):
+    """A row that counts the errors among n_test, or n_validation, images."""
 
-    weight: of the first one's scores in the sum; validation: errors on n_validation
-    held-out images by name; answers: labels (n_test,) by name; revision: of the code.
-    """
+    def __post_init__(self) -> None:
+        n_images: int = getattr(self, "n_test", 0) or getattr(self, "n_validation", 0)
+        _check_errors(getattr(self, "n_errors", 0), n_images)
 
-    methods: tuple[str, str]
-    weight: float
-    n_validation: int
-    validation: dict[str, int]
-    truth: NDArray[np.int64]
-    answers: dict[str, NDArray[np.int64]]
-    revision: str
+
+def _check_errors(n_errors: int, n_images: int) -> None:
+    if n_errors > n_images:
+        raise ValueError(f"{n_errors} errors among {n_images} images")
+
+
+class CurvePoint(Measured, frozen=True, kw_only=True):
+    """Test errors after training on n_train images, `seed` choosing them."""
+
+    KEY = ("n_train", "seed")
+    method: str
+    family: Family
+    n_train: Positive
+    seed: Count
+    n_errors: Count
+    n_test: Positive
+    validation: str  # errors of each candidate on held-out images, and their number
+    changes: Settings  # of the chosen candidate from the full preset
+    fit_s: Amount  # of the last fit
+    seconds: Amount  # to choose, fit and score
+    source: Literal["curve", "record"]  # "record": taken from the comparison table
+    commit: str
+    config: Settings
+
+
+class CorruptionErrors(Measured, frozen=True, kw_only=True):
+    """Errors of a saved model on corrupted test images."""
+
+    KEY = ("corruption", "level")
+    method: str
+    family: Family
+    corruption: str
+    level: Count
+    strength: str
+    n_errors: Count
+    n_test: Positive
+    model: str  # the first digits of the model file's SHA-256
+    commit: str
+
+
+class Cost(Measured, frozen=True, kw_only=True):
+    """What a method costs, refitted and timed in its own process."""
+
+    KEY = ("method",)
+    method: str
+    family: Family
+    n_errors: Count
+    n_test: Positive
+    fit_s: Amount
+    cpu_s: Amount  # processor seconds of the whole run, all cores together
+    one_us: Amount  # per image, one at a time; median
+    batch_us: Amount  # per image, in batches of BATCH; median
+    model_bytes: Positive
+    peak_rss_mb: Amount
+    n_parameters: Count
+    cpu: str
+    n_cores: Positive
+    commit: str
+
+
+class Trial(Measured, frozen=True, kw_only=True):
+    """Validation errors of a method with some settings."""
+
+    KEY = ("config", "seed", "n_train")
+    changes: Settings  # from the full preset
+    error_pct: Amount
+    n_errors: Count
+    n_validation: Positive
+    n_train: Positive
+    seed: Count
+    fit_s: Amount
+    commit: str
+    config: Settings
 
 
 def is_committed(revision: str) -> bool:
@@ -135,98 +124,80 @@ def is_committed(revision: str) -> bool:
 
 
 def measured_table(folder: Path, method: str, dataset: Dataset) -> Path:
-    """<folder>/<dataset>/<method>.csv, where a method's measurements belong.
+    """<folder>/<dataset>/<method>.csv, the place of a method's measurements.
 
-    Images that are not published may change: their fingerprint is in the name.
+    Unpublished images may change: their fingerprint is part of the name.
     """
     mark = "" if dataset.published else f"-{dataset.fingerprint[:12]}"
     return folder / dataset.name / f"{method}{mark}.csv"
 
 
-def read_measurements(table: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a CSV file of the columns; BadInput for what nobody can have measured."""
-    rows = read_rows(table, columns)
+def read_measurements(table: Path, kind: type[M]) -> list[M]:
+    """`read_rows`; BadInput also if a row is of another method than the file."""
+    rows = read_rows(table, kind)
     owner = table.stem.partition("-")[0]  # a fingerprint may follow
-    lines: dict[tuple[str, ...], int] = {}
-    for line, row in enumerate(rows, 2):
-        for name, value in row.items():
-            fault = _fault(name, value, row)
-            if name == "method" and columns != COST and value != owner:
-                fault = f"{owner}, after which the file is named"
-            if fault:
-                raise BadInput(
-                    f"{printable(table)}: line {line}: {name} is {value[:60]!r}, "
-                    f"expected {fault}; restore or remove it"
-                )
-        point = tuple(row[name] for name in POINT[columns])
-        if lines.setdefault(point, line) != line:
+    for row in rows:
+        method = getattr(row, "method", owner)
+        if method != owner and kind is not Cost:
             raise BadInput(
-                f"{printable(table)}: line {line}: measured the same as line "
-                f"{lines[point]}; remove one of them"
+                f"{printable(table)}: holds a row of {printable(method)}; expected "
+                f"rows of {owner}, as the file is named"
             )
     return rows
 
 
-def _fault(name: str, value: str, row: dict[str, str]) -> str:
-    """What was expected of a value, nothing where it may stand there."""
-    if name in ("config", "changes") and not _is_object(value):
-        return "settings as a JSON object"
-    if name == "source" and value not in SOURCES:
-        return f"one of {', '.join(SOURCES)}"
-    if name == "family" and value not in FAMILIES.values():
-        return f"one of {', '.join(sorted(set(FAMILIES.values())))}"
-    if name in MEASURES and not _DECIMAL.fullmatch(value):
-        return "a number"
-    if name in COUNTS:
-        if not _WHOLE.fullmatch(value) or int(value) < COUNTS[name]:
-            return f"a whole number from {COUNTS[name]} on, in plain digits"
-        if name in ("n_test", "n_validation") and int(value) < int(row["n_errors"]):
-            return f"at least its {row['n_errors']} errors"
-    return ""
+class CombinationFacts(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The JSON of a combination; the array beside it has truth and answers.
+
+    weight: of the first method's scores in the weighted sum; validation_errors: on
+    n_validation held-out images, by answer; answers: their names, in the array's order.
+    """
+
+    methods: tuple[str, str]
+    weight: Annotated[float, Meta(ge=0, le=1)]
+    n_validation: Positive
+    validation_errors: dict[str, Count]
+    answers: list[str]
+    commit: str
+
+    def __post_init__(self) -> None:
+        names = (*self.methods, *COMBINED)
+        if (*self.answers,) != names or self.methods[0] == self.methods[1]:
+            raise ValueError(f"expected the answers {', '.join(names)}")
+        if not {*names[:3]} <= {*self.validation_errors}:
+            raise ValueError(f"expected validation errors of {', '.join(names[:3])}")
+        for n_errors in self.validation_errors.values():
+            _check_errors(n_errors, self.n_validation)
 
 
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+class Combination(msgspec.Struct, frozen=True):
+    """Answers of two methods and of both combined to the test images.
+
+    truth (n_test,) labels; answers: labels (n_test,) by name.
+    """
+
+    facts: CombinationFacts
+    truth: NDArray[np.int64]
+    answers: dict[str, NDArray[np.int64]]
 
 
 def read_combination(path: Path) -> Combination:
-    """A combination from its JSON and the array beside it; BadInput where unsound.
+    """Read a combination from its JSON and the array beside it; BadInput if unsound.
 
     The array has truth and answers, (1 + answers, n_test), in the JSON's order.
     """
-    try:
-        with open_regular(path) as file:
-            facts = json.loads(file.read().decode())
-        both = read_array(path.with_suffix(".npy"))
-        labels = both.dtype.kind in "iu" and both.ndim == 2 and both.size > 0
-        if not labels or both.min() < 0:
-            raise ValueError(f"its array has {both.dtype} of shape {both.shape}")
-        truth, *answers = both
-        first, second = facts["methods"]
-        own = (first, second, *TOGETHER)
-        validated = {*facts["validation_errors"]} >= {*own[:3]}
-        if (*facts["answers"],) != own or not validated:
-            raise ValueError(f"expected the answers {', '.join(own)}")
-        weight, n = facts["weight"], facts["n_validation"]
-        errors = dict(facts["validation_errors"])
-        if any(type(count) is not int for count in (n, *errors.values())):
-            raise ValueError(f"{errors} errors of {n}: expected whole numbers")
-        in_range = all(0 <= v <= n for v in errors.values())
-        if type(weight) not in (int, float) or not 0 <= weight <= 1 or not in_range:
-            raise ValueError(f"weight {weight}, {errors} errors of {n}")
-        if path.stem != f"{first}+{second}" or first == second:
-            raise ValueError(f"it is of {first} and {second}; moved?")
-        return Combination(
-            (str(first), str(second)),
-            weight,
-            n,
-            errors,
-            truth.astype(np.int64),
-            dict(zip(facts["answers"], answers, strict=True)),
-            str(facts["commit"] or ""),
+    facts = read_json(path, CombinationFacts, "combination")
+    beside = path.with_suffix(".npy")
+    array = read_array(beside)
+    shape = (1 + len(facts.answers), array.shape[-1] if array.ndim else 0)
+    if array.dtype.kind not in "iu" or array.shape != shape or not (array >= 0).all():
+        raise BadInput(
+            f"{beside}: expected labels of shape (5, n_test), found {array.dtype} of "
+            f"shape {array.shape}; run `visbase combine` again"
         )
-    except UNSOUND as error:
-        raise BadInput(f"{path}: not a sound combination ({error})") from None
+    if path.stem != "+".join(facts.methods):
+        raise BadInput(f"{path}: combines {' and '.join(facts.methods)}; was it moved?")
+    truth, *answers = array.astype(np.int64)
+    return Combination(facts, truth, dict(zip(facts.answers, answers, strict=True)))

@@ -1,35 +1,16 @@
-"""Where a number came from: code version, machine, libraries, memory."""
+"""Where a number came from: the version of the code, the machine, the libraries."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import subprocess
 from pathlib import Path
 
 from visbase.pipeline.storage import ROOT
+from visbase.pipeline.storage.code import library_versions
 
-DISTRIBUTIONS = (
-    "numpy",
-    "scikit-learn",
-    "scikit-learn-intelex",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-    "numba",
-    "torch",
-)
 MEASURED = ("results", "curves", "corruption", "cost", "combination")
-NAMES_A_REPOSITORY = (  # variables of git, which may be those of another one
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_COMMON_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_PREFIX",
-)
 # Records, pages made from them and tests do not change what the next run computes.
 NOT_CODE = (
     *(f":!reports/{data}" for data in MEASURED),
@@ -38,18 +19,18 @@ NOT_CODE = (
 
 
 def commit() -> str | None:
-    """The checked-out commit; None where this is no git checkout of its own.
+    """The checked-out commit; None if this is not a git checkout of its own.
 
-    Another repository may be around it, whose commits say nothing of this code.
+    A repository around the code does not count: its commits say nothing about it.
     """
     top, _, head = (_git("rev-parse", "--show-toplevel", "HEAD") or "").partition("\n")
     return head if head and Path(top) == ROOT else None
 
 
 def dirty() -> bool | None:
-    """Whether code differs from the commit; None where there is no `commit`.
+    """Whether code differs from the commit; None without a commit.
 
-    A new file counts where Python could import it, not a model or picture saved here.
+    A new file counts if Python could import it; a saved model or picture does not.
     """
     changes = _git("status", "--porcelain", "-uall", "--", ".", *NOT_CODE)
     if commit() is None or changes is None:
@@ -61,26 +42,20 @@ def dirty() -> bool | None:
 
 
 def revision() -> str:
-    """Ten digits of the commit, and + where code differs from it; "" without one.
+    """Ten digits of the commit, and + if code differs from it; "" without a commit.
 
-    To be asked for before any work: others may commit while it goes on.
+    Ask for it before any work: others may commit while it runs.
     """
     return (commit() or "")[:10] + "+" * (dirty() is True)
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that numbers depend on."""
-    found = {"python": platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version(), **library_versions()}
 
 
 def cpu() -> str:
-    """The processor's name, as the system tells it."""
+    """The name of the processor, as the system reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -98,11 +73,11 @@ def n_cores() -> int:
 
 
 def _git(*arguments: str) -> str | None:
-    # without its optional locks git is in nobody's way, and leaves none when killed
-    here = {k: v for k, v in os.environ.items() if k not in NAMES_A_REPOSITORY}
+    # a git hook's variables may name another repository
+    here = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", *arguments],
+            ["git", "--no-optional-locks", *arguments],  # a kill leaves no lock behind
             cwd=ROOT,
             env=here,
             capture_output=True,

@@ -10,71 +10,77 @@ The JSON is written last: a record without it does not exist.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from visbase.pipeline.contracts import FAMILIES
+from visbase.pipeline.contracts import Family
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.folder_lock import locked
-from visbase.pipeline.storage.reading import open_regular, read_array
+from visbase.pipeline.storage.reading import (
+    LARGEST,
+    Amount,
+    Count,
+    Positive,
+    read_array,
+    read_json,
+)
 
-# least value of each number of a record; the largest of all of them
-LEAST = {
-    "seed": 0,
-    "n_train": 1,
-    "n_test": 1,
-    "n_correct": 0,
-    "fit_s": 0,
-    "predict_s": 0,
-    "peak_rss_mb": 0,
-    "n_parameters": 0,
-    "n_cores": 1,
-}
-LARGEST = 1e15
+Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Epoch = dict[str, Finite | None]  # error_pct, loss and so on
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run of one method; times in seconds, memory in MiB.
 
-    A run that failed has a reason in `error` and None for what it never reached.
-    histories: of each network that was trained, what it reported after every epoch.
+    A failed run has its reason in `error` and None for what it never reached.
+    histories: for each network that was trained, its values after every epoch.
     """
 
     method: str
     summary: str
-    family: str
+    family: Family
     dataset: str
     preset: str
-    seed: int
+    seed: Count
     config: dict[str, Any]
-    n_train: int
-    n_test: int
-    n_correct: int | None
-    fit_s: float | None
-    predict_s: float | None
-    peak_rss_mb: float
-    n_parameters: int | None
+    n_train: Positive
+    n_test: Positive
+    n_correct: Count | None
+    fit_s: Amount | None
+    predict_s: Amount | None
+    peak_rss_mb: Amount
+    n_parameters: Count | None
     device: str
     cpu: str
-    n_cores: int
+    n_cores: Positive
     versions: dict[str, str]
     commit: str | None
     dirty: bool | None
     started: str
     error: str | None = None
-    histories: list[list[dict[str, float | None]]] = field(default_factory=list)
+    histories: list[list[Epoch]] = []
+
+    def __post_init__(self) -> None:
+        reached = (self.n_correct, self.fit_s, self.predict_s, self.n_parameters)
+        if self.error is None and None in reached:
+            raise ValueError("a number is null in a run that did not fail")
+        if (self.n_correct or 0) > self.n_test:
+            raise ValueError(f"{self.n_correct} of {self.n_test} are correct")
+        if any(len(text.splitlines()) > 1 for text in (self.summary, self.error or "")):
+            raise ValueError("its summary or error has more than one line")
+        if any(
+            "error_pct" not in epoch for epochs in self.histories for epoch in epochs
+        ):
+            raise ValueError("an epoch of its history has no error_pct")
 
     def line(self) -> str:
         """The result in one line, for a terminal."""
@@ -100,12 +106,12 @@ def write_record(
     prediction: NDArray[np.int64] | None = None,
     extras: Mapping[str, NDArray[Any]] | None = None,
 ) -> Path:
-    """Write a record and, unless the run failed, its predictions; returns the path.
+    """Write a record and, unless the run failed, its predictions; return the path.
 
-    extras: further arrays by name, each a file of its own; those of an earlier run of
+    extras: further arrays by name, each in its own file; those of an earlier run of
     the same name are removed. An earlier record stays whole until all of the new one is
-    on disk; then its facts go first and the new ones come last, so that facts never
-    stand beside arrays of another run.
+    on disk. Then the old facts are removed first and the new ones appear last, so that
+    facts never stand beside the arrays of another run.
     """
     path = record_path(results, record.dataset, record.method, record.seed)
     arrays = {path.with_suffix(f".{name}.npy"): a for name, a in (extras or {}).items()}
@@ -113,11 +119,11 @@ def write_record(
         both = np.stack([truth, prediction])
         both = both.astype(np.uint8 if both.max(initial=0) < 256 else np.int16)
         arrays[path.with_suffix(".npy")] = both
-    text = json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n"
-    # what is opened first takes its place last
+    text = msgspec.json.format(msgspec.json.encode(record, order="sorted"), indent=1)
+    # files take their places in the reverse order of opening
     with locked(path.parent), ExitStack() as stack:
         facts = stack.enter_context(atomic_write(path))
-        facts.write(text.encode())
+        facts.write(text + b"\n")
         facts.flush()
         for place, values in arrays.items():
             file = stack.enter_context(atomic_write(place))
@@ -132,108 +138,37 @@ def write_record(
 
 def read_record(path: Path) -> Record:
     """Read the facts; BadInput names the file and what is wrong with it."""
-    try:
-        with open_regular(path) as file:
-            content = json.loads(file.read().decode())
-        record = Record(**content)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such record") from None
-    # besides broken JSON: bytes that are no text, numbers and nesting without end
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: not a record ({error}); run it again") from None
-    except TypeError as error:
-        reason = str(error).removeprefix("Record.__init__() ")
-        raise BadInput(f"{path}: not a record ({reason}); run it again") from None
-    for name, expected in get_type_hints(Record).items():
-        value = getattr(record, name)
-        if not _is_a(value, expected):
-            raise BadInput(
-                f"{path}: not a record ({name} is {json.dumps(value)[:40]}); run it "
-                "again"
-            )
-    fault = _fault(record)
-    if fault is not None:
-        raise BadInput(f"{path}: not a record ({fault}); run it again")
-    return record
-
-
-def _fault(record: Record) -> str | None:
-    """What no run can have left, None where there is nothing."""
-    for name, least in LEAST.items():
-        value = getattr(record, name)
-        if value is None:
-            if record.error is None:
-                return f"{name} is null in a run that did not fail"
-        elif not least <= value <= LARGEST:
-            return f"{name} is {str(value)[:40]}"
-    if record.n_correct is not None and record.n_correct > record.n_test:
-        return f"{record.n_correct} of {record.n_test} are correct"
-    if record.family not in FAMILIES.values():
-        return f"family is {record.family[:40]!r}"
-    if any(len(text.splitlines()) > 1 for text in (record.summary, record.error or "")):
-        return "its summary or error has more than one line"
-    for history in record.histories:
-        if not isinstance(history, list) or not all(map(_is_epoch, history)):
-            return "a training history is no list of epochs"
-    return None
-
-
-def _is_epoch(epoch: object) -> bool:
-    return (
-        isinstance(epoch, dict)
-        and "error_pct" in epoch
-        and all(
-            value is None or (isinstance(value, int | float) and abs(value) <= LARGEST)
-            for value in epoch.values()
-        )
-    )
-
-
-def _is_a(value: object, expected: Any) -> bool:
-    """Whether a value read from JSON may stand where a type is expected."""
-    kinds = [get_origin(kind) or kind for kind in get_args(expected)]
-    if not isinstance(expected, UnionType):
-        kinds = [get_origin(expected) or expected]
-    if float in kinds:
-        kinds.append(int)  # JSON does not tell 3 from 3.0
-    if isinstance(value, bool):
-        return bool in kinds
-    return isinstance(value, tuple(kinds))
+    return read_json(path, Record, "record")
 
 
 def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
-    """The further arrays beside a record by name, such as "scores" (n_test, C).
+    """Read the further arrays beside a record, such as "scores" (n_test, C), by name.
 
-    Raises BadInput where one is damaged, or scores are not one row a test image.
+    Raises BadInput if one is damaged, or if scores are not one row per test image.
     """
-    found = {}
+    arrays = {}
     for beside in sorted(path.parent.glob(f"{path.stem}.*.npy")):
         values = read_array(beside)
         name = beside.name.removeprefix(f"{path.stem}.").removesuffix(".npy")
-        expected = {"scores": f"({record.n_test}, classes)"}.get(name, "(n, h, w)")
-        right = (
-            values.ndim == 2 and len(values) == record.n_test
-            if name == "scores"
-            else values.ndim == 3
-        )
-        if (
-            not right
-            or not values.size
-            or values.dtype.kind not in "fu"
-            or not np.isfinite(values).all()
-        ):
+        if name == "scores":
+            expected = f"({record.n_test}, classes)"
+            fits = values.ndim == 2 and len(values) == record.n_test
+        else:
+            expected, fits = "(n, h, w)", values.ndim == 3
+        is_number = values.dtype.kind in "fu" and values.size > 0
+        if not (fits and is_number and np.isfinite(values).all()):
             raise BadInput(
                 f"{beside}: expected finite numbers of shape {expected}, found "
                 f"{values.dtype} of shape {values.shape}; run it again"
             )
-        found[name] = values
-    return found
+        arrays[name] = values
+    return arrays
 
 
 def read_predictions(path: Path, record: Record) -> NDArray[np.integer]:
-    """Truth and prediction (2, n_test) beside a record, recounted against it.
+    """Read truth and prediction (2, n_test) beside a record and recount them.
 
-    Raises BadInput where they are missing, damaged, or do not give n_correct.
+    Raises BadInput if they are missing, damaged, or do not give n_correct.
     """
     beside = path.with_suffix(".npy")
     both = read_array(beside)

@@ -1,4 +1,4 @@
-"""One run: a method is built, fitted, scored on every test image, and recorded."""
+"""One run: build a method, fit it, score every test image, and record the result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import artifacts, results, spent
 
-# a child of this program: -P keeps modules of the working folder out of it
+# starts a child of this program; -P keeps modules of the working folder out of it
 OWN_PROGRAM = (sys.executable, "-P", "-m", "visbase")
 QUICK_TRAIN = 10_000  # training images that a quick run uses at most
 SHOWN_IMAGES = 500  # training images that a method may take its exhibits from
@@ -53,11 +53,11 @@ def run_method(
 ) -> tuple[Record, Path]:
     """Fit on the training images, predict all test images once, write the record.
 
-    A quick run trains on every k-th image, QUICK_TRAIN of them at most. Recalled
-    stages count with the seconds and the memory they took when they were computed. A
-    run that raises leaves a record of its failure, unless a good one is there already.
-    keep is called with the fitted model, its record and what it was trained on.
-    Returns the record and the folder of results that it went to.
+    A quick run trains on every k-th image, at most QUICK_TRAIN of them. Recalled stages
+    count with the seconds and the memory that they took when they were computed. A run
+    that raises leaves a record of its failure, unless a good record is there already.
+    keep is called with the fitted model, its record and its training images. Returns
+    the record and the folder of results that it went to.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     train = dataset.train if preset == "full" else every_kth(dataset.train)
@@ -82,7 +82,7 @@ def run_method(
         "dirty": dirty,
         "started": started,
     }
-    # what is asked for in vain leaves no record; what fails while it runs does
+    # an invalid request leaves no record; a failure during the run does
     model: Method
     with _blaming_settings(method.name, changed):
         model = method.build(config, seed)
@@ -126,7 +126,7 @@ def run_method(
 
 @contextmanager
 def _blaming_settings(name: str, changed: bool) -> Iterator[None]:
-    """BadInput where a method cannot work with what --set gave it."""
+    """Raise BadInput if a method cannot work with the values that --set gave it."""
     try:
         yield
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
@@ -137,7 +137,7 @@ def _blaming_settings(name: str, changed: bool) -> Iterator[None]:
 
 
 def require_sizes(model: Method, dataset: Dataset) -> None:
-    """BadInput before any work where a method of one size meets several."""
+    """Raise BadInput if the images differ in size and the method needs one size."""
     if takes_any_size(model):
         return
     both = [sizes(split.images) for split in (dataset.train, dataset.test)]
@@ -151,13 +151,13 @@ def require_sizes(model: Method, dataset: Dataset) -> None:
 
 
 def is_main_process() -> bool:
-    """Whether this process writes the record: of several that train together, one."""
+    """Whether this process, among several that train together, writes the record."""
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     return alone or os.environ.get("RANK", "0") == "0"
 
 
 def _exhibits(model: Method, train: Split) -> dict[str, NDArray[Any]]:
-    """What the method can show of what it learned: kernels, words."""
+    """Pictures of what the method learned: kernels or words."""
     if not isinstance(model, Shows):
         return {}
     return dict(model.show(part(train, slice(0, SHOWN_IMAGES)).images))
@@ -171,17 +171,17 @@ def _is_good(path: Path) -> bool:
 
 
 def every_kth(train: Split) -> Split:
-    """What a quick run trains on: every k-th image, QUICK_TRAIN of them at most."""
+    """The images of a quick run: every k-th, at most QUICK_TRAIN of them."""
     return part(train, slice(None, None, math.ceil(len(train) / QUICK_TRAIN)))
 
 
 def results_folder(
     preset: str, changed: bool, dirty: bool | None, published: bool = True
 ) -> Path:
-    """Where a record goes: only full presets of committed code become evidence.
+    """The folder of a record: only full presets of committed code become evidence.
 
-    changed: whether settings differ from the preset's; published: whether the data
-    set is one. Nobody else has a folder of photographs, so that its records are none.
+    changed: whether settings differ from the preset; published: whether others have the
+    dataset too. Records of a private folder of photographs are no evidence.
     """
     if not published:
         return artifacts() / "results" / ("changed" if changed else preset)

@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from types import NoneType
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 
-from visbase.pipeline.contracts import KINDS, Images
+from visbase.pipeline.contracts import Images, Kind
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.images.fingerprint import fingerprint
+from visbase.pipeline.storage.reading import Count, Positive
 
-FORMAT = 1  # of the model file; a file of another one is refused
-
-FIELDS: dict[str, tuple[type, ...]] = {
-    "format": (int,),
-    "method": (str,),
-    "preset": (str,),
-    "config": (dict,),
-    "seed": (int,),
-    "dataset": (str,),
-    "kind": (str,),  # of images, see `contracts.KINDS`
-    "classes": (list,),  # names, in the order of the scores' columns
-    "image_size": (list, NoneType),  # [height, width], null: photographs of any size
-    "training_data_sha256": (str,),
-    "n_train": (int,),
-    "n_test": (int,),
-    "n_correct": (int,),  # of the test images, at the end of the run
-    "versions": (dict,),
-    "commit": (str, NoneType),
-    "dirty": (bool, NoneType),
-    "started": (str,),
-    "licence": (str,),
-}
+FORMAT = 1  # of the model file; other formats are refused
 LARGEST_SIDE = 4096  # pixels of a training image that a model may ask for
+Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model file says about itself.
+
+    kind: of images; classes: names in the order of the scores' columns; image_size:
+    (height, width), None for photographs of any size; n_correct: of the test images,
+    at the end of the run.
+    """
+
+    format: int = FORMAT
+    method: str
+    preset: str
+    config: dict[str, Any]
+    seed: Count
+    dataset: str
+    kind: Kind
+    classes: Annotated[list[str], Meta(min_length=1)]
+    image_size: tuple[Side, Side] | None
+    training_data_sha256: str
+    n_train: Positive
+    n_test: Positive
+    n_correct: Count
+    versions: dict[str, str]
+    commit: str | None
+    dirty: bool | None
+    started: str
+    licence: str
+
+    def __post_init__(self) -> None:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("a class occurs twice")
+        if self.kind == "digits" and self.image_size != (28, 28):
+            raise ValueError("digits must be images of 28 x 28 pixels")
 
 
 def make_card(
@@ -46,23 +61,22 @@ def make_card(
     dataset: Dataset,
     any_size: bool,
     licence: str,
-) -> dict[str, Any]:
-    """The card of the model that a run has fitted on `train`, part of the data set.
+) -> Card:
+    """The card of the model that a run has fitted on `train`, part of the dataset.
 
-    record: the run's facts by name; any_size: whether the method takes
-    photographs as they are.
+    record: the facts of the run by name; any_size: whether the method takes photographs
+    of any size.
     """
-    as_they_are = any_size and dataset.photographs
-    facts = {name: record[name] for name in FIELDS if name in record}
-    return {
-        "format": FORMAT,
-        **facts,
-        "classes": [dataset.classes[label] for label in np.unique(train.labels)],
-        "kind": dataset.kind,
-        "image_size": None if as_they_are else _common_size(train.images),
-        "training_data_sha256": data_fingerprint(train),
-        "licence": licence,
-    }
+    return Card(
+        **{name: record[name] for name in Card.__struct_fields__ if name in record},
+        classes=[dataset.classes[label] for label in np.unique(train.labels)],
+        kind=dataset.kind,
+        image_size=(
+            None if any_size and dataset.photographs else _common_size(train.images)
+        ),
+        training_data_sha256=data_fingerprint(train),
+        licence=licence,
+    )
 
 
 def data_fingerprint(split: Split) -> str:
@@ -70,53 +84,22 @@ def data_fingerprint(split: Split) -> str:
     return fingerprint({"images": split.images, "labels": split.labels})
 
 
-def read_card(text: str) -> dict[str, Any]:
-    """The card in a model file's header; BadInput says which field is wrong."""
+def read_card(text: str) -> Card:
+    """Decode the card in a model file's header; BadInput says which field is wrong."""
     try:
-        card = json.loads(text)
+        version = msgspec.json.decode(text, type=dict).get("format")
+        if version != FORMAT:
+            raise BadInput(
+                f"model format {str(version)[:20]}, this visbase reads format "
+                f"{FORMAT}; use the version that wrote it, or run the method again "
+                "with --save"
+            )
+        return msgspec.json.decode(text, type=Card)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"its card is not JSON ({error})") from None
-    version = card.get("format") if isinstance(card, dict) else None
-    if version != FORMAT:
-        raise BadInput(
-            f"model format {json.dumps(version)[:20]}, this visbase reads format "
-            f"{FORMAT}: use the version that wrote it, or run the method again with "
-            "--save"
-        )
-    if "kind" not in card:  # written before there were kinds
-        card["kind"] = "digits" if card.get("dataset") == "mnist" else "objects"
-    for name, kinds in FIELDS.items():
-        if name not in card or type(card[name]) not in kinds:
-            found = json.dumps(card.get(name))[:40]
-            raise BadInput(f"its card has no sound field {name!r}, found {found}")
-    if not card["classes"] or not all(map(_is_name, card["classes"])):
-        raise BadInput("its card's field 'classes' is not a list of names")
-    if len(set(card["classes"])) < len(card["classes"]):
-        raise BadInput("its card's field 'classes' has a name twice")
-    if card["kind"] not in KINDS:
-        raise BadInput(f"its card's field 'kind' is none of {', '.join(KINDS)}")
-    if card["kind"] == "digits" and card["image_size"] != [28, 28]:
-        raise BadInput("its card says digits, but not images of 28 x 28 pixels")
-    if card["image_size"] is not None and not _is_size(card["image_size"]):
-        raise BadInput(
-            "its card's field 'image_size' is neither null nor [height, width] up to "
-            f"{LARGEST_SIDE}"
-        )
-    return card
+        raise BadInput(f"its card is not sound ({error})") from None
 
 
-def _is_name(value: object) -> bool:
-    """Text that can be printed: no half of a surrogate pair."""
-    return isinstance(value, str) and value == value.encode("utf-8", "replace").decode()
-
-
-def _is_size(value: list[Any]) -> bool:
-    return len(value) == 2 and all(
-        type(side) is int and 1 <= side <= LARGEST_SIDE for side in value
-    )
-
-
-def _common_size(images: Images) -> list[int] | None:
-    """[height, width] where all images have it; None where their sizes differ."""
-    found = np.unique(sizes(images), axis=0).tolist()
-    return found[0] if len(found) == 1 else None
+def _common_size(images: Images) -> tuple[int, int] | None:
+    """(height, width) if all images share it, else None."""
+    distinct = np.unique(sizes(images), axis=0).tolist()
+    return (distinct[0][0], distinct[0][1]) if len(distinct) == 1 else None

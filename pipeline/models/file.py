@@ -13,13 +13,13 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 
 from visbase.pipeline.contracts import Arrays, Images, Method, check_layout
 from visbase.pipeline.errors import BadEnvironment, BadInput, printable
-from visbase.pipeline.models.card import read_card
+from visbase.pipeline.models.card import Card, read_card
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.reading import open_regular
@@ -37,14 +37,13 @@ class Model:
 
     method: str
     classifier: Method
-    card: dict[str, Any]
+    card: Card
     sha256: str
 
     @property
     def classes(self) -> list[str]:
         """Names of the classes, in the order of the scores' columns."""
-        names: list[str] = self.card["classes"]
-        return names
+        return self.card.classes
 
     def predict(self, images: Images) -> list[str]:
         """The class of each of n images, which are as the training images were."""
@@ -69,7 +68,7 @@ def check_place(path: Path) -> None:
         raise BadInput(f"{name}: cannot be written; name a file in a folder of yours")
 
 
-def save_model(path: Path, classifier: Method, card: dict[str, Any]) -> None:
+def save_model(path: Path, classifier: Method, card: Card) -> None:
     """Write a fitted classifier with its card (`make_card`), whole or not at all."""
     from safetensors.numpy import save
 
@@ -77,7 +76,9 @@ def save_model(path: Path, classifier: Method, card: dict[str, Any]) -> None:
         name: np.asarray(array, order="C")
         for name, array in classifier.arrays().items()
     }
-    content = save(arrays, {"card": json.dumps(card), "sha256": BLANK.decode()})
+    content = save(
+        arrays, {"card": msgspec.json.encode(card).decode(), "sha256": BLANK.decode()}
+    )
     place = content.index(MARK + BLANK) + len(MARK)
     with write_named(path) as file:
         file.write(content[:place])
@@ -95,12 +96,12 @@ def load_model(path: Path) -> Model:
     name = printable(path)
     card, arrays, sha256 = _read(path)
     try:
-        method = find_method(card["method"])
+        method = find_method(card.method)
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from None
     try:
         classifier: Method = method.build(
-            method.config_from_json(card["config"]), card["seed"]
+            method.config_from_json(card.config), card.seed
         )
         classifier.restore(arrays)
         with np.errstate(all="ignore"):  # what overflows is told in one line, below
@@ -115,13 +116,13 @@ def load_model(path: Path) -> Model:
     return Model(method.name, classifier, card, sha256)
 
 
-def _try_out(classifier: Method, arrays: Arrays, card: dict[str, Any]) -> None:
+def _try_out(classifier: Method, arrays: Arrays, card: Card) -> None:
     """Score an image of noise: what does not fit together shows, and all is loaded."""
-    n_classes = len(card["classes"])
+    n_classes = len(card.classes)
     for name, array in arrays.items():
         if name.rpartition(".")[2] == "classes":
             check_layout({name: array}, {name: f"int64 {n_classes}"})
-    size = card["image_size"] or PHOTO_SIZE
+    size = card.image_size or PHOTO_SIZE
     noise = np.random.default_rng(0).integers(0, 256, (1, *size), np.uint8)
     scores = classifier.scores(noise)
     if scores.shape != (1, n_classes) or not np.isfinite(scores).all():
@@ -131,7 +132,7 @@ def _try_out(classifier: Method, arrays: Arrays, card: dict[str, Any]) -> None:
         )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Arrays, str]:
+def _read(path: Path) -> tuple[Card, Arrays, str]:
     """Card, arrays and SHA-256 of a file whose checksum is right."""
     name = printable(path)
     content = _content(path)
@@ -156,7 +157,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays, str]:
     if digest.hexdigest() != checksum or header.count(MARK) != 1:
         raise BadInput(
             f"{name}: damaged or edited, its checksum is wrong; copy it again, or run "
-            f"{card['method']} again with --save"
+            f"{card.method} again with --save"
         )
     return card, _arrays(path, content), hashlib.sha256(content).hexdigest()
 

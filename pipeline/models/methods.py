@@ -13,15 +13,18 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import json
 import math
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from visbase.pipeline.contracts import FAMILIES, KINDS, Method
+import msgspec
+
+from visbase.pipeline.contracts import FAMILIES, KINDS, Family, Method
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.storage import files_that_say
+from visbase.pipeline.storage import declarations
 
 MOST_VALUES = 100  # of a setting
 
@@ -36,7 +39,7 @@ class MethodFile:
     kinds: tuple[str, ...] = KINDS  # of images that it has a row for
 
     @property
-    def family(self) -> str:
+    def family(self) -> Family:
         return FAMILIES[self.folder]
 
     def load(self) -> ModuleType:
@@ -98,13 +101,18 @@ class MethodFile:
                     f"--set {printable(setting)}: expected key=value with a key of "
                     f"{self.name}: {', '.join(types) or 'it has none'}"
                 )
-            changes[key] = _parse(setting, text, types[key])
+            value = _literal(text)
+            if typing.get_origin(types[key]) is tuple and not isinstance(value, tuple):
+                value = value if isinstance(value, list) else (value,)
+            name = f"--set {printable(setting)}"
+            changes[key] = _checked(name, value, types[key])
         return dataclasses.replace(config, **changes)
 
     def config_from_json(self, values: Mapping[str, Any]) -> Any:
         """The Config that was recorded as JSON.
 
-        Raises BadInput on a key that is unknown or missing, or a value of another type.
+        Raises BadInput for a key that is unknown or missing, or a value of the wrong
+        type.
         """
         config = self.load().Config
         types = typing.get_type_hints(config)
@@ -112,7 +120,10 @@ class MethodFile:
             fault = "is missing" if key in types else "is not one of its settings"
             raise BadInput(f"setting {key!r} of {self.name} {fault}")
         return config(
-            **{key: _typed(f"setting {key}", values[key], types[key]) for key in types}
+            **{
+                key: _checked(f"setting {key}", values[key], kind)
+                for key, kind in types.items()
+            }
         )
 
 
@@ -121,8 +132,8 @@ def find_methods() -> dict[str, MethodFile]:
     found: dict[str, MethodFile] = {}
     for folder in FAMILIES:
         package = importlib.import_module(f"visbase.{folder}")
-        kinds = files_that_say(package, "FOR")
-        for name, summary in files_that_say(package, "SUMMARY").items():
+        kinds = declarations(package, "FOR")
+        for name, summary in declarations(package, "SUMMARY").items():
             if not isinstance(summary, str):
                 raise BadInput(f"{folder}/{name}.py: SUMMARY must be a literal text")
             if name in found:
@@ -139,34 +150,29 @@ def find_method(name: str) -> MethodFile:
     return methods[name]
 
 
-def _parse(setting: str, text: str, kind: Any) -> Any:
+def as_json(config: Any) -> dict[str, Any]:
+    """The settings of a Config as JSON holds them: tuples become lists."""
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return values
+
+
+def _literal(text: str) -> Any:
     try:
-        value = ast.literal_eval(text)
+        return ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        value = text
-    return _typed(f"--set {printable(setting)}", value, kind)
+        return text
 
 
-def _typed(setting: str, value: Any, kind: Any) -> Any:
-    """A value as a field of this type holds it; setting: what a message calls it."""
-    if typing.get_origin(kind) is tuple:
-        items = value if isinstance(value, tuple | list) else (value,)
-        if len(items) > MOST_VALUES:
-            raise BadInput(
-                f"{setting}: {len(items):,} values, expected at most {MOST_VALUES}"
-            )
-        item_kind = typing.get_args(kind)[0]
-        return tuple(_check(setting, item, item_kind) for item in items)
-    return _check(setting, value, kind)
-
-
-def _check(setting: str, value: Any, kind: type) -> Any:
-    if kind is float and type(value) is int and abs(value) < 2**1023:
-        value = float(value)
-    if kind in (int, float) and type(value) is kind and not 0 <= value < math.inf:
-        raise BadInput(f"{setting}: expected a finite number from 0 on")
-    if type(value) is not kind:
-        raise BadInput(
-            f"{setting}: expected {kind.__name__}, found {type(value).__name__}"
-        )
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """A setting's value as its field holds it; numbers are finite and from 0 on."""
+    items = value if isinstance(value, tuple | list) else [value]
+    if len(items) > MOST_VALUES:
+        raise BadInput(f"{name}: {len(items):,} values, expected at most {MOST_VALUES}")
+    try:
+        value = msgspec.convert(value, kind)
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}") from None
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int | float) and not 0 <= number < math.inf:
+            raise BadInput(f"{name}: expected a finite number, 0 or greater")
     return value

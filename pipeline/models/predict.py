@@ -15,6 +15,7 @@ from visbase.pipeline.contracts import Resizes
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.batches import to_grey
 from visbase.pipeline.images.photo_files import read_image
+from visbase.pipeline.models.card import Card
 from visbase.pipeline.models.file import Model
 from visbase.pipeline.storage.atomic import write_named
 
@@ -43,18 +44,16 @@ def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Predictio
     """Label one image; file: its name for the answer; source: where it is read from."""
     started = time.perf_counter()
     image = prepare_file(file, source, model.card)
-    fixed = model.card["image_size"] is not None
+    fixed = model.card.image_size is not None
     scores = model.classifier.scores(image[None] if fixed else [image])[0]
     ms = 1000 * (time.perf_counter() - started)
-    by_class = dict(zip(model.card["classes"], map(float, scores), strict=True))
+    by_class = dict(zip(model.card.classes, map(float, scores), strict=True))
     classifier = model.classifier  # networks shrink photographs
     seen = classifier.resize(image) if isinstance(classifier, Resizes) else image
     return Prediction(file, by_class, round(ms, 2), seen)
 
 
-def prepare_file(
-    file: str, source: Path | IO[bytes], card: dict[str, Any]
-) -> NDArray[np.uint8]:
+def prepare_file(file: str, source: Path | IO[bytes], card: Card) -> NDArray[np.uint8]:
     """What a model gets to see of an image file; BadInput names the file."""
     pixels = read_image(source)
     try:
@@ -63,19 +62,19 @@ def prepare_file(
         raise BadInput(f"{printable(file)}: {error}") from None
 
 
-def prepare(image: NDArray[np.uint8], card: dict[str, Any]) -> NDArray[np.uint8]:
+def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
     """What a model gets to see of an image (h, w) or (h, w, 3).
 
     Digits are normalised as MNIST's were; models of images of one size get that size,
     in grey; models of photographs the image as it is.
     """
-    if card["kind"] == "digits":
+    if card.kind == "digits":
         from visbase.pipeline.images.digit.normalise import normalise_digit
 
         return normalise_digit(image)
-    if card["image_size"] is None:
+    if card.image_size is None:
         return image
-    height, width = card["image_size"]
+    height, width = card.image_size
     grey = to_grey(image[None])[0]
     if grey.shape == (height, width):
         return grey

@@ -1,6 +1,6 @@
-"""Where the program reads and writes, and which files of ours there are.
+"""Where the program reads and writes, and how it finds its own parts.
 
-The places of artifacts and results can be moved by the environment.
+The environment can move the folders of artifacts and results.
 """
 
 from __future__ import annotations
@@ -19,56 +19,56 @@ ROOT = PACKAGE.parent  # of a checkout; of an installation, site-packages
 
 
 def is_checkout() -> bool:
-    """Whether this code lies in a checkout, not in an installation."""
+    """Whether this code runs from a checkout, not from an installation."""
     return (ROOT / "pyproject.toml").is_file() and (ROOT / "docs").is_dir()
 
 
 def artifacts() -> Path:
-    """Caches, downloads, models and quick runs; deleting it costs time only.
+    """Folder of caches, downloads, models and quick runs; deleting it costs time only.
 
-    In the working folder: nothing is written into an installation.
+    It is in the working folder: nothing is written into an installation.
     """
     return Path(os.environ.get("VISBASE_ARTIFACTS") or "artifacts").absolute()
 
 
 def results() -> Path:
-    """Records of full runs, one folder per data set; an installation has them too."""
+    """Folder of the records of full runs; an installation has them too."""
     here = (PACKAGE / "reports" / "results").resolve()
     return Path(os.environ.get("VISBASE_RESULTS") or here)
 
 
 def measured(what: str) -> Path:
-    """Tables of a measurement beside the records: "curves", "corruption", "cost"."""
+    """Folder of a measurement's tables: "curves", "corruption", "cost"..."""
     return results().parent / what
 
 
-def files_that_say(package: ModuleType, name: str) -> dict[str, Any]:
-    """Files of a package that assign to a name, by their own names, in their order.
+def declarations(package: ModuleType, name: str) -> dict[str, Any]:
+    """Map the modules of a package that assign to a global name to its value.
 
-    One new file is one new method, data set, measure or corruption: it is found by what
-    it says, and read without being imported. The value is None where it is no literal.
+    This is how a new file becomes a new method, dataset, measure or corruption: it is
+    read, not imported. The value is None if it is not a literal.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for place in package.__path__:
         for path in sorted(Path(place).glob("*.py")):
             try:
                 tree = ast.parse(path.read_text(encoding="utf-8"))
             except (SyntaxError, ValueError) as error:
-                raise BadInput(f"{path}: is no Python file ({error})") from None
+                raise BadInput(f"{path}: not a Python file ({error})") from None
             for node in tree.body:
-                targets: list[ast.expr] = []
                 if isinstance(node, ast.Assign):
                     targets = node.targets
                 elif isinstance(node, ast.AnnAssign):
                     targets = [node.target]
+                else:
+                    continue
                 if any(isinstance(t, ast.Name) and t.id == name for t in targets):
-                    found[path.stem] = _literal(node)
-    return found
+                    values[path.stem] = _literal(node.value)
+    return values
 
 
-def _literal(node: ast.stmt) -> Any:
-    """What is assigned, None where it is no literal."""
+def _literal(node: ast.expr | None) -> Any:
     try:
-        return ast.literal_eval(getattr(node, "value"))  # noqa: B009 - of two kinds
+        return None if node is None else ast.literal_eval(node)
     except (ValueError, TypeError):
         return None

@@ -1,11 +1,13 @@
-"""Which source computes a stage: the modules of its parts and all that they import."""
+"""The code behind a stage: the modules of its parts and all that these import."""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -15,20 +17,33 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 OURS = __name__.partition(".")[0]
-# These keep and show what others compute: editing them leaves every number.
+# These store and show what others compute: editing them changes no number.
 KEEPERS = tuple(
     f"{OURS}.pipeline.{name}" for name in ("storage", "commands", "progress")
 )
-IN_THIS_PROCESS = uuid.uuid4().hex  # code without a file is recalled by no other
+IN_THIS_PROCESS = uuid.uuid4().hex  # stands for code without a file, such as a shell's
+LIBRARIES = (  # whose versions change numbers
+    *("numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "numba", "torch"),
+    *("opencv-contrib-python", "opencv-contrib-python-headless"),
+)
+
+
+@functools.cache
+def library_versions() -> dict[str, str]:
+    """Installed versions of the libraries that numbers depend on."""
+    versions = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def source_digest(parts: Iterable[object]) -> str:
-    """SHA-256 of the source behind parts: classes, functions, instances; None is none.
+    """SHA-256 of the source of parts: classes, functions or instances; None is skipped.
 
-    A part may hold others: in the fields of a dataclass, in a sequence, in a partial
-    call. Imports are followed wherever in a module they stand, but for those of
-    installed libraries, whose versions count: a descriptor in anybody's folder counts
-    with its helpers.
+    Parts inside a part count as well: the fields of a dataclass, the items of a
+    sequence, the arguments of a partial call. Imports are followed, wherever they stand
+    in a module, except into installed libraries, whose versions count instead.
     """
     return _digest(frozenset(_modules_of((*parts,))))
 
@@ -43,8 +58,8 @@ def _modules_of(part: object) -> Iterator[str]:
     if isinstance(part, functools.partial):
         yield from _modules_of((part.func, *part.args, *part.keywords.values()))
     elif isinstance(part, tuple | list):
-        for one in part:
-            yield from _modules_of(one)
+        for item in part:
+            yield from _modules_of(item)
     elif isinstance(part, Mapping):
         yield from _modules_of((*part.values(),))
     elif part is not None:
@@ -52,26 +67,26 @@ def _modules_of(part: object) -> Iterator[str]:
         if dataclasses.is_dataclass(part) and not isinstance(part, type):
             for field in dataclasses.fields(part):
                 held = getattr(part, field.name, None)
-                # of a library's values, such as arrays, the version counts
+                # arrays and other values of libraries count by the library's version
                 yield from (m for m in _modules_of(held) if not _is_foreign(m))
 
 
 @functools.cache
 def _digest(names: frozenset[str]) -> str:
     homes = {OURS, *(name.partition(".")[0] for name in names)}
-    seen: set[str] = set()
+    followed: set[str] = set()
     waiting = sorted(names)
     while waiting:
         name = waiting.pop()
-        if name in seen or _is_keeper(name):
+        if name in followed or _is_keeper(name):
             continue
-        seen.add(name)
+        followed.add(name)
         waiting += [
-            one
-            for one in _imports(name)
-            if one.partition(".")[0] in homes or not _is_foreign(one)
+            module
+            for module in _imports(name)
+            if module.partition(".")[0] in homes or not _is_foreign(module)
         ]
-    lines = [f"{name} {hashlib.sha256(_source(name)).hexdigest()}" for name in seen]
+    lines = [f"{name} {hashlib.sha256(_source(name)).hexdigest()}" for name in followed]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
@@ -81,7 +96,7 @@ def _is_keeper(name: str) -> bool:
 
 @functools.cache
 def _is_foreign(name: str) -> bool:
-    """Whether a module is Python's or another installed library's, or is no file."""
+    """Whether a module belongs to Python or an installed library, or has no file."""
     if name.partition(".")[0] == OURS:
         return False
     spec = _spec(name)
@@ -96,7 +111,7 @@ def _is_foreign(name: str) -> bool:
 
 @functools.cache
 def _source(name: str) -> bytes:
-    """The bytes of a module's file; of one without a file, a name of this process."""
+    """The bytes of a module's file; without a file, a mark of this process."""
     loaded, spec = sys.modules.get(name), _spec(name)
     origin = getattr(loaded, "__file__", None) or (spec.origin if spec else None)
     if origin is None or not origin.endswith(".py"):
@@ -106,7 +121,7 @@ def _source(name: str) -> bytes:
 
 @functools.cache
 def _spec(name: str) -> ModuleSpec | None:
-    """Where a module is; unlike `importlib.util.find_spec` it imports no package."""
+    """Find a module; unlike `importlib.util.find_spec` without importing packages."""
     parent = name.rpartition(".")[0]
     if not parent:
         return importlib.util.find_spec(name) if name != "__main__" else None
@@ -120,17 +135,17 @@ def _spec(name: str) -> ModuleSpec | None:
 
 @functools.cache
 def _imports(name: str) -> tuple[str, ...]:
-    """Modules that a module imports; `from a import b` is a.b where that is one."""
+    """Modules that a module imports; `from a import b` may mean the module a.b."""
     source = _source(name)
     if source == IN_THIS_PROCESS.encode():
         return ()
-    found: list[str] = []
+    modules: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += _imported_from(name, node)
-    return tuple(found)
+            modules += _imported_from(name, node)
+    return tuple(modules)
 
 
 def _imported_from(name: str, node: ast.ImportFrom) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Fits that are kept on disk, so that the same one is not made twice."""
+"""Fits that are kept on disk, so that none is computed twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def fit_svm_cached(
     multi_class: str = "ovo",
     takes_part: NDArray[np.bool_] | None = None,
 ) -> KernelSVM:
-    """What `fit_svm` gives, from disk where the same machine was fitted before."""
+    """`fit_svm`, recalled from disk if the same machine was fitted before."""
 
     def fit() -> Arrays:
         return fit_svm(

@@ -1,77 +1,86 @@
-"""Reading what anybody may have put there: regular files alone, arrays of true size."""
+"""Reading files that anybody may have put in place."""
 
 from __future__ import annotations
 
 import errno
-import math
 import os
-import stat
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import IO, Annotated, Any, TypeVar
 
+import msgspec
 import numpy as np
-from numpy.lib import format as npy
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput, printable
 
+# What files may hold, in terms that msgspec checks
+LARGEST = 1e15
+Count = Annotated[int, Meta(ge=0, le=int(LARGEST))]
+Positive = Annotated[int, Meta(ge=1, le=int(LARGEST))]
+Amount = Annotated[float, Meta(ge=0, le=LARGEST)]  # such as seconds
+
+T = TypeVar("T")
+
 UNREADABLE = (OSError, ValueError, TypeError, EOFError, SyntaxError, TokenError)
-VERSION = (1, 0)  # what np.save writes
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
-    """What is in a folder by the pattern of its name, sorted; nothing if there is none.
+    """Sorted entries of a folder whose names match; none if the folder is missing.
 
-    Hidden files do not count. BadInput where it, or a folder that it should be in, is a
-    file or a link that leads nowhere, OSError where it cannot be read: `Path.glob`
-    would leave these out.
+    Hidden files are left out. Raises BadInput if the folder, or a folder above it, is a
+    file or a broken link, and OSError if it cannot be read: `Path.glob` would hide
+    both.
     """
     try:
-        found = [path for path in folder.iterdir() if path.name[0] != "."]
+        entries = [path for path in folder.iterdir() if path.name[0] != "."]
     except (FileNotFoundError, NotADirectoryError):
         for place in (folder, *folder.parents):
             if os.path.lexists(place) and not place.is_dir():
                 raise BadInput(
-                    f"{printable(place)}: expected a folder, found a file or a link to "
-                    "nothing; restore or remove it"
+                    f"{printable(place)}: expected a folder, found a file or a broken "
+                    "link; restore or remove it"
                 ) from None
         return []
-    return sorted(path for path in found if path.match(pattern))
+    return sorted(path for path in entries if path.match(pattern))
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """The file, open for reading; OSError where it is none.
+    """Open a file for reading; OSError if it is a folder, a pipe or a device.
 
-    A pipe is refused at once, where `open` would wait for somebody to write into it.
+    `open` would wait until somebody writes into the pipe.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    if stat.S_ISDIR(mode):
+    if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "Is a folder", str(path))
-    raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return open(path, "rb")
 
 
 def read_array(path: Path) -> NDArray[Any]:
-    """The array; BadInput where its file is damaged or missing.
+    """Load an array; BadInput if its file is missing or damaged.
 
-    A header may claim any shape, and numpy would reserve the memory for it: it is held
-    against the size of the file first.
+    The file is mapped first: a header that claims more than the file holds is refused
+    before memory is reserved for it.
+    """
+    try:
+        open_regular(path).close()
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+    except UNREADABLE as error:
+        raise BadInput(f"{path}: cannot be read ({error}); run it again") from None
+
+
+def read_json(path: Path, kind: type[T], what: str) -> T:
+    """Decode a JSON file; BadInput says what it was expected to be, and why it is not.
+
+    kind: a `msgspec.Struct`, whose annotations are checked.
     """
     try:
         with open_regular(path) as file:
-            version = npy.read_magic(file)
-            if version != VERSION:
-                raise ValueError(f"npy version {version}, expected {VERSION}")
-            shape, _, dtype = npy.read_array_header_1_0(file)
-            expected = file.tell() + math.prod(shape) * dtype.itemsize
-            found = os.fstat(file.fileno()).st_size
-            if found != expected:
-                raise ValueError(f"{found:,} bytes, its header says {expected:,}")
-            file.seek(0)
-            return np.asarray(npy.read_array(file, allow_pickle=False))
-    except UNREADABLE as error:
-        raise BadInput(f"{path}: cannot be read ({error}); run it again") from None
+            return msgspec.json.decode(file.read(), type=kind)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such {what}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path}: not a sound {what} ({reason}); run it again") from None

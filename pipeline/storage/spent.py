@@ -1,4 +1,4 @@
-"""What recalled work cost when it was done: it counts as spent by who recalls it."""
+"""The cost of recalled work counts as spent by the run that recalls it."""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ _recalled_mb = 0.0
 
 
 def recalled_s() -> float:
-    """Seconds that recalled entries took when they were computed, so far.
+    """Seconds that all cache entries recalled so far took when they were computed.
 
-    The cost of a run is its wall-clock time plus what this grew by.
+    A run costs its wall-clock time plus the growth of this number.
     """
     return _recalled_s
 
 
 def count_as_spent(seconds: float, peak_mb: float) -> None:
-    """Count work that was done earlier and is now used again."""
+    """Count work that was done earlier and is used again."""
     global _recalled_s, _recalled_mb
     _recalled_s += seconds
     _recalled_mb = max(_recalled_mb, peak_mb)
 
 
 def peak_rss_mb() -> float:
-    """Peak memory of this process, or of one that computed a recalled entry, in MiB."""
+    """Peak memory, in MiB, of this process and of those that computed its entries."""
     return max(_recalled_mb, own_peak_rss_mb())
 
 
 def own_peak_rss_mb() -> float:
     """Largest resident memory of this process so far, in MiB.
 
-    On Linux from its own account: what getrusage tells begins with the memory of the
-    process that started it.
+    On Linux read from /proc: getrusage starts with the memory of the parent process.
     """
     try:
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""Tables of measurements as CSV files: read whole, replaced whole."""
+"""Tables of measurements as CSV files: read whole, checked, replaced whole."""
 
 from __future__ import annotations
 
@@ -7,51 +7,101 @@ import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
 
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.reading import open_regular
 
+Settings = dict[str, Any]  # a JSON object in its column
 
-def read_rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows by column, none where there is no file; BadInput for another table."""
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a table: its fields are the columns.
+
+    KEY: columns whose values together occur in one row only.
+    """
+
+    KEY: ClassVar[tuple[str, ...]]
+
+
+R = TypeVar("R", bound=Row)
+
+
+def read_rows(table: Path, kind: type[R]) -> list[R]:
+    """Read the rows of a table; none if the file is missing.
+
+    Raises BadInput, with the line, if a value is not of its column's type or a key
+    occurs twice.
+    """
     name = printable(table)
     try:
         with open_regular(table) as file:
             text = io.StringIO(file.read().decode(), newline="")
-        found, *lines = [*csv.reader(text, strict=True)] or [[]]
+        lines = [*csv.reader(text, strict=True)]
     except FileNotFoundError:
         if not table.is_symlink():
             return []
-        raise BadInput(f"{name}: is a link to nothing; restore or remove it") from None
-    except OSError as error:
-        raise BadInput(f"{name}: cannot be read ({error.strerror})") from None
-    except (ValueError, csv.Error) as error:
-        raise BadInput(f"{name}: is no table ({error}); restore or remove it") from None
-    while lines and not lines[-1]:  # empty lines at the end
-        lines.pop()
-    for i, line in enumerate([found, *lines], 1):
-        if len(line) != len(columns) or (i == 1 and line != list(columns)):
+        raise BadInput(f"{name}: a broken link; restore or remove it") from None
+    except (OSError, ValueError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(
+            f"{name}: not a table ({reason}); restore or remove it"
+        ) from None
+    rows: list[R] = []
+    keys: dict[bytes, int] = {}
+    for number, line in enumerate(lines or [[]], 1):
+        try:
+            if number == 1 and tuple(line) != kind.__struct_fields__:
+                raise ValueError(f"expected {', '.join(kind.__struct_fields__)}")
+            if number == 1 or not line:
+                continue
+            row = _parse(line, kind)
+            key = msgspec.json.encode([getattr(row, name) for name in kind.KEY])
+            if keys.setdefault(key, number) != number:
+                raise ValueError(f"the same {', '.join(kind.KEY)} as line {keys[key]}")
+        except (ValueError, RecursionError) as error:
             raise BadInput(
-                f"{name}: line {i}: expected a full row of the columns "
-                f"{', '.join(columns)}; restore or remove it"
-            )
-    return [dict(zip(columns, line, strict=True)) for line in lines]
+                f"{name}: line {number}: {error}; restore or remove the file"
+            ) from None
+        rows.append(row)
+    return rows
 
 
-def write_rows(
-    table: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]
-) -> None:
+def _parse(line: list[str], kind: type[R]) -> R:
+    values: dict[str, Any] = dict(zip(kind.__struct_fields__, line, strict=True))
+    for field in msgspec.structs.fields(kind):
+        if field.type == Settings:
+            values[field.name] = msgspec.json.decode(values[field.name], type=dict)
+    return msgspec.convert(values, kind, strict=False)
+
+
+def write_rows(table: Path, kind: type[R], rows: Iterable[R]) -> None:
     """Write all rows; the old file stays until the new one is complete.
 
-    Where the table is a link, what it leads to is written.
+    If the table is a link, its target is written.
     """
     with atomic_write(Path(os.path.realpath(table))) as file:
-        file.write(to_csv(columns, rows).encode())
+        file.write(to_csv(kind.__struct_fields__, map(as_text, rows)).encode())
+
+
+def as_text(row: Row) -> dict[str, str]:
+    """The values of a row by column, as they stand in its file."""
+    return {name: _text(getattr(row, name)) for name in row.__struct_fields__}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.15g}"  # 3.0 is written 3
+    if isinstance(value, dict):
+        return msgspec.json.encode(value, order="sorted").decode()
+    return str(value)
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """Rows as text with a head line."""
+    """Rows as text with a header line."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

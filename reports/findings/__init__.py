@@ -16,9 +16,9 @@ from typing import Protocol, cast
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import is_committed, read_measurements
-from visbase.pipeline.storage import files_that_say
+from visbase.pipeline.storage import declarations
 from visbase.pipeline.storage.reading import listed
-from visbase.pipeline.storage.tables import to_csv
+from visbase.pipeline.storage.tables import Row, as_text, to_csv
 from visbase.reports import findings
 
 Rows = Sequence[dict[str, str]]
@@ -59,7 +59,7 @@ class FindingFile(Protocol):
 
 def finding_files() -> list[FindingFile]:
     """The files of this package in the order of the page."""
-    orders = files_that_say(findings, "ORDER")
+    orders = declarations(findings, "ORDER")
     names = sorted(orders, key=lambda name: (orders[name], name))
     return [
         cast(FindingFile, importlib.import_module(f"{findings.__name__}.{name}"))
@@ -81,9 +81,9 @@ def families(rows: Rows) -> dict[str, str]:
     return {row["method"]: row["family"] for row in rows}
 
 
-def read_evidence(table: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+def read_evidence(table: Path, kind: type[Row]) -> list[dict[str, str]]:
     """`read_measurements`; BadInput for what uncommitted code measured as well."""
-    rows = read_measurements(table, columns)
+    rows = [as_text(row) for row in read_measurements(table, kind)]
     for row in rows:
         if not is_committed(row["commit"]):
             raise BadInput(

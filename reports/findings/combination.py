@@ -106,14 +106,14 @@ def _read_all(place: Path, dataset: str, truth: NDArray[np.int64]) -> list[Combi
         if path.suffix != ".json":
             continue
         one = read_combination(path)
-        if not is_committed(one.revision):
+        if not is_committed(one.facts.commit):
             raise BadInput(
                 f"{path}: was measured by uncommitted code; commit, and measure again"
             )
         if not np.array_equal(one.truth, truth):
             raise BadInput(
                 f"{path}: is of other test images than {dataset}'s; run `visbase "
-                f"combine {' '.join(one.methods)}` again"
+                f"combine {' '.join(one.facts.methods)}` again"
             )
         found.append(one)
     return found
@@ -149,8 +149,8 @@ def sentences(rows: Rows) -> list[str]:
 
 def combination_rows(found: Combination) -> list[dict[str, str]]:
     """A row for each answer: the two methods' own and both together."""
-    first, second = found.methods
-    better = min((first, second), key=lambda name: found.validation[name])
+    first, second = found.facts.methods
+    better = min((first, second), key=lambda name: found.facts.validation_errors[name])
     return [
         {
             "first": first,
@@ -158,9 +158,11 @@ def combination_rows(found: Combination) -> list[dict[str, str]]:
             "answer": name,
             "n_errors": str(n_errors(found.truth, answers)),
             "n_test": str(len(answers)),
-            "validation_errors": str(found.validation.get(name, "")),
-            "n_validation": str(found.n_validation),
-            "weight_of_first": f"{found.weight:g}" if name == "weighted sum" else "",
+            "validation_errors": str(found.facts.validation_errors.get(name, "")),
+            "n_validation": str(found.facts.n_validation),
+            "weight_of_first": (
+                f"{found.facts.weight:g}" if name == "weighted sum" else ""
+            ),
             "better": better,
             "p_against_better": ""
             if name == better

@@ -9,12 +9,12 @@ import numpy as np
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct
-from visbase.pipeline.experiments.measured import CLEAN, CORRUPTION, OTHER_HAND
+from visbase.pipeline.experiments.measured import CLEAN, OTHER_HAND, CorruptionErrors
 from visbase.reports.findings import Finding, Rows, families, read_evidence, tables
 
 ORDER = 20
 NAME = "corruption"
-COLUMNS = CORRUPTION
+COLUMNS = CorruptionErrors.__struct_fields__
 
 LEVELS = range(1, 6)
 
@@ -29,7 +29,7 @@ def corruption_finding(folder: Path, dataset: str) -> Finding | None:
     rows = [
         row
         for path in tables(folder / dataset)
-        for row in read_evidence(path, CORRUPTION)
+        for row in read_evidence(path, CorruptionErrors)
     ]
     if not rows:
         return None

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import error_pct
-from visbase.pipeline.experiments.measured import BATCH, COST
+from visbase.pipeline.experiments.measured import BATCH, Cost
 from visbase.reports.findings import Finding, Rows, families, read_evidence
 
 ORDER = 30
 NAME = "cost"
-COLUMNS = COST
+COLUMNS = Cost.__struct_fields__
 
 HEAD = (
     "method",
@@ -33,7 +33,7 @@ def find(folder: Path, dataset: Dataset) -> Finding | None:
 
 def cost_finding(folder: Path, dataset: str) -> Finding | None:
     """From <dataset>.csv; None where nothing was measured."""
-    rows = read_evidence(folder / f"{dataset}.csv", COST)
+    rows = read_evidence(folder / f"{dataset}.csv", Cost)
     if not rows:
         return None
     rows.sort(key=lambda row: -_error(row))

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import error_pct, t_interval
-from visbase.pipeline.experiments.measured import CURVE
+from visbase.pipeline.experiments.measured import CurvePoint
 from visbase.reports.findings import Finding, Rows, families, read_evidence, tables
 
 ORDER = 10
 NAME = "curves"
-COLUMNS = CURVE
+COLUMNS = CurvePoint.__struct_fields__
 
 CLASSICAL = "bovw_pyramid"
 NETWORKS = ("convnet", "lenet5")
@@ -42,7 +42,9 @@ def find(folder: Path, dataset: Dataset) -> Finding | None:
 def curves_finding(folder: Path, dataset: str) -> Finding | None:
     """From <dataset>/<method>.csv; None where nothing was measured."""
     rows = [
-        row for path in tables(folder / dataset) for row in read_evidence(path, CURVE)
+        row
+        for path in tables(folder / dataset)
+        for row in read_evidence(path, CurvePoint)
     ]
     if not rows:
         return None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct, n_errors, probabilities_of
 from visbase.pipeline.experiments.records import Record
-from visbase.pipeline.storage import files_that_say
+from visbase.pipeline.storage import declarations
 from visbase.reports import measures
 from visbase.reports.published import Published
 
@@ -129,7 +129,7 @@ def find_measures() -> list[Measure]:
     """All measures, in the order of the files and in that of each file."""
     files = [
         importlib.import_module(f"{measures.__name__}.{name}")
-        for name in files_that_say(measures, "MEASURES")
+        for name in declarations(measures, "MEASURES")
     ]
     files.sort(key=lambda file: (getattr(file, "ORDER", LAST), file.__name__))
     found: dict[str, Measure] = {}

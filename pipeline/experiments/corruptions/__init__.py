@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.experiments import corruptions
-from visbase.pipeline.storage import files_that_say
+from visbase.pipeline.storage import declarations
 
 Batch = NDArray[np.uint8]
 Work = Callable[[Batch, float, np.random.Generator], Batch]
@@ -45,7 +45,7 @@ class Corruption:
 def find_corruptions() -> list[Corruption]:
     """Every kind, in the order of their places, then of their names."""
     found: list[Corruption] = []
-    for name in files_that_say(corruptions, "CORRUPTIONS"):
+    for name in declarations(corruptions, "CORRUPTIONS"):
         module = importlib.import_module(f"{corruptions.__name__}.{name}")
         found += module.CORRUPTIONS
     return sorted(found, key=lambda one: (one.place, one.name))
