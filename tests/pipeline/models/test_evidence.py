@@ -137,7 +137,7 @@ def test_methods_without_evidence_are_refused(
     arguments = ["explain", str(path), "x.png", f"--out={fresh_folders / 'y.png'}"]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 2
-    assert "majority has no such pictures" in done.output
+    assert "majority cannot be drawn" in done.output
 
 
 def test_picture_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
