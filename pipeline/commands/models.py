@@ -89,7 +89,7 @@ def predict(
 )
 @ends_in_one_line
 def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
-    """Draw the evidence for a saved model's prediction on an image.
+    """Draw the evidence for a model's prediction on an image.
 
     Red supports the predicted label, blue the runner-up. Bags of visual words show how
     much each keypoint contributes to the decision; networks show what each pixel
