@@ -1,4 +1,4 @@
-# `make baseline` runs the main job, `make test` the tests; each sets up what it needs.
+# `make help` lists the targets; each installs what it needs into .venv.
 PYTHON ?= python3
 SEEDS ?= 1
 PROFILE ?= 0
@@ -7,28 +7,30 @@ comma := ,
 RUN := $(BIN)/visbase run
 PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
 COMPARED := linear svm_rbf bovw_pyramid lenet5 convnet
-# asked of the program once it is installed: a new method is one new file
+# evaluated after installation, so that a new method is only one new file
 BASELINES = $(shell $(BIN)/visbase methods --family classical --for digits --names)
 NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:  # one environment to install into, and timed runs one at a time
+.NOTPARALLEL:  # targets share one environment, and timed runs must not overlap
 .PHONY: help setup baseline cnn report analysis worth depth bench test check soak search clean
 
 help:
-	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
-	@echo '                QUICK=1 in seconds instead of minutes; SEEDS=5 for seeds 0 to 4'
+	@echo 'make baseline   train and test every classical method on MNIST, print the table'
+	@echo '                QUICK=1: seconds instead of minutes; SEEDS=5: seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
-	@echo 'make test       the tests'
-	@echo 'make report     the table from the committed records, into README.md as well'
-	@echo 'make depth      deep networks with and without shortcuts, into docs/depth.md'
-	@echo 'make bench      speed against what others use, into benchmarks/; PROFILE=1 adds shares'
-	@echo 'make analysis   learning curves, corruption, cost: when is a network worth it? (3 hours)'
-	@echo 'make soak       kill, fill up, damage and fuzz everything, into docs/reliability.md'
-	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
-	@echo 'make check      ruff, mypy and the tests'
-	@echo 'make setup      the virtual environment .venv, from requirements.lock'
-	@echo 'make clean      remove artifacts/ (caches, quick runs)'
+	@echo 'make report     print the table of the committed records and update README.md'
+	@echo 'make analysis   measure learning curves, corruption, cost and combination (3 hours)'
+	@echo 'make depth      compare deep networks with and without shortcuts, into docs/depth.md'
+	@echo 'make search     run the missing trials of docs/search, on held-out training images'
+	@echo 'make bench      compare speed with other libraries, into benchmarks/'
+	@echo '                PROFILE=1: also the share of time per stage'
+	@echo 'make soak       kill runs, fill disks and corrupt files, into docs/reliability.md'
+	@echo '                QUICK=1: a few trials of each kind, nothing written'
+	@echo 'make test       run the tests'
+	@echo 'make check      run ruff, mypy and the tests'
+	@echo 'make setup      create the virtual environment .venv from requirements.lock'
+	@echo 'make clean      remove artifacts/ (caches, quick runs, saved models)'
 
 setup: .venv/with-dev
 
@@ -67,7 +69,7 @@ search: .venv/with-cnn
 	for method in svm_rbf svm_virtual $(filter-out plain committee,$(NETWORKS)); do \
 	    $(BIN)/visbase search $$method || exit; done
 
-# a process a core, each with one thread: more of them would wait for each other
+# one process per core, each with one thread: more threads would wait for each other
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test: .venv/with-dev
@@ -82,10 +84,10 @@ check: .venv/with-dev
 clean:
 	rm -rf artifacts
 
-# Every method for every seed, then the table; a failed method does not stop the others.
+# Run every method with every seed, then print the table; a failure stops no other run.
 define run_all
 	@case "$(SEEDS)" in '' | 0 | *[!0-9]*) \
-	    echo 'SEEDS=$(SEEDS): expected a number from 1 on' >&2; exit 2;; esac; \
+	    echo 'SEEDS=$(SEEDS): expected a positive number' >&2; exit 2;; esac; \
 	status=0; \
 	for seed in $$(seq 0 $$(($(SEEDS) - 1))); do \
 	    $(RUN) $(1) --preset $(PRESET) --seed $$seed || status=$$?; \
@@ -93,7 +95,7 @@ define run_all
 	if [ $(PRESET) = full ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
 endef
 
-# requirements.lock constrains versions; what is installed stands in pyproject.toml.
+# pyproject.toml lists what is installed, requirements.lock fixes the versions.
 .venv/with-base: pyproject.toml requirements.lock
 	$(call install,.)
 
@@ -115,12 +117,12 @@ endef
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo 'visbase needs Python 3.11 or newer; name one: make PYTHON=python3.12'; exit 2; }
+	    { echo 'visbase needs Python 3.11 or newer; choose one: make PYTHON=python3.12'; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo 'installing $(1) into .venv (once)' >&2
 	@$(BIN)/pip install -q --disable-pip-version-check -c requirements.lock -e '$(1)'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
-	    echo 'OpenCV does not load here (is libGL missing?): using the headless build'; \
+	    echo 'OpenCV does not load (is libGL missing?); using the headless build'; \
 	    $(BIN)/pip uninstall -q -y opencv-contrib-python opencv-contrib-python-headless; \
 	    $(BIN)/pip install -q -c requirements.lock opencv-contrib-python-headless; \
 	    $(BIN)/python -c 'import cv2'; }

@@ -1,4 +1,4 @@
-"""Gate on the quick runs: a method that is too bad, or too good to be true, fails."""
+"""Fail if the quick run of a method is too bad, or too good to be true."""
 
 import sys
 from pathlib import Path
@@ -11,9 +11,9 @@ from visbase.pipeline.experiments.records import (
 from visbase.pipeline.models.methods import find_methods
 from visbase.pipeline.storage import artifacts
 
-# method -> lowest and highest test error in percent that its quick preset may show.
-# Both sides lie around what the quick preset gave; a better figure than the lower bound
-# is as suspicious as a worse one than the upper.
+# method -> lowest and highest accepted test error of its quick preset, in percent. The
+# bounds enclose the error that the preset gave; an error below the lower bound is as
+# suspicious as one above the upper bound.
 GATES = {
     "majority": (88.6, 88.7),
     "linear": (7.0, 14.0),
@@ -34,7 +34,7 @@ GATES = {
 }
 
 
-ANY = (0.1, 20.0)  # of a method without a gate of its own
+ANY = (0.1, 20.0)  # for methods that GATES does not list
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar with the remaining time, or lines in a log."""
+"""Progress on standard error: a bar in a terminal, occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-WORTH_A_LINE_S = 2.0
+WORTH_A_LINE_S = 2.0  # shorter steps are not logged
 LINE_EVERY_S = 30.0
 
 
@@ -19,8 +19,8 @@ def track(
 ) -> Iterator[T]:
     """Yield the items while a bar shows label, count, remaining time and status().
 
-    Where standard error is no terminal, a line tells of each step that took over 2 s,
-    and every 30 s how far a longer one is.
+    If standard error is not a terminal, prints a line for each step that took over 2 s,
+    and every 30 s a line with the progress of a longer one.
     """
     if sys.stderr.isatty():
         from rich.console import Console
@@ -46,28 +46,28 @@ def track(
                 yield item
                 progress.update(task, advance=1, status=status())
         return
-    started = told = time.perf_counter()
+    started = last_line = time.perf_counter()
     done = 0
     try:
         for item in items:
             yield item
             done += 1
             now = time.perf_counter()
-            if now - told > LINE_EVERY_S and done < total:
-                told = now
+            if now - last_line > LINE_EVERY_S and done < total:
+                last_line = now
                 left = (now - started) / done * (total - done)
-                _tell(
+                _print_line(
                     f"{label}: {done} of {total}, about {left:.0f} s left  {status()}"
                 )
     finally:  # the consumer may stop early
         seconds = time.perf_counter() - started
         if seconds > WORTH_A_LINE_S:
-            _tell(f"{label}: {done} in {seconds:.1f} s")
+            _print_line(f"{label}: {done} in {seconds:.1f} s")
 
 
 @contextmanager
 def working(label: str) -> Iterator[None]:
-    """Show that a step of unknown length runs, and for how long it has."""
+    """Show that a step of unknown length is running, and for how long."""
     started = time.perf_counter()
     if sys.stderr.isatty():
         from rich.console import Console
@@ -82,8 +82,8 @@ def working(label: str) -> Iterator[None]:
     yield
     seconds = time.perf_counter() - started
     if seconds > WORTH_A_LINE_S:
-        _tell(f"{label}: {seconds:.1f} s")
+        _print_line(f"{label}: {seconds:.1f} s")
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     print(f"  {line.rstrip()}", file=sys.stderr, flush=True)

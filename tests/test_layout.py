@@ -309,7 +309,7 @@ def test_help_is_the_same_for_module_and_script() -> None:
         text=True,
         check=True,
     )
-    assert "How far do classical features go" in done.stdout
+    assert "visbase run bovw_pyramid" in done.stdout
     assert done.stderr == ""
 
 

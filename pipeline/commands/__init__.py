@@ -1,4 +1,7 @@
-"""Click commands: options choose, modules do; heavy imports wait for their use."""
+"""The command line: options choose, modules do the work.
+
+Heavy libraries are imported only by the command that needs them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import importlib
 
 import click
 
-COMMANDS = {  # name -> the file here that has it
+COMMANDS = {  # name -> the file in this folder that defines it
     "methods": "lists",
     "datasets": "lists",
     "run": "run",
@@ -23,8 +26,8 @@ COMMANDS = {  # name -> the file here that has it
 RENAMED = {"damage": "corruption"}  # until version 0.3
 
 
-class _Loaded(click.Group):
-    """Imports a command's file when the command is asked for."""
+class _LazyGroup(click.Group):
+    """Imports the file of a command only when that command is used."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -39,7 +42,10 @@ class _Loaded(click.Group):
         return command
 
 
-@click.group(cls=_Loaded)
+@click.group(cls=_LazyGroup)
 @click.version_option(package_name="visbase")
 def main() -> None:
-    """How far do classical features go against a CNN, on this data?"""
+    """Compare classical computer-vision features with convolutional networks.
+
+    Example: visbase run bovw_pyramid --preset quick
+    """

@@ -1,4 +1,4 @@
-"""Commands that list what can be named."""
+"""Commands that list the methods and the datasets."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from visbase.pipeline.commands.endings import ends_in_one_line
 @click.option(
     "--family",
     type=click.Choice(["classical", "network"]),
-    help="Only methods of this family.",
+    help="List only the methods of this family.",
 )
 @click.option(
     "--for",
     "kind",
     type=click.Choice(["digits", "objects", "photographs"]),
-    help="Only methods with a row for such images.",
+    help="List only the methods for this kind of image.",
 )
-@click.option("--names", is_flag=True, help="Print names alone, for scripts.")
+@click.option("--names", is_flag=True, help="Print only the names, one per line.")
 @ends_in_one_line
 def methods(family: str | None, kind: str | None, names: bool) -> None:
     """List the methods.
@@ -40,7 +40,7 @@ def methods(family: str | None, kind: str | None, names: bool) -> None:
 @click.command()
 @ends_in_one_line
 def datasets() -> None:
-    """List the data sets.
+    """List the datasets.
 
     Example: visbase datasets
     """

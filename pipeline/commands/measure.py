@@ -1,8 +1,7 @@
-"""Commands that measure methods beyond the table: where each of them wins."""
+"""Commands that measure more than the comparison table shows."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from visbase.pipeline.commands.options import (
     dataset_option,
     device_option,
     jobs_option,
+    named_dataset_option,
 )
 from visbase.pipeline.errors import BadInput
 
@@ -34,28 +34,23 @@ from visbase.pipeline.errors import BadInput
 @click.option(
     "--seeds",
     "n_seeds",
+    metavar="N",
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="Subsets of each size.",
+    help="Number of random subsets per size.",
 )
 @jobs_option
 @device_option
 @ends_in_one_line
 def curve(
-    names: tuple[str, ...],
-    dataset: str,
-    data: Path | None,
-    sizes: str,
-    n_seeds: int,
-    jobs: int | None,
-    device: str,
+    names: tuple[str, ...], dataset: str, data: Path | None, sizes: str, n_seeds: int
 ) -> None:
-    """Measure the test error against the number of training images.
+    """Measure test error against the number of training images.
 
-    All methods get the same balanced subsets, and choose their settings anew on a part
-    of each. Points that were measured before are kept. The report shows those of
-    committed code.
+    All methods train on the same balanced subsets, and choose their settings on a
+    held-out part of each. Points that were already measured are skipped. The report
+    shows the points that were measured with committed code.
 
     Example: visbase curve linear lenet5 --sizes 100,1000 --seeds 3
     """
@@ -63,17 +58,15 @@ def curve(
     from visbase.pipeline.experiments.curve import measure_curve
     from visbase.pipeline.models.methods import find_method
 
-    os.environ["VISBASE_DEVICE"] = device
-    if jobs:
-        os.environ["VISBASE_JOBS"] = str(jobs)
-    found = [find_method(name) for name in names]
+    methods = [find_method(name) for name in names]
     counts = [size.strip() for size in sizes.split(",")]
     if not all(re.fullmatch("[0-9]{1,9}", count) for count in counts):
         raise BadInput(
-            f"--sizes {sizes[:80]}: expected numbers with commas between them"
+            f"--sizes {sizes[:80]}: expected numbers separated by commas, such as "
+            "100,1000"
         )
     loaded = load_dataset(dataset, data)
-    for method in found:
+    for method in methods:
         for line in measure_curve(method, list(map(int, counts)), n_seeds, loaded):
             click.echo(line)
 
@@ -90,10 +83,11 @@ def curve(
 @data_option
 @ends_in_one_line
 def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
-    """Count the errors of saved models on corrupted test images.
+    """Measure the error of saved models on corrupted test images.
 
-    Twelve kinds of corruption at five strengths each, the same in every run, and digits
-    from another dataset. The report shows the errors.
+    Applies twelve corruptions at five severities each, the same in every run, and
+    tests classifiers of digits on another dataset as well. Needs models that
+    `visbase run METHOD --save MODEL` trained with the full preset.
 
     Example: visbase corruption lenet5.visbase bovw.visbase
     """
@@ -108,20 +102,23 @@ def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> Non
 
 @click.command()
 @click.argument("names", metavar="METHOD...", nargs=-1, required=True)
-@dataset_option
+@named_dataset_option
 @ends_in_one_line
 def cost(names: tuple[str, ...], dataset: str) -> None:
-    """Measure what methods cost: time, processor time, memory, size of the model.
+    """Measure the time, memory and model size of methods.
 
-    Each is fitted anew, alone; leave the machine idle meanwhile. The report shows it,
-    and the models stay in artifacts/models.
+    Each method is refitted in its own process with nothing cached; keep the machine
+    idle. The models are written to artifacts/models, and the report shows the costs.
 
     Example: visbase cost linear bovw_pyramid lenet5
     """
     from visbase.pipeline.experiments.cost import measure_cost
 
     if dataset.startswith("folder:"):
-        raise BadInput("costs are measured on named data sets")
+        raise BadInput(
+            f"--dataset {dataset}: costs are not measured on your own photographs; "
+            "choose a dataset that `visbase datasets` lists"
+        )
     try:
         for line in measure_cost(names, dataset):
             click.echo(line)
@@ -133,38 +130,31 @@ def cost(names: tuple[str, ...], dataset: str) -> None:
 
 
 @click.command()
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", metavar="METHOD1")
+@click.argument("second", metavar="METHOD2")
 @dataset_option
 @data_option
 @jobs_option
 @device_option
 @ends_in_one_line
-def combine(
-    first: str,
-    second: str,
-    dataset: str,
-    data: Path | None,
-    jobs: int | None,
-    device: str,
-) -> None:
-    """Put two methods together on held-out images: what do they gain?
+def combine(first: str, second: str, dataset: str, data: Path | None) -> None:
+    """Measure the error of two methods combined.
+
+    Fits both methods, chooses how to combine their scores on held-out training images,
+    and prints the test error of each method and of each combination.
 
     Example: visbase combine bovw_pyramid convnet
     """
     from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.evaluation import error_pct, n_errors
-    from visbase.pipeline.experiments.combine import combine as combine_scores
-    from visbase.pipeline.experiments.combine import write_combination
+    from visbase.pipeline.experiments import combine as experiment
     from visbase.pipeline.models.methods import find_method
 
-    os.environ["VISBASE_DEVICE"] = device
-    if jobs:
-        os.environ["VISBASE_JOBS"] = str(jobs)
     methods = (find_method(first), find_method(second))
     loaded = load_dataset(dataset, data)
-    combination = combine_scores(methods, loaded)
+    combination = experiment.combine(methods, loaded)
     for name, answers in combination.answers.items():
         error = error_pct(n_errors(combination.truth, answers), len(answers))
         click.echo(f"{name}: {error:.2f} % of {len(answers):,} test images")
-    click.echo(f"written to {write_combination(combination, loaded)}", err=True)
+    path = experiment.write_combination(combination, loaded)
+    click.echo(f"written to {path}", err=True)

@@ -1,4 +1,4 @@
-"""Commands and options about saved models."""
+"""Commands that use saved models."""
 
 from __future__ import annotations
 
@@ -27,17 +27,21 @@ model_argument = click.argument(
     "picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
-    help="Write what the model saw of the images.",
+    help="Also write a picture of the images as the model sees them.",
 )
 @ends_in_one_line
 def predict(
     path: Path, images: tuple[str, ...], as_json: bool, picture: Path | None
 ) -> None:
-    """Label image files with a model that `visbase run METHOD --save MODEL` wrote.
+    """Classify image files with a saved model.
 
-    IMAGE - is standard input. An image that cannot be read is told, the others are
-    labelled, and the exit status is 2. Scores are the method's own: larger is likelier;
-    networks give log-probabilities. ms: from the file to the scores.
+    MODEL is a file written by `visbase run METHOD --save MODEL`. Pass - as IMAGE to
+    read from standard input.
+
+    Prints each image's label and runner-up with their scores, and the time in
+    milliseconds from opening the file to the scores. A larger score is likelier;
+    networks give log-probabilities. Unreadable images are reported and skipped, and the
+    exit status is then 2.
 
     Example: visbase predict digits.visbase seven.png --show seen.png
     """
@@ -46,11 +50,11 @@ def predict(
     from visbase.pipeline.models.predict import predict_file, show, to_json, to_table
 
     if images.count("-") > 1:
-        raise BadInput("standard input can be read once; name - once")
+        raise BadInput("standard input can be read only once; pass - once")
     model = load_model(path)
     predictions = []
     for image in images:
-        piped = image == "-"  # taken whole, since a pipe cannot be read twice
+        piped = image == "-"  # read whole, since a pipe cannot be read twice
         try:
             if piped and sys.stdin is None:
                 raise BadInput("standard input: closed")
@@ -70,7 +74,7 @@ def predict(
 
 @click.command()
 @model_argument
-@click.argument("image")
+@click.argument("image", metavar="IMAGE")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -82,14 +86,15 @@ def predict(
     "--layers",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="For networks: kernels, feature maps and receptive fields as well.",
+    help="Also draw a network's kernels, feature maps and receptive fields here.",
 )
 @ends_in_one_line
 def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
-    """Draw where a saved model sees evidence for its label of an image file.
+    """Draw the evidence for a model's prediction on an image.
 
-    Red speaks for the label, blue for the runner-up. For bags of visual words every
-    keypoint has its share of the decision; for networks every pixel, by the gradient.
+    Red supports the predicted label, blue the runner-up. Bags of visual words show how
+    much each keypoint contributes to the decision; networks show what each pixel
+    contributes, by the gradient.
 
     Example: visbase explain digits.visbase seven.png --out why.png
     """
@@ -103,8 +108,8 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     draws = isinstance(classifier, DrawsLayers)
     if not isinstance(classifier, Explains) or (layers is not None and not draws):
         raise BadInput(
-            f"{path}: {model.method} has no such pictures; evidence is drawn for bags "
-            "of visual words and single networks, layers for the latter"
+            f"{path}: {model.method} cannot be drawn; choose a bag of visual words or "
+            "a single network, and for --layers a single network"
         )
     prepared = prepare_file(image, Path(image), model.card)
     seen, evidence = classifier.explain(prepared)
@@ -124,14 +129,15 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.onnx",
     required=True,
-    help="File to write.",
+    help="ONNX file to write.",
 )
 @ends_in_one_line
 def export(path: Path, out: Path) -> None:
-    """Write a saved network as ONNX, for programs without torch.
+    """Convert a saved network to ONNX.
 
-    Its input is grey uint8 images (n, 1, h, w) of the model's size, from 0 to 255, its
-    output log-probabilities; the classes stand in the file's metadata.
+    The exported network takes grey uint8 images (n, 1, h, w) of the model's image size,
+    from 0 to 255, and returns log-probabilities (n, classes). The file's metadata lists
+    the classes.
 
     Example: visbase export lenet5.visbase --out lenet5.onnx
     """

@@ -2,40 +2,76 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+
+def _export_as(variable: str) -> Callable[..., None]:
+    """Pass an option on in the environment, which child processes inherit."""
+
+    def export(
+        _context: click.Context, _option: click.Parameter, value: object
+    ) -> None:
+        if value is not None:
+            os.environ[variable] = str(value)
+
+    return export
+
+
 dataset_option = click.option(
     "--dataset",
+    metavar="NAME",
     default="mnist",
     show_default=True,
-    help="Name of a data set, or folder:PATH for photographs of your own.",
+    help="Name of the dataset, or folder:PATH for your own photographs.",
+)
+named_dataset_option = click.option(
+    "--dataset",
+    metavar="NAME",
+    default="mnist",
+    show_default=True,
+    help="Name of the dataset.",
 )
 data_option = click.option(
     "--data",
+    metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Folder that holds the data set's files [default: where it ships].",
+    show_default="the files that ship with visbase",
+    help="Folder that contains the files of the dataset.",
 )
 preset_option = click.option(
     "--preset",
     type=click.Choice(["full", "quick"]),
     default="full",
     show_default=True,
-    help="quick takes seconds and never enters the table.",
+    help="Settings: full ones, or quick ones that finish in seconds and never enter "
+    "the comparison table.",
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True
+    "--seed",
+    metavar="N",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of all random choices.",
 )
 jobs_option = click.option(
     "--jobs",
+    metavar="N",
     type=click.IntRange(min=1),
-    help="Threads for loops over images [default: one a core].",
+    show_default="one per core",
+    expose_value=False,
+    callback=_export_as("VISBASE_JOBS"),
+    help="Number of threads that process images.",
 )
 scheduler_option = click.option(
     "--scheduler",
     metavar="tcp://HOST:PORT",
-    help="Dask scheduler whose workers find and encode descriptors; else unused.",
+    show_default="this machine alone",
+    help="Dask scheduler whose workers extract and encode descriptors.",
 )
 device_option = click.option(
     "--device",
@@ -43,35 +79,40 @@ device_option = click.option(
     default="auto",
     show_default=True,
     envvar="VISBASE_DEVICE",
-    help="Where networks are trained.",
+    expose_value=False,
+    callback=_export_as("VISBASE_DEVICE"),
+    help="Device for training networks.",
 )
 set_option = click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change one field of the method's preset.",
+    help="Change one setting of the preset; repeat for several.",
 )
 train_per_class_option = click.option(
     "--train-per-class",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Of a folder without train and test: random images a class that train.",
+    help="Train on N random images per class and test on the others; for folders "
+    "without train/ and test/.",
 )
 skip_bad_option = click.option(
     "--skip-bad",
     is_flag=True,
-    help="Leave out a folder's files that cannot be read, instead of stopping.",
+    help="Skip unreadable files in a folder instead of stopping.",
 )
 save_option = click.option(
     "--save",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="MODEL",
-    help="File for the fitted model, which `visbase predict` opens.",
+    show_default="not saved",
+    help="Write the fitted model to this file, for `visbase predict`.",
 )
 licence_option = click.option(
     "--licence",
+    metavar="TEXT",
     default="unspecified",
     show_default=True,
-    help="Text for the model's card: under which terms it may be used.",
+    help="Licence to state in the saved model.",
 )

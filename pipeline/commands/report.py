@@ -8,31 +8,34 @@ from pathlib import Path
 import click
 
 from visbase.pipeline.commands.endings import ends_in_one_line
-from visbase.pipeline.commands.options import data_option, dataset_option
+from visbase.pipeline.commands.options import data_option, named_dataset_option
 from visbase.pipeline.errors import BadInput
 
 
 @click.command()
-@dataset_option
+@named_dataset_option
 @data_option
 @click.option(
     "--out",
+    metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder to write to [default: artifacts/report/DATASET].",
+    show_default="artifacts/report/DATASET",
+    help="Folder for the report.",
 )
 @click.option(
     "--readme",
+    metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File whose table and findings, between markers, and pictures are renewed.",
+    help="Also update the table, findings and pictures in this Markdown file.",
 )
 @ends_in_one_line
 def report(
     dataset: str, data: Path | None, out: Path | None, readme: Path | None
 ) -> None:
-    """Compare all recorded runs: print the table, write it and a page about it.
+    """Compare all recorded runs in a table and on a page.
 
-    The folder gets comparison.md, .csv, .json and .tex, and index.html, which holds
-    everything in one file.
+    Prints the table, and writes it as comparison.md, .csv, .json and .tex. The page,
+    index.html, is a single file that contains every figure.
 
     Example: visbase report --dataset mnist --out comparison
     """
@@ -40,10 +43,13 @@ def report(
     from visbase.pipeline.storage import artifacts, results
 
     if dataset.startswith("folder:"):
-        raise BadInput("reports are of named data sets; a folder's records stay apart")
+        raise BadInput(
+            f"--dataset {dataset}: runs on your own photographs are not compared; "
+            "choose a dataset that `visbase datasets` lists"
+        )
     loaded = load_dataset(dataset, data)
     folder = out or artifacts() / "report" / dataset
-    # found by name, as methods are: nothing here depends on it
+    # imported by name, like methods: no file in pipeline/ may depend on reports/
     reports = importlib.import_module("visbase.reports.write")
     reports.make_report(loaded, results(), folder, readme)
     click.echo(f"written to {folder}", err=True)

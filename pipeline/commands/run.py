@@ -1,4 +1,4 @@
-"""The command that fits methods, scores all test images and records the result."""
+"""The command that fits methods, counts their test errors and records the results."""
 
 from __future__ import annotations
 
@@ -57,46 +57,44 @@ def run(
     preset: str,
     seed: int,
     settings: tuple[str, ...],
-    jobs: int | None,
     scheduler: str | None,
-    device: str,
     save: Path | None,
     licence: str,
 ) -> None:
-    """Fit methods on the training images, score all test images, record the result.
+    """Fit methods, and record their errors on the test images.
+
+    Several methods run one after another, each in its own process. `visbase methods`
+    lists the methods, `visbase datasets` the datasets.
 
     Example: visbase run bovw_pyramid --preset quick --set n_words=200
     """
     from visbase.pipeline.models.methods import find_method
 
-    os.environ["VISBASE_DEVICE"] = device
-    found = [find_method(name) for name in names]
-    for method in found:  # a wrong setting is reported before any work
+    methods = [find_method(name) for name in names]
+    for method in methods:  # a wrong setting is reported before any work
         method.configure(preset, settings)
-    if jobs:
-        os.environ["VISBASE_JOBS"] = str(jobs)
     if scheduler:
         from visbase.pipeline.images.cluster import require_address
 
         require_address(scheduler)
         os.environ["VISBASE_SCHEDULER"] = scheduler
-    if save is not None and len(found) > 1:
-        raise BadInput(f"--save {save}: keeps one model; name one method")
-    if len(found) > 1 and os.environ.get("WORLD_SIZE", "1") != "1":
-        raise BadInput("torchrun trains one method at a time; name one")
-    if len(found) > 1:
+    if len(methods) > 1:
+        if save is not None:
+            raise BadInput(f"--save {save}: saves only one model; name one method")
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            raise BadInput("torchrun trains one method at a time; name one method")
         options = ["--dataset", dataset, "--preset", preset, "--seed", str(seed)]
         options += [] if data is None else ["--data", str(data)]
         if train_per_class is not None:
             options += ["--train-per-class", str(train_per_class)]
         options += ["--skip-bad"] if skip_bad else []
         options += [part for setting in settings for part in ("--set", setting)]
-        sys.exit(_run_each_alone(names, options))
+        sys.exit(_run_in_own_processes(names, options))
     from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.experiments.run import is_main_process, run_method
     from visbase.pipeline.storage import results
 
-    def keep(model: Method, record: Record, train: Split) -> None:
+    def save_if_asked(model: Method, record: Record, train: Split) -> None:
         if save is not None:
             any_size = takes_any_size(model)
             card = make_card(asdict(record), train, loaded, any_size, licence)
@@ -113,19 +111,23 @@ def run(
     loaded = load_dataset(
         dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
     )
-    config = found[0].configure(preset, settings, loaded.photographs)
-    if found[0].presets(loaded.photographs) != found[0].presets(False):
-        click.echo(f"  {loaded.description}: settings for photographs", err=True)
-    record, folder = run_method(found[0], config, preset, seed, loaded, keep)
+    (method,) = methods
+    config = method.configure(preset, settings, loaded.photographs)
+    if method.presets(loaded.photographs) != method.presets(False):
+        click.echo(f"  {loaded.description}: using settings for photographs", err=True)
+    record, folder = run_method(method, config, preset, seed, loaded, save_if_asked)
     if not is_main_process():
         return
     click.echo(record.line())
     if folder != results():
-        click.echo(f"recorded in {folder}, not in the table", err=True)
+        click.echo(f"recorded in {folder}; not part of the comparison table", err=True)
 
 
-def _run_each_alone(names: tuple[str, ...], options: list[str]) -> int:
-    """A process for each method: peak memory is its own, a crash stays its own."""
+def _run_in_own_processes(names: tuple[str, ...], options: list[str]) -> int:
+    """Run each method in its own process; return the worst exit status.
+
+    The peak memory that a method records is then its own, and a crash stops no other.
+    """
     from visbase.pipeline.experiments.run import OWN_PROGRAM
 
     worst = 0

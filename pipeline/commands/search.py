@@ -1,8 +1,7 @@
-"""The command that chooses settings on validation images."""
+"""The command that chooses settings on held-out training images."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -28,8 +27,10 @@ from visbase.pipeline.commands.options import (
 @click.option(
     "--train",
     "n_train",
+    metavar="N",
     type=click.IntRange(min=1),
-    help="Train on the first N images only [default: all that do not validate].",
+    show_default="all that are not held out",
+    help="Train on the first N images only.",
 )
 @seed_option
 @jobs_option
@@ -43,13 +44,12 @@ def search(
     skip_bad: bool,
     n_train: int | None,
     seed: int,
-    jobs: int | None,
-    device: str,
 ) -> None:
-    """Try a method's SEARCH settings on held-out training images, never on the test.
+    """Try a method's settings on held-out training images.
 
-    Adds each trial to docs/search/DATASET/METHOD.csv, or for a folder of photographs
-    to artifacts/search; trials already there are kept.
+    Never looks at the test images. Adds one row per trial to
+    docs/search/DATASET/METHOD.csv (for your own photographs, to a table in
+    artifacts/search) and skips trials that the table already contains.
 
     Example: visbase search bovw_grid --train 10000
     """
@@ -57,9 +57,6 @@ def search(
     from visbase.pipeline.experiments.search import search_method
     from visbase.pipeline.models.methods import find_method
 
-    os.environ["VISBASE_DEVICE"] = device
-    if jobs:
-        os.environ["VISBASE_JOBS"] = str(jobs)
     loaded = load_dataset(
         dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
     )

@@ -1,8 +1,9 @@
-"""Where the evidence is: what each keypoint or pixel says for a class against another.
+"""Draw the evidence of each keypoint or pixel for one class against another.
 
-A decision is a weight vector times a feature vector (for kernels: its gradient there),
-and the feature vector a sum over keypoints. So the decision falls apart into one number
-a keypoint, and their sum is the decision again, without its intercept.
+A linear decision is the product of a weight vector and a feature vector; for other
+kernels the gradient at the image takes the place of the weights. The feature vector is
+a sum over keypoints, so the decision is a sum of one number per keypoint and an
+intercept.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from visbase.pipeline.storage.atomic import write_named
 
 FloatArray = NDArray[np.float32]
 
-LEAST_SIDE_PX = 480  # smaller pictures are enlarged
-STRONGEST = 200  # keypoints that are drawn as dots
+LEAST_SIDE_PX = 480  # smaller images are enlarged to this longer side
+STRONGEST = 200  # number of keypoints drawn as dots
 FOR, AGAINST = (40, 90, 230), (220, 130, 30)  # B, G, R
 
 
 def draw_evidence(
     image: NDArray[np.uint8], evidence: Evidence, classes: Sequence[str], path: Path
 ) -> None:
-    """Write a PNG: the image with what speaks for the winner in red, against in blue.
+    """Write a PNG of the image with the evidence for the winner red, against it blue.
 
-    Every contribution is spread over its patch; the strongest keypoints are dots.
+    Each contribution is spread over its patch; the strongest keypoints are dots.
     """
     grey = to_grey(image[None])[0]
     factor = max(LEAST_SIDE_PX / max(grey.shape), 1)
@@ -55,7 +56,7 @@ def draw_evidence(
 
 
 def _heat(evidence: Evidence, height: int, width: int, factor: float) -> FloatArray:
-    """Contributions spread evenly over their patches, (height, width)."""
+    """Spread each contribution evenly over its patch -> (height, width)."""
     corners = np.zeros((height + 1, width + 1), np.float64)
     x = evidence.xy[:, 0] * width
     y = evidence.xy[:, 1] * height
@@ -70,7 +71,7 @@ def _heat(evidence: Evidence, height: int, width: int, factor: float) -> FloatAr
     )
     area = (right - left) * (bottom - top)
     each = evidence.contribution / area
-    # a box is four signed corners of its integral
+    # a constant patch is the double cumulative sum of four signed corners
     for rows, columns, sign in (
         (top, left, 1),
         (top, right, -1),

@@ -1,4 +1,4 @@
-"""Single image files to labels, by a model that was saved."""
+"""Classify single image files with a saved model."""
 
 from __future__ import annotations
 
@@ -25,48 +25,49 @@ GAP = 4  # pixels between shown images
 
 @dataclass(frozen=True)
 class Prediction:
-    """Scores of one image by class, larger is likelier; what the model saw of it.
+    """A model's answer for one image.
 
-    ms: milliseconds from the file to the scores.
+    scores: by class, larger is likelier; ms: milliseconds from opening the file to the
+    scores; model_input (h, w) or (h, w, 3): the image as the model sees it.
     """
 
     file: str
     scores: dict[str, float]
     ms: float
-    seen: NDArray[np.uint8]
+    model_input: NDArray[np.uint8]
 
     def ranked(self) -> list[tuple[str, float]]:
-        """Classes and scores, the likeliest first."""
+        """Return classes and scores, likeliest first."""
         return sorted(self.scores.items(), key=lambda item: -item[1])
 
 
 def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Prediction:
-    """Label one image; file: its name for the answer; source: where it is read from."""
+    """Classify the image read from `source`; `file` is the name to report it by."""
     started = time.perf_counter()
     image = prepare_file(file, source, model.card)
     fixed = model.card.image_size is not None
     scores = model.classifier.scores(image[None] if fixed else [image])[0]
     ms = 1000 * (time.perf_counter() - started)
     by_class = dict(zip(model.card.classes, map(float, scores), strict=True))
-    classifier = model.classifier  # networks shrink photographs
-    seen = classifier.resize(image) if isinstance(classifier, Resizes) else image
-    return Prediction(file, by_class, round(ms, 2), seen)
+    if isinstance(model.classifier, Resizes):  # networks shrink photographs
+        image = model.classifier.resize(image)
+    return Prediction(file, by_class, round(ms, 2), image)
 
 
 def prepare_file(file: str, source: Path | IO[bytes], card: Card) -> NDArray[np.uint8]:
-    """What a model gets to see of an image file; BadInput names the file."""
+    """Read an image file and prepare it for a model; BadInput names the file."""
     pixels = read_image(source)
     try:
         return prepare(pixels, card)
-    except BadInput as error:  # which does not know the file
+    except BadInput as error:  # `prepare` does not know the file's name
         raise BadInput(f"{printable(file)}: {error}") from None
 
 
 def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
-    """What a model gets to see of an image (h, w) or (h, w, 3).
+    """Prepare an image (h, w) or (h, w, 3) for the model that the card describes.
 
-    Digits are normalised as MNIST's were; models of images of one size get that size,
-    in grey; models of photographs the image as it is.
+    Digits are normalised like MNIST. Other models with a fixed image size get a grey
+    image of that size; models of photographs get the image unchanged.
     """
     if card.kind == "digits":
         from visbase.pipeline.images.digit.normalise import normalise_digit
@@ -80,7 +81,7 @@ def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
         return grey
     import cv2
 
-    # averages areas where the image shrinks
+    # INTER_AREA averages pixels when it shrinks, which avoids aliasing
     resized: NDArray[np.uint8] = cv2.resize(
         grey, (width, height), interpolation=cv2.INTER_AREA
     )
@@ -88,7 +89,7 @@ def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
 
 
 def to_table(predictions: Sequence[Prediction]) -> str:
-    """Aligned columns: image, label and score, the runner-up and its score, ms."""
+    """Format as aligned columns: image, label, score, runner-up, its score, ms."""
     rows = [("image", "label", "score", "runner-up", "score", "ms")]
     for prediction in predictions:
         best, *others = prediction.ranked()
@@ -116,7 +117,7 @@ def to_table(predictions: Sequence[Prediction]) -> str:
 
 
 def to_json(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
-    """One object an image: file, label, scores by class, ms."""
+    """Return one object per image: file, label, scores by class, ms."""
     return [
         {
             "file": prediction.file,
@@ -129,13 +130,13 @@ def to_json(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
 
 
 def show(predictions: Sequence[Prediction], path: Path) -> None:
-    """Write what the model saw as one picture, side by side; BadInput if it cannot."""
+    """Write the model inputs side by side as one PNG; BadInput if that fails."""
     from PIL import Image
 
     pictures = []
     for prediction in predictions:
-        seen = prediction.seen
-        rgb = seen if seen.ndim == 3 else np.repeat(seen[..., None], 3, axis=2)
+        pixels = prediction.model_input
+        rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
         times = max(1, SHOWN_SIDE // max(rgb.shape[:2]))
         pictures.append(rgb.repeat(times, axis=0).repeat(times, axis=1))
     height = max(map(len, pictures))

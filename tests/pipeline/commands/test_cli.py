@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pooch
 import pytest
-from click.testing import CliRunner, Result
 
+from tests.command_line import refusal, start_visbase, visbase
 from tests.reports.test_compare import add_failure, add_run, tiny_dataset
-from visbase.pipeline.commands import main
+from visbase.pipeline.commands import COMMANDS, RENAMED, main
 from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import read_predictions, read_record
@@ -26,7 +27,7 @@ from visbase.reports.write import FINDINGS, TABLE
 
 
 @pytest.fixture(autouse=True)
-def alone(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def isolated(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data, results or network of the machine; what a test sets is unset again."""
 
     def refuse(url: str, **_: object) -> str:
@@ -34,111 +35,135 @@ def alone(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pooch, "retrieve", refuse)
     monkeypatch.delenv("VISBASE_DATA", raising=False)
+    monkeypatch.setenv("VISBASE_DEVICE", "auto")
     monkeypatch.setenv("VISBASE_JOBS", "2")
 
 
-def visbase(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
+@pytest.fixture
+def few_digits(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = replace(mnist, train=part(mnist.train, slice(0, 60)))
+    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
 
 
-def refusal(*arguments: str) -> str:
-    """The single line on standard error of a command that ends with status 2."""
-    result = visbase(*arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("visbase: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
+@pytest.fixture
+def one_record(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Results for `report` that are read in no time."""
+    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
+    add_run(fresh_folders / "results", "majority")
+    return fresh_folders
 
 
-@pytest.mark.parametrize("jobs", ["²", "-1", "9" * 30, "two"])
-def test_absurd_number_of_jobs_is_one_line(
-    jobs: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VISBASE_JOBS", jobs)
-    with pytest.raises(BadInput, match="expected a number of threads, at most 999"):
-        n_jobs()
-
-
-@pytest.mark.parametrize("command", main.commands)
-def test_every_command_helps_with_an_example(command: str) -> None:
-    result = visbase(command, "--help")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_and_explains_every_option(name: str) -> None:
+    result = visbase(name, "--help")
     assert result.exit_code == 0
-    assert f"Example: visbase {command}" in result.stdout
+    assert f"Example: visbase {name}" in result.stdout
+    command = main.get_command(None, name)  # type: ignore[arg-type]
+    assert command is not None
+    for option in command.params:
+        assert isinstance(option, click.Argument) or option.help, option.name
+    assert "..." not in command.get_short_help_str(60)  # the list of commands has it
 
 
-def test_unknown_method_is_told_with_the_known_ones() -> None:
-    line = refusal("run", "bow", "--preset", "quick")
-    assert "no method 'bow'; there are: bovw_fisher" in line
-    assert "no method 'bow'" in refusal("search", "bow")
-
-
-def test_unknown_method_among_known_ones_stops_before_any_runs(
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("run bow --preset quick", ["bow", "bovw_fisher"]),
+        ("run majority bow", ["bow", "bovw_fisher"]),  # before any of them runs
+        ("search bow", ["bow", "bovw_fisher"]),
+        ("run majority --dataset cifar", ["cifar", "fashion_mnist, mnist"]),
+        ("run bovw_grid --set nwords=3", ["--set nwords=3", "n_words"]),
+        ("run bovw_grid --set n_words=many", ["--set n_words=many", "int", "str"]),
+        ("run majority --data {}/file", ["file: ", "train-images-idx3-ubyte.gz"]),
+        ("run majority --data {}/folder", ["folder/train-images-idx3-ubyte.gz: "]),
+        ("report", ["results/mnist: ", "`visbase run majority"]),
+        ("report --dataset folder:{}", ["folder:"]),
+        ("cost linear --dataset folder:{}", ["folder:"]),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(
+    arguments: str,
+    words: list[str],
+    fresh_folders: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran"))
-    assert "no method 'bow'" in refusal("run", "majority", "bow")
+    (fresh_folders / "file").touch()
+    (fresh_folders / "folder").mkdir()
+    line = refusal(*arguments.format(fresh_folders).split())
+    for word in words:
+        assert word in line
+    assert not list((fresh_folders / "folder").iterdir())
 
 
-def test_unknown_dataset_is_told_with_the_known_ones() -> None:
-    line = refusal("run", "majority", "--preset", "quick", "--dataset", "cifar")
-    assert "no data set 'cifar'; there are: fashion_mnist, mnist" in line
-
-
-def test_unknown_setting_is_told() -> None:
-    line = refusal("run", "bovw_grid", "--set", "nwords=3")
-    assert "--set nwords=3: expected key=value" in line
-    assert "n_words" in line
-
-
-def test_setting_of_another_type_is_told() -> None:
-    line = refusal("run", "bovw_grid", "--set", "n_words=many")
-    assert "--set n_words=many: expected int, found str" in line
-
-
-def test_data_that_is_an_empty_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    line = refusal("run", "majority", "--data", str(tmp_path / "empty"))
-    assert "empty: expected a folder with train-images-idx3-ubyte.gz" in line
-
-
-def test_data_that_is_an_empty_folder_is_told(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    line = refusal("run", "majority", "--data", str(tmp_path / "empty"))
-    assert "train-images-idx3-ubyte.gz: missing, and no mirror had it" in line
-    assert list((tmp_path / "empty").iterdir()) == []
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [
+        ("bovw_grid", "n_words=0"),
+        ("bovw_grid", "n_words=-3"),
+        ("bovw_grid", "step_px=0"),
+        ("bovw_grid", "bin_px=0"),
+        ("bovw_grid", "c=0"),
+        ("bovw_grid", "c=1e400"),
+        ("bovw_grid", "c=-1"),
+        ("bovw_pyramid", "kernel=foo"),
+        ("bovw_fisher", "n_gaussians=0"),
+        ("bovw_fisher", "bins_px=()"),
+        ("lenet5", "dropout=1.5"),
+        ("lenet5", "label_smoothing=3"),
+        ("convnet", "width=0"),
+    ],
+)
+@pytest.mark.usefixtures("few_digits")
+def test_setting_out_of_range_is_refused_in_one_line(method: str, setting: str) -> None:
+    quickly = () if method in ("lenet5", "convnet") else ("--set", "n_samples=500")
+    run = ("run", method, "--preset", "quick", *quickly)
+    result = visbase(*run, "--set", setting)
+    assert result.exit_code == 2
+    assert result.stderr.strip().splitlines()[-1].startswith("visbase: ")
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["run"],
-        ["run", "majority", "--seed", "-1"],
-        ["run", "majority", "--jobs", "0"],
-        ["run", "majority", "--preset", "medium"],
-        ["runn", "majority"],
+        "run",
+        "run majority --seed -1",
+        "run majority --jobs 0",
+        "run majority --preset medium",
+        "runn majority",
     ],
 )
-def test_wrong_usage_is_status_2_without_a_traceback(arguments: list[str]) -> None:
-    result = visbase(*arguments)
+def test_wrong_usage_is_status_2_without_a_traceback(arguments: str) -> None:
+    result = visbase(*arguments.split())
     assert result.exit_code == 2
     assert "Usage: " in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_methods_lists_every_method_file() -> None:
+def test_renamed_command_names_its_successor() -> None:
+    for name, successor in RENAMED.items():
+        result = visbase(name, "model.visbase")
+        assert result.exit_code == 2
+        assert f"visbase {successor}" in result.stderr
+
+
+def test_lists_have_every_method_and_every_dataset() -> None:
     lines = visbase("methods").stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(find_methods())
     assert any("classical" in line and "most frequent class" in line for line in lines)
-
-
-def test_datasets_lists_every_dataset_file() -> None:
+    names = visbase("methods", "--family", "network", "--names").stdout.split()
+    assert "lenet5" in names
+    assert "linear" not in names
     lines = visbase("datasets").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["fashion_mnist", "mnist"]
 
 
-def test_quick_run_says_one_line_and_leaves_a_record(fresh_folders: Path) -> None:
-    result = visbase("run", "majority", "--preset", "quick", "--seed", "3")
+def test_quick_run_prints_one_line_and_leaves_a_record_but_no_model(
+    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")  # without WORLD_SIZE there is only one process
+    run = ("run", "majority", "--preset", "quick", "--seed", "3")
+    result = visbase(*run, "--jobs", "1", "--device", "cpu")
     assert result.exit_code == 0
     assert result.stdout.count("\n") == 1
     # 1,135 of the test images are ones, the most frequent training class
@@ -148,25 +173,25 @@ def test_quick_run_says_one_line_and_leaves_a_record(fresh_folders: Path) -> Non
     assert record.n_correct == 1135
     assert set(read_predictions(home / "seed3.json", record)[1]) == {1}
     assert not (fresh_folders / "results").exists()
+    assert not list(fresh_folders.rglob("*.visbase"))
+    assert (os.environ["VISBASE_JOBS"], os.environ["VISBASE_DEVICE"]) == ("1", "cpu")
 
 
-def test_jobs_reach_the_loops() -> None:
-    visbase("run", "majority", "--preset", "quick", "--jobs", "1")
-    assert os.environ["VISBASE_JOBS"] == "1"
+@pytest.mark.parametrize("jobs", ["²", "-1", "9" * 30, "two"])
+def test_absurd_number_of_jobs_is_refused(
+    jobs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISBASE_JOBS", jobs)
+    with pytest.raises(BadInput, match="at most 999"):
+        n_jobs()
 
 
-def test_several_methods_run_each_in_a_process_of_its_own() -> None:
-    command = [sys.executable, "-m", "visbase", "run", "majority", "majority"]
-    done = subprocess.run(
-        [*command, "--preset", "quick", "--seed", "4"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    said = [line.split(",")[0:2] for line in done.stdout.splitlines()]
-    assert said == [["majority (quick", " seed 4): 88.65 % error"]] * 2
+def test_several_methods_each_run_in_their_own_process() -> None:
+    run = start_visbase("run", "majority", "majority", "--preset", "quick", "--seed=4")
+    stdout, stderr = run.communicate()
+    assert run.returncode == 0, stderr
+    lines = [line.split(",")[:2] for line in stdout.splitlines()]
+    assert lines == [["majority (quick", " seed 4): 88.65 % error"]] * 2
 
 
 @pytest.mark.parametrize("statuses", [(0, 1), (1, 0), (2, 0), (0, -9), (-9, 0)])
@@ -188,9 +213,28 @@ def test_one_method_that_fails_or_is_killed_fails_the_command_but_not_the_other(
     assert result.exit_code != 0
 
 
-def test_report_without_records_is_told(fresh_folders: Path) -> None:
-    line = refusal("report")
-    assert f"{fresh_folders / 'results' / 'mnist'}: no records" in line
+def test_torchrun_takes_one_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "torchrun" in refusal("run", "majority", "linear")
+
+
+def test_interrupted_run_reports_it_and_leaves_no_half_written_file(
+    fresh_folders: Path,
+) -> None:
+    run = start_visbase(
+        *("run", "bovw_grid", "--preset", "quick"),
+        # a shell starts its background jobs deaf to Ctrl-C, and so would this one be
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    cache = fresh_folders / "artifacts" / "cache"
+    while not list(cache.glob("vocabulary-*.npz")):  # the first stage is done
+        assert run.poll() is None
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    _, stderr = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert stderr.splitlines()[-1].startswith("visbase: interrupted")
+    assert not list(fresh_folders.rglob("*.part"))
 
 
 def test_report_prints_the_table_and_writes_the_files(
@@ -201,69 +245,29 @@ def test_report_prints_the_table_and_writes_the_files(
     add_failure(fresh_folders / "results", "broken", "no memory")
     readme = fresh_folders / "README.md"
     readme.write_text("\n".join([*TABLE, *FINDINGS]))
-    result = visbase("report", "--out", f"{fresh_folders}/o", "--readme", str(readme))
+    out = fresh_folders / "out"
+    result = visbase("report", "--out", out, "--readme", readme)
     assert result.exit_code == 0
     assert "50.00" in result.stdout
     assert "no memory" in result.stdout
-    assert result.stderr == f"written to {fresh_folders}/o\n"
-    assert "| 50.00 |" in (fresh_folders / "o" / "comparison.md").read_text()
+    assert str(out) in result.stderr
+    assert "| 50.00 |" in (out / "comparison.md").read_text()
     assert "| 50.00 |" in readme.read_text()
-    assert (fresh_folders / "o" / "comparison.csv").exists()
+    assert (out / "comparison.csv").exists()
 
 
-@pytest.mark.parametrize(
-    "setting",
-    ["n_words=0", "n_words=-3", "step_px=0", "bin_px=0", "c=0", "c=1e400", "c=-1"],
-)
-def test_setting_out_of_range_is_one_line(
-    setting: str, mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = replace(mnist, train=part(mnist.train, slice(0, 60)))
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
-    arguments = ["run", "bovw_grid", "--preset", "quick", "--set", setting]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 2
-    assert "Traceback" not in result.output
-    assert result.stderr.strip().splitlines()[-1].startswith("visbase: ")
+def test_report_that_cannot_be_written_is_one_line(one_record: Path) -> None:
+    (one_record / "file").write_text("not a folder")
+    place = one_record / "file" / "x"
+    assert f"{place}" in visbase("report", "--out", place).stderr.splitlines()[-1]
+    os.mkfifo(one_record / "pipe")
+    for readme in (one_record / "pipe", "/dev/null"):
+        result = visbase("report", "--readme", readme)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"visbase: {readme}: ")
 
 
-def test_interrupted_run_says_so_and_leaves_no_half_written_file(
-    fresh_folders: Path,
-) -> None:
-    command = [sys.executable, "-m", "visbase", "run", "bovw_grid"]
-    run = subprocess.Popen(
-        [*command, "--preset", "quick"],
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-        text=True,
-        # a shell starts its background jobs deaf to Ctrl-C, and so would this one be
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    cache = fresh_folders / "artifacts" / "cache"
-    while not list(cache.glob("vocabulary-*.npz")):  # the first stage is done
-        assert run.poll() is None
-    run.send_signal(signal.SIGINT)
-    _, stderr = run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert stderr.strip().splitlines()[-1] == (
-        "visbase: interrupted; run it again to continue"
-    )
-    assert not list(fresh_folders.rglob("*.part"))
-
-
-def test_report_that_cannot_be_written_is_one_line(
-    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
-    add_run(fresh_folders / "results", "majority")
-    blocked = fresh_folders / "file"
-    blocked.write_text("not a folder")
-    result = CliRunner().invoke(main, ["report", "--out", str(blocked / "x")])
-    assert result.exit_code == 2
-    assert "cannot be written" in result.stderr
-
-
-def test_report_of_the_first_run_that_is_told_to_users(fresh_folders: Path) -> None:
+def test_run_that_an_empty_report_advises_makes_a_report(fresh_folders: Path) -> None:
     assert "`visbase run majority" in refusal("report")
     assert visbase("run", "majority").exit_code == 0
     for folder in fresh_folders.rglob("changed"):  # of uncommitted code
@@ -272,50 +276,37 @@ def test_report_of_the_first_run_that_is_told_to_users(fresh_folders: Path) -> N
         record.write_text(text)
         (fresh_folders / "results").mkdir()
         (folder / "mnist").rename(fresh_folders / "results" / "mnist")
-    result = visbase("report", "--out", str(fresh_folders / "out"))
+    result = visbase("report", "--out", fresh_folders / "out")
     assert (result.exit_code, result.exception) == (0, None)
     assert "majority" in (fresh_folders / "out" / "index.html").read_text()
 
 
-def test_readme_that_is_no_file_is_one_line(
-    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
-    add_run(fresh_folders / "results", "majority")
-    os.mkfifo(fresh_folders / "pipe")
-    for readme in (str(fresh_folders / "pipe"), "/dev/null"):
-        result = visbase("report", "--readme", readme)
-        assert result.exit_code == 2
-        assert f"{readme}: cannot be read (Not a regular file)" in result.stderr
-
-
-def test_torchrun_takes_one_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    result = visbase("run", "mlp2", "mlp3")
-    assert result.exit_code == 2
-    assert "torchrun trains one method at a time" in result.stderr
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("lenet5", "dropout=1.5"),
-        ("lenet5", "label_smoothing=3"),
-        ("convnet", "width=0"),
-        ("bovw_pyramid", "kernel=foo"),
-        ("bovw_fisher", "n_gaussians=0"),
-        ("bovw_fisher", "bins_px=()"),
-    ],
-)
-def test_setting_that_makes_no_method_is_one_line(
-    arguments: tuple[str, str],
-    mnist: Dataset,
+def test_report_does_not_depend_on_matplotlibs_settings_or_the_terminals_encoding(
     fresh_folders: Path,
+) -> None:
+    style = fresh_folders / "matplotlibrc"
+    style.write_text("lines.linewidth: 5\nfont.size: 20\ntext.usetex: True\n")
+    odd = {
+        "MPLBACKEND": "module://of_a_notebook",
+        "MATPLOTLIBRC": str(style),
+        "PYTHONIOENCODING": "ascii",
+    }
+    here = os.environ | {"VISBASE_RESULTS": str(ROOT / "reports" / "results")}
+    reports = []
+    for name, environment in (("usual", here), ("odd", here | odd)):
+        out = fresh_folders / name
+        report = start_visbase("report", "--out", out, env=environment)
+        _, stderr = report.communicate()
+        assert report.returncode == 0, stderr
+        reports.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert reports[0] == reports[1]
+
+
+def test_folder_below_an_unknown_home_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    few = replace(mnist, train=part(mnist.train, slice(0, 60)))
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
-    method, setting = arguments
-    result = visbase("run", method, "--preset", "quick", "--set", setting)
-    assert result.exit_code == 2
-    assert result.stderr.strip().splitlines()[-1].startswith("visbase: ")
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert "HOME" in refusal("run", "majority", "--dataset", "folder:~/x")

@@ -1,98 +1,83 @@
-"""A command that cannot go on says why in one line, with the status that it should."""
+"""A command that cannot go on says why in one line, with the right exit status."""
+
+from __future__ import annotations
 
 import errno
+import os
 import resource
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
+from tests.command_line import start_visbase
 from visbase.pipeline.commands.endings import LIBRARIES_MIB, ends_in_one_line
 from visbase.pipeline.errors import BadInput
 
 
+@ends_in_one_line
+def raising(error: Exception) -> None:
+    raise error
+
+
 @pytest.mark.parametrize(
-    ("error", "status", "said"),
+    ("error", "status", "words"),
     [
-        (BadInput("a.png: broken"), 2, "visbase: a.png: broken"),
-        (OSError(errno.ENOSPC, "No space", "a.npy"), 1, "visbase: a.npy: No space;"),
-        (
-            OSError(errno.EROFS, "Read-only", "a.npy"),
-            1,
-            "visbase: a.npy: Read-only; perm",
-        ),
-        (OSError(errno.ENOENT, "Gone", "art"), 1, "visbase: art: Gone; permit it or"),
-        (OSError(errno.EMFILE, "Too many"), 1, "visbase: Too many; make room"),
-        (OSError(errno.EIO, "I/O error", "a"), 1, "visbase: a: I/O error; permit"),
-        (MemoryError(), 1, "visbase: out of memory; make room"),
-        (
-            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
-            1,
-            "visbase: out of memory (CUDA out of memory. Tried to allocate 2 GiB)",
-        ),
-        (
-            ImportError("libx.so: failed to map segment from shared object"),
-            1,
-            "visbase: out of memory (libx.so: failed to map segment",
-        ),
+        (BadInput("a.png: broken"), 2, "a.png: broken"),
+        (OSError(errno.ENOSPC, "No space", "a.npy"), 1, "a.npy: No space"),
+        (OSError(errno.EROFS, "Read-only", "a.npy"), 1, "a.npy: Read-only"),
+        (OSError(errno.ENOENT, "Gone", "art"), 1, "art: Gone"),
+        (OSError(errno.EMFILE, "Too many"), 1, "Too many"),
+        (OSError(errno.EIO, "I/O error", "a"), 1, "a: I/O error"),
+        (MemoryError(), 1, "out of memory"),
+        (RuntimeError("CUDA out of memory. Tried 2 GiB\nmore"), 1, "Tried 2 GiB"),
+        (ImportError("x.so: failed to map segment from file"), 1, "out of memory"),
     ],
 )
-def test_what_a_user_can_mend_ends_in_one_line(error, status, said, capsys):
+def test_what_a_user_can_mend_ends_in_one_line(
+    error: Exception, status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as end:
         raising(error)
-    told = capsys.readouterr().err
+    line = capsys.readouterr().err
     assert end.value.code == status
-    assert told.startswith(said)
-    assert told.count("\n") == 1
+    assert line.startswith("visbase: ")
+    assert words in line
+    assert line.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     "error",
     [RuntimeError("sizes differ"), ImportError("no module"), OSError(22, "Odd")],
 )
-def test_an_error_of_the_program_keeps_its_traceback(error):
+def test_error_of_the_program_keeps_its_traceback(error: Exception) -> None:
     with pytest.raises(type(error)):
         raising(error)
 
 
-def test_run_goes_on_where_standard_error_is_closed(fresh_folders):
-    done = subprocess.run(
-        f"{sys.executable} -m visbase run linear --preset quick 2>&-",
-        shell=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
+def test_run_goes_on_if_standard_error_is_closed(fresh_folders: Path) -> None:
+    run = start_visbase(
+        *("run", "linear", "--preset", "quick"), preexec_fn=lambda: os.close(2)
     )
-    assert done.returncode == 0
-    assert done.stdout.startswith("linear")
+    stdout, _ = run.communicate()
+    assert run.returncode == 0
+    assert stdout.startswith("linear")
     assert list(fresh_folders.rglob("seed0.json"))
 
 
 @pytest.mark.parametrize(
-    ("which", "told"),
-    [
-        (resource.RLIMIT_AS, "visbase: address space limited to 1,799 MiB"),
-        (resource.RLIMIT_DATA, "visbase: data in memory limited to 999 MiB"),
-    ],
+    ("limited", "option"), [(resource.RLIMIT_AS, "-v"), (resource.RLIMIT_DATA, "-d")]
 )
-def test_too_little_memory_is_refused_before_a_library_aborts(which, told):
-    def limit():
-        size = (LIBRARIES_MIB[which] - 1) << 20
-        resource.setrlimit(which, (size, size))
+def test_too_little_memory_is_refused_before_a_library_aborts(
+    limited: int, option: str
+) -> None:
+    def limit() -> None:
+        size = (LIBRARIES_MIB[limited] - 1) << 20
+        resource.setrlimit(limited, (size, size))
 
-    done = subprocess.run(
-        [sys.executable, "-m", "visbase", "run", "bovw_pyramid"],
-        preexec_fn=limit,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.startswith(told)
-    assert done.stderr.count("\n") == 1
-
-
-@ends_in_one_line
-def raising(error):
-    raise error
+    run = start_visbase("run", "bovw_pyramid", preexec_fn=limit)
+    stdout, stderr = run.communicate()
+    assert (run.returncode, stdout) == (1, "")
+    assert stderr.startswith("visbase: ")
+    assert f"{LIBRARIES_MIB[limited] - 1:,} MiB" in stderr
+    assert f"ulimit {option}" in stderr
+    assert stderr.count("\n") == 1

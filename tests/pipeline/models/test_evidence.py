@@ -8,11 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
+from tests.command_line import refusal, visbase
 from tests.pipeline.models.test_model_file import fit_and_save
 from visbase.pipeline.bovw import BovwSVM
-from visbase.pipeline.commands import main
 from visbase.pipeline.contracts import Evidence
 from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.descriptors.dense_sift import DenseSift
@@ -23,7 +22,7 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.models.explain import draw_evidence
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 
-COUNTS = BovwSVM(
+LINEAR = BovwSVM(
     descriptors=(DenseSift(2, 4, 2), DenseSift(3, 4, 2)),
     encoder=Histograms(20, 2000, levels=(1, 2), n_nearest=3),
     kernel=Kernel("linear"),
@@ -31,41 +30,44 @@ COUNTS = BovwSVM(
     multi_class="ovr",
     seed=0,
 )
-FISHER = dataclasses.replace(COUNTS, encoder=Fisher(6, 2000, 12, mirrored=True))
-LONGER = dataclasses.replace(COUNTS, encoder=Fisher(6, 2000, 12, mirrored=False))
-VLAD = dataclasses.replace(COUNTS, encoder=Vlad(6, 2000))
+ENCODERS = {
+    "histograms": LINEAR.encoder,
+    "fisher": Fisher(6, 2000, 12, mirrored=True),
+    "fisher unmirrored": Fisher(6, 2000, 12, mirrored=False),
+    "vlad": Vlad(6, 2000),
+}
 
 
-@pytest.mark.parametrize("unfitted", [COUNTS, FISHER, LONGER, VLAD], ids=lambda s: "")
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
 def test_contributions_of_a_linear_machine_sum_to_its_decision(
-    mnist: Dataset, unfitted: BovwSVM
+    mnist: Dataset, encoder: Histograms | Fisher | Vlad
 ) -> None:
-    model = dataclasses.replace(unfitted)
-    model.fit(mnist.train.images[:300], mnist.train.labels[:300])
-    svm = model.svm_
+    model = dataclasses.replace(LINEAR, encoder=encoder)
+    model.fit(mnist.train.images[:200], mnist.train.labels[:200])
     for image in mnist.test.images[:5]:
-        decisions = model.scores(image[None])[0] - svm.intercepts
+        scores = model.scores(image[None])[0]
+        decisions = scores - model.svm_.intercepts
         _, evidence = model.explain(image)
-        a, b = evidence.winner, evidence.runner_up
+        winner, runner_up = evidence.winner, evidence.runner_up
+        assert winner == scores.argmax()
         assert evidence.contribution.sum() == pytest.approx(
-            decisions[a] - decisions[b], abs=2e-4
+            decisions[winner] - decisions[runner_up], abs=2e-4
         )
-        assert a == model.scores(image[None])[0].argmax()
 
 
 def test_contributions_of_a_kernel_machine_sum_to_its_gradient_times_the_features(
     mnist: Dataset,
 ) -> None:
     model = dataclasses.replace(
-        COUNTS,
+        LINEAR,
         kernel=Kernel("rbf", 0.5),
         multi_class="ovo",
         n_components=30,
         deskewed=True,
     )
-    model.fit(mnist.train.images[:300], mnist.train.labels[:300])
-    seen, evidence = model.explain(mnist.test.images[0])
-    histogram = model.bag_.vectors(seen[None])[0]
+    model.fit(mnist.train.images[:200], mnist.train.labels[:200])
+    prepared, evidence = model.explain(mnist.test.images[0])
+    histogram = model.bag_.vectors(prepared[None])[0]
     features = model.projection_.apply(histogram[None])[0]
     slope = model.svm_.slope(features, evidence.winner, evidence.runner_up)
     expected = histogram @ (model.projection_.components @ slope)
@@ -92,7 +94,7 @@ def test_slope_is_the_difference_quotient_of_the_decision(name: str) -> None:
     np.testing.assert_allclose(machine.slope(at, 2, 0), -machine.slope(at, 0, 2))
 
 
-def test_picture_is_red_where_the_winner_is_and_blue_where_the_other_is(
+def test_picture_is_red_for_the_winner_and_blue_for_the_runner_up(
     tmp_path: Path,
 ) -> None:
     evidence = Evidence(
@@ -102,13 +104,15 @@ def test_picture_is_red_where_the_winner_is_and_blue_where_the_other_is(
         side_px=np.array([20, 20], np.float32),
         contribution=np.array([1.0, -1.0], np.float32),
     )
-    path = tmp_path / "why.png"
-    draw_evidence(np.full((50, 100), 128, np.uint8), evidence, ["a", "b"], path)
+    path, image = tmp_path / "why.png", np.full((50, 100), 128, np.uint8)
+    draw_evidence(image, evidence, ["a", "b"], path)
     blue, _, red = cv2.split(cv2.imread(str(path)).astype(int))
     assert red.shape == (240 + 28, 480)  # enlarged, a line of text below
     assert red[120, 100] > blue[120, 100]
     assert red[120, 340] < blue[120, 340]
     assert red[10, 10] == blue[10, 10]
+    with pytest.raises(BadInput, match=r"why\.png"):
+        draw_evidence(image, evidence, ["a", "b"], path / "below_a_file.png")
 
 
 @pytest.mark.parametrize("method", ["bovw_pyramid", "lenet5"])
@@ -116,14 +120,14 @@ def test_command_draws_the_evidence_of_a_saved_model(
     mnist: Dataset, fresh_folders: Path, method: str
 ) -> None:
     path, image = fresh_folders / "model", fresh_folders / "seven.png"
-    fit_and_save(method, part(mnist.train, slice(0, 200)), path)
+    fit_and_save(method, part(mnist.train, slice(0, 100)), path)
     cv2.imwrite(str(image), mnist.test.images[0])
     out, layers = fresh_folders / "why.png", fresh_folders / "layers"
-    arguments = ["explain", str(path), str(image), f"--out={out}"]
-    arguments += [f"--layers={layers}"] if method == "lenet5" else []
-    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
-    assert done.exit_code == 0
-    assert ", not " in done.output
+    more = ("--layers", layers) if method == "lenet5" else ()
+    result = visbase("explain", path, image, "--out", out, *more)
+    assert result.exit_code == 0, result.output
+    winner, _, runner_up = result.output.partition(":")[0].partition(", not ")
+    assert {winner, runner_up} < set("abcdefghij")
     picture = cv2.imread(str(out))
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
     assert method != "lenet5" or len(list(layers.glob("*.png"))) == 3
@@ -132,19 +136,7 @@ def test_command_draws_the_evidence_of_a_saved_model(
 def test_methods_without_evidence_are_refused(
     mnist: Dataset, fresh_folders: Path
 ) -> None:
-    path = fresh_folders / "model"
+    path, out = fresh_folders / "model", fresh_folders / "y.png"
     fit_and_save("majority", part(mnist.train, slice(0, 50)), path)
-    arguments = ["explain", str(path), "x.png", f"--out={fresh_folders / 'y.png'}"]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 2
-    assert "majority has no such pictures" in done.output
-
-
-def test_picture_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    evidence = Evidence(
-        0, 1, np.zeros((1, 2), np.float32), *2 * [np.ones(1, np.float32)]
-    )
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    with pytest.raises(BadInput, match="cannot be written"):
-        draw_evidence(np.zeros((9, 9), np.uint8), evidence, "ab", blocked / "x.png")
+    assert "majority" in refusal("explain", path, "x.png", "--out", out)
+    assert not out.exists()
