@@ -22,12 +22,14 @@ from visbase.pipeline.errors import BadInput
 )
 @click.option(
     "--readme",
+    "readmes",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File whose table and findings, between markers, and pictures are renewed.",
+    multiple=True,
+    help="Markdown file whose marked tables and findings are renewed; repeatable.",
 )
 @ends_in_one_line
 def report(
-    dataset: str, data: Path | None, out: Path | None, readme: Path | None
+    dataset: str, data: Path | None, out: Path | None, readmes: tuple[Path, ...]
 ) -> None:
     """Compare all recorded runs: print the table, write it and a page about it.
 
@@ -45,5 +47,5 @@ def report(
     folder = out or artifacts() / "report" / dataset
     # found by name, as methods are: nothing here depends on it
     reports = importlib.import_module("visbase.reports.write")
-    reports.make_report(loaded, results(), folder, readme)
+    reports.make_report(loaded, results(), folder, readmes)
     click.echo(f"written to {folder}", err=True)
