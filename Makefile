@@ -41,7 +41,7 @@ cnn: .venv/with-cnn
 	$(call run_all,$(NETWORKS))
 
 report: .venv/with-base
-	$(BIN)/visbase report --readme README.md
+	$(BIN)/visbase report --readme README.md --readme docs/results.md
 
 depth: .venv/with-cnn
 	$(BIN)/python -m visbase.cnn.inspection.depth

@@ -1,6 +1,6 @@
-"""From run records to tables, pages and findings: figures are computed, never typed."""
+"""Turn run records into tables, a page and findings; no number is typed by hand."""
 
 import os
 
-# read by matplotlib when it is imported: charts need no screen, and no notebook's
+# matplotlib reads this on import: charts need neither a screen nor a notebook
 os.environ["MPLBACKEND"] = "agg"

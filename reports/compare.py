@@ -1,7 +1,7 @@
 """The comparison: run records in, one row per method out.
 
-Everything that the rows say about this program is computed by `measures` from the
-records and the predictions beside them; figures of others come from `published`.
+`measures` computes our own numbers from the records and the predictions stored beside
+them; the numbers of other authors come from `published`.
 """
 
 from __future__ import annotations
@@ -33,74 +33,78 @@ from visbase.reports.published import WITHOUT_LEARNED_FILTERS, lecture_figure
 
 
 def read_runs(results: Path, dataset: str) -> list[Runs]:
-    """Every record of a data set, grouped by method, seeds in order.
+    """Read every record of a dataset, grouped by method, in the order of the seeds.
 
-    Raises BadInput where there is none, where a record does not agree with its
-    predictions, or is of a quick or uncommitted run.
+    Raises BadInput if there are no records, if a record disagrees with its predictions,
+    or if it comes from a quick run or from uncommitted code.
     """
-    with ExitStack() as stack:  # nobody writes a record meanwhile
-        folders = listed(results / dataset)
-        for folder in sorted({one.resolve() for one in folders if one.is_dir()}):
+    folders = listed(results / dataset)
+    with ExitStack() as stack:  # no other process may write a record meanwhile
+        for folder in sorted({path.resolve() for path in folders if path.is_dir()}):
             stack.enter_context(locked(folder))
         return _read_runs(results, dataset, folders)
 
 
 def _read_runs(results: Path, dataset: str, folders: Sequence[Path]) -> list[Runs]:
-    found = [listed(folder, "seed*") for folder in folders]
-    files = [path for of_method in found for path in of_method]
+    files = [path for folder in folders for path in listed(folder, "seed*")]
     paths = [path for path in files if path.suffix == ".json"]
     if not paths:
         raise BadInput(
-            f"{results / dataset}: no records; run a method first, for example "
+            f"{results / dataset}: no records found; run a method first, for example "
             f"`visbase run majority --dataset {dataset}`"
         )
-    for beside in (path for path in files if path.suffix == ".npy"):
-        if not beside.with_name(beside.name.partition(".")[0] + ".json").exists():
-            raise BadInput(f"{beside}: has no record; run it again, or remove it")
+    for array in (path for path in files if path.suffix == ".npy"):
+        record_name = array.name.partition(".")[0] + ".json"
+        if not array.with_name(record_name).exists():
+            raise BadInput(
+                f"{array}: has no record {record_name} beside it; run the method "
+                "again or remove the file"
+            )
     runs: list[tuple[Record, NDArray[np.integer], dict[str, NDArray[Any]]]] = []
     truth: tuple[Path, NDArray[np.integer]] | None = None
     for path in paths:
         record = read_record(path)
-        _refuse_what_is_no_evidence(path, record)
-        where = record_path(results, record.dataset, record.method, record.seed)
-        if path != where:
+        _require_full_committed_run(path, record)
+        if path != record_path(results, record.dataset, record.method, record.seed):
             raise BadInput(
-                f"{path}: is of {record.method} on {record.dataset}, seed "
-                f"{record.seed}; moved?"
+                f"{path}: expected a record with this name, found {record.method} on "
+                f"{record.dataset}, seed {record.seed}; move or remove it"
             )
         predictions, extras = np.empty((2, 0), int), read_extras(path, record)
         if record.error is None:
             predictions = read_predictions(path, record)
             truth = truth or (path, predictions[0])
             if not np.array_equal(truth[1], predictions[0]):
-                raise BadInput(f"{path}: other test images than {truth[0]}; run again")
+                raise BadInput(
+                    f"{path}: was scored on other test images than {truth[0]}; run "
+                    "the method again"
+                )
             _require_scores_of(predictions[1], extras, path)
         runs.append((record, predictions, extras))
     runs.sort(key=lambda run: (run[0].method, run[0].seed))
     groups = groupby(runs, lambda run: run[0].method)
     grouped = [Runs(*zip(*group, strict=True)) for _, group in groups]
-    for one in grouped:
-        _require_one_method(one.records)
+    for method_runs in grouped:
+        _require_same_settings(method_runs.records)
     return grouped
 
 
 def compare(runs: Sequence[Runs]) -> list[Row]:
-    """One row per method, largest error first; those that never worked come last."""
+    """Make one row per method, largest error first; failed methods come last."""
     measures = find_measures()
-    errors = {one.method: mean_of_known(one.errors_pct) for one in runs}
 
-    def rank(one: Runs) -> tuple[bool, float]:
-        error = errors[one.method]
+    def rank(method_runs: Runs) -> tuple[bool, float]:
+        error = mean_of_known(method_runs.errors_pct)
         return math.isnan(error), -error
 
     ranked = sorted(runs, key=rank)
-    neighbours = zip(ranked, [*ranked[1:], None], strict=True)
-    return [_row(replace(one, better=better), measures) for one, better in neighbours]
+    pairs = zip(ranked, [*ranked[1:], None], strict=True)
+    return [_row(replace(worse, better=better), measures) for worse, better in pairs]
 
 
 def _row(runs: Runs, measures: Sequence[Measure]) -> Row:
     first = runs.records[0]
-    failures = [one.error for one in runs.records if one.error is not None]
+    failures = [record.error for record in runs.records if record.error is not None]
     return Row(
         method=runs.method,
         summary=first.summary,
@@ -108,37 +112,39 @@ def _row(runs: Runs, measures: Sequence[Measure]) -> Row:
         errors_pct=tuple(runs.errors_pct),
         lecture=lecture_figure(first.dataset, runs.method),
         failure=failures[0] if failures else None,
-        values={one.name: one.compute(runs) for one in measures},
+        values={measure.name: measure.compute(runs) for measure in measures},
     )
 
 
 def require_images_of(dataset: Dataset, runs: Sequence[Runs]) -> None:
-    """BadInput where runs are of other test images or classes than the data set has."""
+    """Raise BadInput if the runs have other test labels or classes than the dataset."""
     n_classes = len(dataset.classes)
-    for one in runs:
-        for i in one.good:
-            truth, prediction = one.predictions[i]
+    for method_runs in runs:
+        for i in method_runs.good:
+            truth, prediction = method_runs.predictions[i]
+            record = method_runs.records[i]
             if not np.array_equal(truth, dataset.test.labels):
                 raise BadInput(
-                    f"{dataset.name}: its test labels are not those that "
-                    f"{one.method}, seed {one.records[i].seed}, was scored on; run the "
+                    f"{dataset.name}: its test labels differ from those that "
+                    f"{record.method}, seed {record.seed}, was scored on; run the "
                     "method again"
                 )
             if not 0 <= prediction.min() <= prediction.max() < n_classes:
-                record = one.records[i]
                 raise BadInput(
-                    f"{record.dataset}/{record.method}/seed{record.seed}.npy: a "
-                    f"prediction outside 0 to {n_classes - 1}; run it again"
+                    f"{record.dataset}/{record.method}/seed{record.seed}.npy: expected "
+                    f"predictions from 0 to {n_classes - 1}, found one outside; run "
+                    "the method again"
                 )
 
 
 def machine_lines(runs: Sequence[Runs]) -> list[str]:
-    """Each machine and set of versions that records come from."""
+    """Name each machine with its versions and the runs that were made on it."""
     lines: dict[str, list[str]] = {}
     for run in runs:
         for record in run.records:
             versions = ", ".join(f"{k} {v}" for k, v in sorted(record.versions.items()))
-            line = f"{record.cpu}, {record.n_cores} cores, {record.device}; {versions}"
+            cores = f"{record.n_cores} core{'s' * (record.n_cores != 1)}"
+            line = f"{record.cpu}, {cores}, {record.device}; {versions}"
             lines.setdefault(line, []).append(record.method)
     return [
         f"{len(methods)} run{'s' * (len(methods) > 1)} "
@@ -148,16 +154,17 @@ def machine_lines(runs: Sequence[Runs]) -> list[str]:
 
 
 def notes(rows: Sequence[Row], dataset: str, n_test: int) -> list[str]:
-    """What makes the table readable on its own, a paragraph each."""
+    """Explain the columns and the published figures, one paragraph each."""
     return [
-        f"Error: mean over seeds on all {n_test:,} test images, ± sample standard "
-        "deviation; interval: Wilson's, of the mean. p: McNemar's exact test against "
-        "the next row, first seed of each. Times: mean wall-clock seconds, "
-        "images to model and test images to labels.",
+        f"The error is the mean over seeds on all {n_test:,} test images, ± the sample "
+        "standard deviation, with Wilson's 95 % interval of the mean. The p value is "
+        "from McNemar's exact test against the next row (first seed of each). Times "
+        "are mean wall-clock seconds: to fit on all training images and to predict "
+        "all test images.",
         *(
-            f"`{row.method}` beside {row.lecture.error_pct:g}: {row.lecture.condition} "
-            f"({row.lecture.source})"
-            + (f"; ours: {row.lecture.ours}." if row.lecture.ours else ".")
+            f"`{row.method}`, published {row.lecture.error_pct:g} %: "
+            f"{row.lecture.condition} ({row.lecture.source})."
+            + (f" Ours: {row.lecture.ours}." if row.lecture.ours else "")
             for row in rows
             if row.lecture is not None
         ),
@@ -166,48 +173,51 @@ def notes(rows: Sequence[Row], dataset: str, n_test: int) -> list[str]:
 
 
 def _others(dataset: str) -> list[str]:
-    """A note on what others reached without learned filters, where we know."""
+    """List published errors without learned filters, if any are known."""
     figures = [
-        f"{other.error_pct:g} {other.condition} ({other.source})"
+        f"{other.error_pct:g} % with {other.condition} ({other.source})"
         for other in WITHOUT_LEARNED_FILTERS.get(dataset, ())
     ]
-    note = "Published by others without filters learned by backpropagation: "
+    note = "Published test errors without filters learned by backpropagation: "
     return [note + "; ".join(figures) + "."] if figures else []
 
 
-def _refuse_what_is_no_evidence(path: Path, record: Record) -> None:
+def _require_full_committed_run(path: Path, record: Record) -> None:
     if record.preset != "full":
         raise BadInput(
-            f"{path}: a {record.preset} run; only full runs may enter the table, "
-            "move it away"
+            f"{path}: expected a full run, found a {record.preset} run; move it away"
         )
     if record.dirty is not False:
         raise BadInput(
-            f"{path}: a run of uncommitted code; commit, run it again, or move it away"
+            f"{path}: this run used uncommitted code; commit and run it again, or move "
+            "the record away"
         )
 
 
 def _require_scores_of(
     prediction: NDArray[np.integer], extras: dict[str, NDArray[Any]], path: Path
 ) -> None:
-    """BadInput where stored scores are not those that led to the prediction."""
+    """Raise BadInput if the stored scores do not lead to the stored predictions."""
     scores = extras.get("scores")
     if scores is None:
         return
     n_classes = scores.shape[1]
-    fits = n_classes > prediction.max()
-    if fits:  # the predicted class may share the highest score, once rounded
-        own = np.take_along_axis(scores, prediction[:, None].astype(int), axis=1)
-        fits = bool((own[:, 0] >= scores.max(axis=1)).all())
-    if not fits:
+    agrees = n_classes > prediction.max()
+    if agrees:  # rounding may leave the predicted class a tie for the highest score
+        predicted = np.take_along_axis(scores, prediction[:, None].astype(int), axis=1)
+        agrees = bool((predicted[:, 0] >= scores.max(axis=1)).all())
+    if not agrees:
         raise BadInput(
-            f"{path.with_suffix('.scores.npy')}: are not the scores behind "
-            f"{path.stem}.npy; run it again"
+            f"{path.with_suffix('.scores.npy')}: the scores disagree with the "
+            f"predictions in {path.stem}.npy; run the method again"
         )
 
 
-def _require_one_method(records: Sequence[Record]) -> None:
-    """BadInput where seeds of a method differ in what only seeds may differ in."""
+def _require_same_settings(records: Sequence[Record]) -> None:
+    """Raise BadInput if the runs of a method differ in more than the seed.
+
+    A setting that only some records have was added later and does not count.
+    """
     first = records[0]
     for other in records[1:]:
         shared = first.config.keys() & other.config.keys()

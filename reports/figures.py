@@ -1,7 +1,7 @@
 """The report's charts, drawn by matplotlib as SVG.
 
-On the page their text and lines take the colour of the text around them, so that they
-read on light and on dark; in the README they have a white ground.
+On the page, text and lines take the colour of the surrounding text, so that they can be
+read in light and dark mode; in the README, charts have a white background.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import matplotlib
 
-matplotlib.use("agg")  # where it was imported before
+matplotlib.use("agg")  # in case it was imported before MPLBACKEND was set
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,11 +23,11 @@ from matplotlib.figure import Figure
 from visbase.pipeline.experiments.records import Record
 from visbase.reports.measures import Row
 
-INK = "#010203"  # stands for the colour of the surrounding text
+INK = "#010203"  # replaced by the colour of the surrounding text
 COLOURS = {"classical": "#c2571a", "network": "#2b7bba"}
 PUBLISHED = "#8a8a8a"
 STYLE: Any = [
-    "default",  # not the user's own
+    "default",  # ignore the user's own style
     {
         "svg.fonttype": "none",
         "svg.hashsalt": "visbase",
@@ -45,17 +45,18 @@ STYLE: Any = [
         "legend.frameon": False,
     },
 ]
-COSTS = {  # by the name of the measure
-    "fit_s": "seconds to fit",
-    "predict_s": "seconds to predict the test images",
-    "n_parameters": "numbers in the model",
+COSTS = {  # measure -> label of its axis
+    "fit_s": "fit time (s)",
+    "predict_s": "time to predict all test images (s)",
+    "n_parameters": "number of parameters",
 }
 
 
 def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> str:
-    """Error of every method with its interval, beside the published figures.
+    """Draw the error of every method with its interval and the published figures.
 
-    Small dots below are the single seeds.
+    Small dots below each method show its seeds. families: method -> family; ground:
+    background colour, see `svg_of`.
     """
     shown = [row for row in rows if row.seeds]
     with plt.style.context(STYLE):
@@ -73,7 +74,7 @@ def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> s
         axes.set_yticks(range(len(shown)), [row.method for row in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
         log_axis(axes, "x")
-        axes.set_xlabel("test error, %, with 95 % interval; small: single seeds")
+        axes.set_xlabel("test error (%) with 95 % interval; small dots: single seeds")
         family_legend(axes, published=True)
         return svg_of(figure, ground)
 
@@ -81,10 +82,7 @@ def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> s
 def cost_chart(
     rows: Sequence[Row], families: dict[str, str], cost: str, ground: str
 ) -> str:
-    """Error against one cost; the Pareto front is joined by a line.
-
-    cost: a key of COSTS.
-    """
+    """Draw error against one cost, a key of COSTS, and the Pareto front as a line."""
     shown = [row for row in rows if row.seeds and row[cost] > 0]
     points = [(row[cost], row["error_pct"]) for row in shown]
     front = pareto_front(points)
@@ -96,40 +94,40 @@ def cost_chart(
             colour = COLOURS[families[row.method]]
             fill = colour if i in front else "none"
             axes.plot(*points[i], "o", markeredgecolor=colour, markerfacecolor=fill)
-        if points:  # an empty axis has no logarithms
+        if points:  # an empty axis cannot be logarithmic
             log_axis(axes, "y")
             axes.set_xscale("log")
         axes.grid(visible=True, which="major")
         axes.set_xlabel(COSTS[cost])
-        axes.set_ylabel("test error, %")
+        axes.set_ylabel("test error (%)")
         label_points(axes, [row.method for row in shown], points)
         family_legend(axes, front=True)
         return svg_of(figure, ground)
 
 
 def history_chart(records: Sequence[Record], ground: str) -> str:
-    """Training error after each epoch of every network, first seed, first net."""
-    shown = [one for one in records if one.histories]
+    """Draw the training error per epoch of every network (first net of each record)."""
+    shown = [record for record in records if record.histories]
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.2))
         colours = plt.get_cmap("tab10")
-        for i, one in enumerate(shown):
-            history = one.histories[0]
+        for i, record in enumerate(shown):
+            history = record.histories[0]
             epochs = range(1, len(history) + 1)
             errors = [max(epoch["error_pct"] or 0.0, 0.005) for epoch in history]
-            # dashed lines leave room for a curve below: committees share nets
+            # dashes let a line below show through: committees share their nets
             line = ("-", "--", ":")[i % 3]
-            axes.plot(epochs, errors, line, label=one.method, color=colours(i % 10))
+            axes.plot(epochs, errors, line, label=record.method, color=colours(i % 10))
         log_axis(axes, "y")
         axes.grid(visible=True)
         axes.set_xlabel("epoch")
-        axes.set_ylabel("error on the training images as seen, %")
+        axes.set_ylabel("training error during the epoch (%)")
         axes.legend(ncols=2, fontsize=8)
         return svg_of(figure, ground)
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> set[int]:
-    """Positions of the points that no other point beats in both coordinates."""
+    """Return the indices of the points that no other point dominates."""
     return {
         i
         for i, (x, y) in enumerate(points)
@@ -140,10 +138,10 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> set[int]:
 def label_points(
     axes: Axes, names: Sequence[str], points: Sequence[tuple[float, float]]
 ) -> None:
-    """Names beside the points, moved down where they would cover a point or a name."""
+    """Write names beside points, moved down so that they cover no point or name."""
     axes.margins(x=0.16)
     pixel = axes.figure.dpi / 72
-    # boxes that are taken, in pixels: left, right, middle
+    # occupied boxes in pixels: left, right, vertical middle
     places = [axes.transData.transform(point) for point in points]
     taken = [(x - 5 * pixel, x + 5 * pixel, y) for x, y in places]
     for (x, y), name, point in sorted(
@@ -167,6 +165,7 @@ def label_points(
 
 
 def family_legend(axes: Axes, published: bool = False, front: bool = False) -> None:
+    """Add a legend of the families and, if asked for, of the other marks."""
     for name, colour in COLOURS.items():
         axes.plot([], [], "o", color=colour, label=name)
     if published:
@@ -177,7 +176,7 @@ def family_legend(axes: Axes, published: bool = False, front: bool = False) -> N
 
 
 def line_styles(names: Sequence[str], families: dict[str, str]) -> dict[str, Any]:
-    """A colour for the family, a kind of line for each of its methods."""
+    """Choose a colour per family and a line style for each of its methods."""
     used: dict[str, int] = {}
     styles = {}
     for name in names:
@@ -189,7 +188,7 @@ def line_styles(names: Sequence[str], families: dict[str, str]) -> dict[str, Any
 
 
 def log_axis(axes: Axes, which: str) -> None:
-    """A logarithmic axis with plain numbers at 1, 2 and 5 of every decade."""
+    """Make the "x" or "y" axis logarithmic, labelled at 1, 2 and 5 of each decade."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axes.set(**{f"{which}scale": "log"})
     low, high = axis.get_view_interval()
@@ -205,7 +204,7 @@ def log_axis(axes: Axes, which: str) -> None:
 
 
 def svg_of(figure: Figure, ground: str) -> str:
-    """The figure as an SVG element; ground: a colour, or "none" for the page."""
+    """Return the figure as an SVG element; ground: a colour, or "none" on the page."""
     figure.set_facecolor(ground)
     for axes in figure.axes:
         axes.set_facecolor(ground)
@@ -224,7 +223,7 @@ def svg_of(figure: Figure, ground: str) -> str:
 
 
 def montage(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """Tiles (n, h, w) uint8 side by side with gaps, as one image (H, W)."""
+    """Arrange tiles (n, h, w) uint8 in rows with gaps, as one image (H, W)."""
     n, height, width = tiles.shape
     rows = -(-n // columns)
     page = np.full(

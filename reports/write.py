@@ -1,6 +1,6 @@
-"""The comparison on paper: terminal, files, the README's table and pictures.
+"""Write the comparison: terminal, Markdown, CSV, JSON, LaTeX and the page.
 
-Every table has its columns from `measures`.
+The columns of every table come from `measures`.
 """
 
 from __future__ import annotations
@@ -14,51 +14,45 @@ from pathlib import Path
 from typing import Any
 
 from visbase.pipeline.datasets.splits import Dataset
-from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage import tables
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.reading import open_regular
 from visbase.reports.compare import (
     compare,
     machine_lines,
-    notes,
     read_runs,
     require_images_of,
 )
 from visbase.reports.findings import Finding, find_findings, finding_files
+from visbase.reports.markdown import to_markdown
 from visbase.reports.measures import (
     LATEX,
-    MARKDOWN,
     TERMINAL,
     Row,
     Runs,
     columns,
     find_measures,
-    written,
+    format_value,
 )
+from visbase.reports.readme import renew_files
 
-PICTURES = Path("docs") / "pictures"  # beside the README
-# lines of the README between which the table and the findings' sentences stand
-TABLE = "<!-- table begins -->", "<!-- table ends -->"
-FINDINGS = "<!-- findings begin -->", "<!-- findings end -->"
-BEFORE_FAILURE = "peak_rss_mb"  # in CSV; what came later stands behind both
+BEFORE_FAILURE = "peak_rss_mb"  # CSV column; newer measures stand after "failure"
 
 
 def make_report(
-    dataset: Dataset, results: Path, folder: Path, readme: Path | None = None
+    dataset: Dataset, results: Path, folder: Path, readmes: Sequence[Path] = ()
 ) -> None:
-    """Compare the records of a data set: print the table, write it and the page.
+    """Compare the records of a dataset: print the table, write it and the page.
 
-    results: the folder of records, with other measurements beside it; readme: a file
-    whose table and findings, between markers, and pictures are renewed.
+    results: the folder of records, with other measurements beside it; readmes: Markdown
+    files whose marked tables, findings and pictures are renewed, see `readme`.
     """
     runs = read_runs(results, dataset.name)
     require_images_of(dataset, runs)
     rows = compare(runs)
     findings = find_findings(results.parent, dataset)
     write_report(folder, rows, runs, dataset, findings)
-    if readme is not None:
-        write_into_readme(readme, rows, runs, dataset.name, findings)
+    renew_files(readmes, rows, runs, dataset.name, findings)
     print_table(rows, runs, dataset.name)
 
 
@@ -69,98 +63,40 @@ def write_report(
     dataset: Dataset,
     findings: Sequence[Finding] = (),
 ) -> None:
-    """comparison.md, .csv, .json and .tex, and the page index.html in `folder`.
+    """Write comparison.md, .csv, .json and .tex, and the page index.html.
 
-    Also the data of each finding, NAME.csv.
+    Also writes the data of each finding as NAME.csv, and removes the data that an
+    earlier report wrote for a finding that no longer exists.
     """
     from visbase.reports.page import render_page  # matplotlib is slow to import
 
     name = dataset.name
     title = f"# Comparison on {name}\n\n"
-    files = {  # all made before the first is written
+    files = {  # complete before the first file is written
         "comparison.md": title + to_markdown(rows, runs, name),
         "comparison.csv": to_csv(rows),
         "comparison.json": to_json(rows, runs, name),
         "comparison.tex": to_latex(rows, name),
         "index.html": render_page(rows, runs, dataset, findings),
-        **{f"{one.name}.csv": one.csv for one in findings},
+        **{f"{finding.name}.csv": finding.csv for finding in findings},
     }
-    for file, text in files.items():
-        _replace(folder / file, text)
-    for one in finding_files():
-        data = f"{one.NAME}.csv"
-        if data not in files and _is_table(folder / data, one.COLUMNS):
-            (folder / data).unlink()  # of an earlier report
-
-
-def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]:
-    """The README's pictures by file name, as SVG on a white ground."""
-    from visbase.reports.figures import cost_chart, error_chart
-
-    families = {one.method: one.family for one in runs}
-    return {
-        "error.svg": error_chart(rows, families, "white"),
-        "fit.svg": cost_chart(rows, families, "fit_s", "white"),
-    }
-
-
-def write_into_readme(
-    path: Path,
-    rows: Sequence[Row],
-    runs: Sequence[Runs],
-    dataset: str,
-    findings: Sequence[Finding] = (),
-) -> None:
-    """Renew what stands between the markers of a Markdown file, and its pictures."""
-    try:
-        with open_regular(path) as file:
-            text = file.read().decode()
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: expected UTF-8 text ({error.reason})") from None
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
-    told = "".join(f"- {line}\n" for one in findings for line in one.sentences)
-    contents = {TABLE: to_markdown(rows, runs, dataset), FINDINGS: told}
-    for (begin, end), content in contents.items():
-        before, found, rest = text.partition(begin)
-        _, ended, after = rest.partition(end)
-        if not found or not ended:
-            raise BadInput(f"{path}: expected the lines {begin!r} and {end!r}")
-        text = f"{before}{begin}\n{content}{end}{after}"
-    for name, svg in readme_pictures(rows, runs).items():
-        _replace(path.parent / PICTURES / name, svg)
-    _replace(path, text)
-
-
-def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
-    """The table as Markdown, with the notes that make it readable on its own."""
-    measures = columns(MARKDOWN)
-    titles = " | ".join(one.title for one in measures)
-    lines = [
-        f"| method | {dataset} test {titles} |",
-        "| --- " * (len(measures) + 1) + "|",
-    ]
-    for row in rows:
-        name = f"`{row.method}` {_cell(row.summary)}"
-        failure = _cell(row.failure or "")
-        if not row.seeds:
-            lines.append(f"| {name} | failed: {failure} |" + " |" * (len(measures) - 1))
-            continue
-        cells = [_cell(one.text(row)) for one in measures]
-        cells[0] += f" (a seed failed: {failure})" if failure else ""
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    below = [*notes(rows, dataset, runs[0].records[0].n_test), *machine_lines(runs)]
-    return "\n".join(lines) + "\n\n" + "\n\n".join(below) + "\n"
+    for file_name, text in files.items():
+        with write_named(folder / file_name) as file:
+            file.write(text.encode())
+    for finding_file in finding_files():
+        data = f"{finding_file.NAME}.csv"
+        if data not in files and _is_table(folder / data, finding_file.COLUMNS):
+            (folder / data).unlink()
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """The table as CSV, one line per method, what is not known empty."""
+    """Return the table as CSV, one line per method; unknown values are empty."""
     measures = find_measures()
-    names = [one.name for one in measures]
+    names = [measure.name for measure in measures]
     split = names.index(BEFORE_FAILURE) + 1
     head = ("method", "summary", *names[:split], "failure", *names[split:])
     lines = [
-        {one.name: written(row[one.name], one.exact) for one in measures}
+        {m.name: format_value(row[m.name], m.exact) for m in measures}
         | {"method": row.method, "summary": row.summary, "failure": row.failure or ""}
         for row in rows
     ]
@@ -168,15 +104,15 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def to_json(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
-    """Rows, what their measures are, and machines; what is not known is null."""
+    """Return rows, measures and machines as JSON; unknown values are null."""
     facts = [dataclasses.asdict(row) for row in rows]
     content = {
         "dataset": dataset,
         "n_test": runs[0].records[0].n_test,
         "rows": [one | one.pop("values") for one in facts],
         "measures": {
-            one.name: {"title": one.title, "better": one.better, "note": one.note}
-            for one in find_measures()
+            m.name: {"title": m.title, "better": m.better, "note": m.note}
+            for m in find_measures()
         },
         "machines": machine_lines(runs),
     }
@@ -184,14 +120,14 @@ def to_json(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
 
 
 def to_latex(rows: Sequence[Row], dataset: str) -> str:
-    """A tabular for the booktabs package."""
+    """Return the table as a LaTeX tabular for the booktabs package."""
     measures = columns(LATEX)
-    titles = " & ".join(_tex(one.title) for one in measures)
+    titles = " & ".join(_tex(measure.title) for measure in measures)
     lines = [
         rf"% {dataset}: test error, mean over seeds; needs \usepackage{{booktabs}}",
         rf"\begin{{tabular}}{{ll{'r' * len(measures)}}}",
         r"\toprule",
-        rf"method & what it is & {titles} \\",
+        rf"method & description & {titles} \\",
         r"\midrule",
     ]
     for row in rows:
@@ -200,14 +136,14 @@ def to_latex(rows: Sequence[Row], dataset: str) -> str:
             reason = rf"\multicolumn{{{len(measures)}}}{{l}}{{failed: "
             lines.append(rf"{name} & {reason}{_tex(row.failure or '')}}} \\")
             continue
-        cells = " & ".join(_tex(one.text(row)) for one in measures)
+        cells = " & ".join(_tex(measure.text(row)) for measure in measures)
         cells = cells.replace("±", r"$\pm$").replace(" to ", "--")
         lines.append(rf"{name} & {cells} \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
 def print_table(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> None:
-    """The table on standard output, as wide as it needs where that is no terminal."""
+    """Print the table, 140 columns wide if standard output is not a terminal."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -216,17 +152,18 @@ def print_table(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> None
         title=f"{dataset}: error on {runs[0].records[0].n_test:,} test images"
     )
     table.add_column("method", no_wrap=True)
-    table.add_column("what it is")
+    table.add_column("description")
     measures = columns(TERMINAL)
-    for one in measures:
-        table.add_column(one.title, justify="right", no_wrap=True)
+    for measure in measures:
+        table.add_column(measure.title, justify="right", no_wrap=True)
     for row in rows:
-        what, cells = row.summary, [one.text(row) for one in measures]
+        description = row.summary
+        cells = [measure.text(row) for measure in measures]
         if not row.seeds:
-            what, cells = f"failed: {row.failure}", [""] * len(measures)
+            description, cells = f"failed: {row.failure}", [""] * len(measures)
         elif row.failure is not None:
-            what += f" (a seed failed: {row.failure})"
-        table.add_row(*map(Text, (row.method, what, *cells)))
+            description += f" (a seed failed: {row.failure})"
+        table.add_row(*map(Text, (row.method, description, *cells)))
     console = Console(width=None if os.isatty(1) else 140)
     console.print(table)
     for line in machine_lines(runs):
@@ -234,16 +171,12 @@ def print_table(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> None
 
 
 def _is_table(path: Path, columns: Sequence[str]) -> bool:
-    """Whether a finding's data is there, not a file of the user's by the same name."""
+    """Whether a file holds a finding's data, and is not the user's own file."""
     try:
         with open_regular(path) as file:
             return file.readline().decode().rstrip().split(",") == list(columns)
     except (OSError, UnicodeDecodeError):
         return False
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _tex(text: str) -> str:
@@ -253,14 +186,9 @@ def _tex(text: str) -> str:
 
 
 def _without_nan(value: Any) -> Any:
-    """NaN is not JSON: null stands for it."""
+    """Replace NaN, which JSON lacks, by None."""
     if isinstance(value, dict):
         return {key: _without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_without_nan(inner) for inner in value]
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _replace(path: Path, text: str) -> None:
-    with write_named(path) as file:
-        file.write(text.encode())

@@ -24,13 +24,14 @@ from visbase.pipeline.errors import BadInput
 )
 @click.option(
     "--readme",
-    metavar="FILE",
+    "readmes",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Also update the table, findings and pictures in this Markdown file.",
+    multiple=True,
+    help="Markdown file whose marked tables and findings are renewed; repeatable.",
 )
 @ends_in_one_line
 def report(
-    dataset: str, data: Path | None, out: Path | None, readme: Path | None
+    dataset: str, data: Path | None, out: Path | None, readmes: tuple[Path, ...]
 ) -> None:
     """Compare all recorded runs in a table and on a page.
 
@@ -51,5 +52,5 @@ def report(
     folder = out or artifacts() / "report" / dataset
     # imported by name, like methods: no file in pipeline/ may depend on reports/
     reports = importlib.import_module("visbase.reports.write")
-    reports.make_report(loaded, results(), folder, readme)
+    reports.make_report(loaded, results(), folder, readmes)
     click.echo(f"written to {folder}", err=True)

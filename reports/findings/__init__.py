@@ -1,8 +1,8 @@
-"""Findings beyond the table: one file here that says ORDER is one of them.
+"""Findings beyond the table: each file here that assigns ORDER makes one.
 
-A finding is a chart, its data and what it shows in sentences. Its file says ORDER, its
-place on the page; NAME and COLUMNS, of the CSV file of its data; and find(folder,
-dataset) -> Finding or None, which reads what was measured under the reports' folder.
+A finding is a chart, its data and a few sentences about it. Its file assigns ORDER, the
+place on the page; NAME and COLUMNS, the name and header of the CSV file; and defines
+find(folder, dataset) -> Finding or None, which reads the measurements in the folder.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Rows = Sequence[dict[str, str]]
 
 @dataclass(frozen=True)
 class Finding:
-    """name: of its file, NAME.csv; sentences: what it shows, made from the rows.
+    """A chart, its data and what they show.
 
-    columns and rows: the data behind the chart, as they stand in the file; head and
-    table: what the page shows of them.
+    name: of the CSV file; sentences: computed from the rows; columns and rows: the data
+    as written to the CSV file; head and table: the summary shown on the page.
     """
 
     name: str
@@ -47,18 +47,18 @@ class Finding:
 
 
 class FindingFile(Protocol):
-    """What a file of this package says, see above."""
+    """What a file of this package defines, see above."""
 
     ORDER: int
     NAME: str
     COLUMNS: tuple[str, ...]
 
     def find(self, folder: Path, dataset: Dataset) -> Finding | None:
-        """From the measurements in a folder; None where nothing was measured."""
+        """Read the measurements in a folder; None if there are none."""
 
 
 def finding_files() -> list[FindingFile]:
-    """The files of this package in the order of the page."""
+    """Import the files of this package, sorted by ORDER."""
     orders = declarations(findings, "ORDER")
     names = sorted(orders, key=lambda name: (orders[name], name))
     return [
@@ -68,31 +68,31 @@ def finding_files() -> list[FindingFile]:
 
 
 def find_findings(folder: Path, dataset: Dataset) -> list[Finding]:
-    """What was measured beyond the table, in the order of the page.
+    """Return all findings about a dataset, in the order of the page.
 
-    folder: where the measurements of each kind have their own folder.
+    folder: holds one folder per kind of measurement.
     """
-    found = (file.find(folder, dataset) for file in finding_files())
-    return [one for one in found if one is not None]
+    made = (file.find(folder, dataset) for file in finding_files())
+    return [finding for finding in made if finding is not None]
 
 
 def families(rows: Rows) -> dict[str, str]:
-    """Family of each method that the rows are about."""
+    """Return the family of each method in the rows."""
     return {row["method"]: row["family"] for row in rows}
 
 
 def read_evidence(table: Path, kind: type[Row]) -> list[dict[str, str]]:
-    """`read_measurements`; BadInput for what uncommitted code measured as well."""
+    """Read measurements; BadInput if uncommitted code made any of them."""
     rows = [as_text(row) for row in read_measurements(table, kind)]
     for row in rows:
         if not is_committed(row["commit"]):
             raise BadInput(
-                f"{table}: {row['method']} was measured by uncommitted code; commit, "
-                "measure again, or move it away"
+                f"{table}: {row['method']} was measured by uncommitted code; commit "
+                "and measure again, or move the file away"
             )
     return rows
 
 
 def tables(folder: Path) -> list[Path]:
-    """The CSV files of a measurement, in the order of their names."""
+    """List the CSV files in a folder, sorted by name."""
     return listed(folder, "*.csv")

@@ -1,4 +1,4 @@
-"""Two methods together: what do they gain over the better one?"""
+"""Two methods combined: how much better are they than the better one alone?"""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ COLUMNS = (
     "validation_errors",
     "n_validation",
     "weight_of_first",
-    "better",  # of the two, by its errors on validation images
+    "better",  # the method with fewer errors on the validation images
     "p_against_better",
 )
-SURE = 0.05
+SIGNIFICANT = 0.05  # largest p value that is called significant
 
 
 def find(folder: Path, dataset: Dataset) -> Finding | None:
-    """From combination/<dataset>/<a>+<b>.json under the reports' folder."""
+    """Read combination/<dataset>/<a>+<b>.json in the reports' folder."""
     place, truth = folder / "combination", dataset.test.labels
     return combination_finding(place, dataset.name, truth)
 
@@ -46,15 +46,15 @@ def find(folder: Path, dataset: Dataset) -> Finding | None:
 def combination_finding(
     folder: Path, dataset: str, truth: NDArray[np.int64]
 ) -> Finding | None:
-    """From <dataset>/<a>+<b>.json; None where nothing was measured.
+    """Read <dataset>/<a>+<b>.json; None if no combination was measured.
 
-    truth (n_test,): labels of the test images, which must be the combinations' own.
+    truth (n_test,): labels of the test images; combinations must have the same.
     """
     place = folder / dataset
-    # nobody writes one meanwhile
+    # no other process may write a combination meanwhile
     with locked(place) if place.is_dir() else nullcontext():
-        found = _read_all(place, dataset, truth)
-    rows = [row for one in found for row in combination_rows(one)]
+        combinations = _read_all(place, dataset, truth)
+    rows = [row for pair in combinations for row in combination_rows(pair)]
     if not rows:
         return None
     bars = {
@@ -65,12 +65,12 @@ def combination_finding(
     }
     return Finding(
         name=NAME,
-        title="What two methods gain together",
+        title="Test error of two methods combined",
         sentences=sentences(rows),
-        svg=draw(bars, "test error, %", "none"),
+        svg=draw(bars, "test error (%)", "none"),
         columns=COLUMNS,
         rows=rows,
-        head=("methods", "answer", "test error %", "p against the better"),
+        head=("methods", "prediction", "test error (%)", "p against the better method"),
         table=[
             (
                 f"{row['first']} + {row['second']}",
@@ -84,7 +84,7 @@ def combination_finding(
 
 
 def draw(bars: dict[str, float], label: str, ground: str) -> str:
-    """Horizontal bars by name, with their values."""
+    """Draw horizontal bars (name -> value), labelled with their values."""
     import matplotlib.pyplot as plt  # slow to import
 
     from visbase.reports.figures import PUBLISHED, STYLE, svg_of
@@ -99,77 +99,83 @@ def draw(bars: dict[str, float], label: str, ground: str) -> str:
 
 
 def _read_all(place: Path, dataset: str, truth: NDArray[np.int64]) -> list[Combination]:
-    found = []
+    combinations = []
     for path in listed(place, "*+*.*"):
         if path.suffix == ".npy" and not path.with_suffix(".json").exists():
-            raise BadInput(f"{path}: has no facts beside it; measure again")
+            raise BadInput(
+                f"{path}: has no {path.stem}.json beside it; run `visbase combine` "
+                "again or remove the file"
+            )
         if path.suffix != ".json":
             continue
-        one = read_combination(path)
-        if not is_committed(one.facts.commit):
+        combination = read_combination(path)
+        if not is_committed(combination.facts.commit):
             raise BadInput(
-                f"{path}: was measured by uncommitted code; commit, and measure again"
+                f"{path}: was measured by uncommitted code; commit and measure again"
             )
-        if not np.array_equal(one.truth, truth):
+        if not np.array_equal(combination.truth, truth):
             raise BadInput(
-                f"{path}: is of other test images than {dataset}'s; run `visbase "
-                f"combine {' '.join(one.facts.methods)}` again"
+                f"{path}: expected the test labels of {dataset}, found others; run "
+                f"`visbase combine {' '.join(combination.facts.methods)}` again"
             )
-        found.append(one)
-    return found
+        combinations.append(combination)
+    return combinations
 
 
 def sentences(rows: Rows) -> list[str]:
-    """One for each pair of methods, from the rows of the CSV file alone."""
-    found = []
+    """Write one sentence per pair of methods, from the rows of the CSV file."""
+    lines = []
     for first, second in sorted({(row["first"], row["second"]) for row in rows}):
-        own = {
+        by_answer = {
             row["answer"]: row
             for row in rows
             if (row["first"], row["second"]) == (first, second)
         }
-        better = own[own["stacked"]["better"]]
+        better = by_answer[by_answer["stacked"]["better"]]
         parts = []
-        for name in ("weighted sum", "stacked"):
-            row = own[name]
-            gain = int(better["n_errors"]) - int(row["n_errors"])
-            sure = float(row["p_against_better"]) < SURE
-            parts.append(
-                f"{'the ' if name == 'weighted sum' else ''}{name} "
-                f"{f'saves {gain} of' if gain >= 0 else f'adds {-gain} to'} "
-                f"{better['n_errors']} errors (p {row['p_against_better']}"
-                f"{'' if sure else ', which may be chance'})"
-            )
-        found.append(
-            f"{first} and {second}, put together on held-out images, against "
-            f"{better['answer']}, the better there: {parts[0]}; {parts[1]}."
+        names = {"weighted sum": "a weighted sum", "stacked": "stacking"}
+        for answer, name in names.items():
+            row = by_answer[answer]
+            p = row["p_against_better"]
+            note = "" if float(p) < SIGNIFICANT else ", not significant"
+            parts.append(f"{name} makes {row['n_errors']} errors (p = {p}{note})")
+        lines.append(
+            f"{first} and {second} combined (weights chosen on held-out images), "
+            f"compared with {better['answer']} alone ({better['n_errors']} errors): "
+            f"{parts[0]}; {parts[1]}."
         )
-    return found
+    return lines
 
 
-def combination_rows(found: Combination) -> list[dict[str, str]]:
-    """A row for each answer: the two methods' own and both together."""
-    first, second = found.facts.methods
-    better = min((first, second), key=lambda name: found.facts.validation_errors[name])
+def combination_rows(combination: Combination) -> list[dict[str, str]]:
+    """Make one row for each method alone and for each way to combine them."""
+    first, second = combination.facts.methods
+    better = min(
+        (first, second), key=lambda name: combination.facts.validation_errors[name]
+    )
+    weight = f"{combination.facts.weight:g}"
     return [
         {
             "first": first,
             "second": second,
             "answer": name,
-            "n_errors": str(n_errors(found.truth, answers)),
+            "n_errors": str(n_errors(combination.truth, answers)),
             "n_test": str(len(answers)),
-            "validation_errors": str(found.facts.validation_errors.get(name, "")),
-            "n_validation": str(found.facts.n_validation),
-            "weight_of_first": (
-                f"{found.facts.weight:g}" if name == "weighted sum" else ""
-            ),
+            "validation_errors": str(validated.get(name, "")),
+            "n_validation": str(combination.facts.n_validation),
+            "weight_of_first": weight if name == "weighted sum" else "",
             "better": better,
             "p_against_better": ""
             if name == better
-            else f"{mcnemar_exact(found.truth, found.answers[better], answers):.2g}",
+            else f"{_p_value(combination, better, name):.2g}",
         }
-        for name, answers in found.answers.items()
+        for name, answers in combination.answers.items()
     ]
+
+
+def _p_value(combination: Combination, first: str, second: str) -> float:
+    answers = combination.answers
+    return mcnemar_exact(combination.truth, answers[first], answers[second])
 
 
 def _error(row: dict[str, str]) -> float:

@@ -1,4 +1,4 @@
-"""Corrupted test images: whose error grows least?"""
+"""Corrupted test images: which method's error grows least?"""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ORDER = 20
 NAME = "corruption"
 COLUMNS = CorruptionErrors.__struct_fields__
 
-LEVELS = range(1, 6)
+LEVELS = range(1, 6)  # severities
 
 
 def find(folder: Path, dataset: Dataset) -> Finding | None:
-    """From corruption/<dataset>/<method>.csv under the reports' folder."""
+    """Read corruption/<dataset>/<method>.csv in the reports' folder."""
     return corruption_finding(folder / "corruption", dataset.name)
 
 
 def corruption_finding(folder: Path, dataset: str) -> Finding | None:
-    """From <dataset>/<method>.csv; None where nothing was measured."""
+    """Read <dataset>/<method>.csv; None if nothing was measured."""
     rows = [
         row
         for path in tables(folder / dataset)
@@ -49,7 +49,7 @@ def corruption_finding(folder: Path, dataset: str) -> Finding | None:
         svg=draw(errors, families(rows), "none"),
         columns=COLUMNS,
         rows=rows,
-        head=("corruption (mean error of five strengths, %)", *methods),
+        head=("corruption: mean error over five severities (%)", *methods),
         table=_table(rows),
     )
 
@@ -57,9 +57,9 @@ def corruption_finding(folder: Path, dataset: str) -> Finding | None:
 def draw(
     errors: dict[str, dict[str, list[float]]], families: dict[str, str], ground: str
 ) -> str:
-    """A small chart per corruption.
+    """Draw a small chart per corruption.
 
-    errors: method -> corruption -> error at levels 0 to 5, in percent.
+    errors: method -> corruption -> errors in percent at severities 0 (clean) to 5.
     """
     import matplotlib.pyplot as plt  # slow to import
 
@@ -73,29 +73,29 @@ def draw(
         for kind, axes in zip(kinds, grid.flat, strict=False):
             for name, style in line_styles(list(errors), families).items():
                 axes.plot(range(6), errors[name][kind], label=name, **style)
-            axes.set_title(kind.replace("_", " "), fontsize=9)
+            axes.set_title(_words(kind), fontsize=9)
             axes.grid(visible=True)
         grid.flat[0].set_ylim(0, 92)
         handles, labels = grid.flat[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="lower center", ncols=5, fontsize=8)
-        figure.supxlabel("strength; 0: clean", fontsize=9, y=0.06)
-        figure.supylabel("test error, %", fontsize=9)
+        figure.supxlabel("severity (0: clean)", fontsize=9, y=0.06)
+        figure.supylabel("test error (%)", fontsize=9)
         figure.tight_layout(rect=(0, 0.07, 1, 1))
         return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:
-    """What the corruption does, from the rows of the CSV file alone."""
+    """Say which methods are robust, and to what, from the rows of the CSV file."""
     methods, kinds = _methods(rows), _kinds(rows)
     means = {name: mean_corruption_error(rows, name) for name in methods}
     hardest = []
     for name in methods:
         error, kind = max((_mean_of(rows, name, kind), kind) for kind in kinds)
-        hardest.append(f"for {name} {_words(kind)} ({error:.1f} %)")
-    found = [
-        f"By mean corruption error, over {len(kinds)} kinds of corruption and "
-        f"{len(LEVELS)} strengths of each, {_ranked(means)}.",
-        f"Hardest is, by the mean of five strengths: {', '.join(hardest)}.",
+        hardest.append(f"{_words(kind)} for {name} ({error:.1f} %)")
+    lines = [
+        f"{min(means, key=means.__getitem__)} has the lowest mean error over "
+        f"{len(kinds)} corruptions at {len(LEVELS)} severities: {_ranked(means)}.",
+        f"Hardest corruption (mean over five severities): {', '.join(hardest)}.",
     ]
     others = [row for row in rows if row["corruption"] == OTHER_HAND]
     if others:
@@ -104,12 +104,16 @@ def sentences(rows: Rows) -> list[str]:
             for row in others
         }
         n = int(others[0]["n_test"])
-        found.append(f"On {n:,} digits of another origin {_ranked(errors)}.")
-    return found
+        lines.append(
+            f"On {n:,} digits from another dataset, "
+            f"{min(errors, key=errors.__getitem__)} has the lowest error: "
+            f"{_ranked(errors)}."
+        )
+    return lines
 
 
 def error_at(rows: Rows, method: str, corruption: str, level: int) -> float:
-    """Error in percent; level 0 of a corruption is the clean images'."""
+    """Look up an error in percent; level 0 of any corruption is the clean images."""
     kind = corruption if level or corruption == OTHER_HAND else CLEAN
     for row in rows:
         if (row["method"], row["corruption"], row["level"]) == (
@@ -122,19 +126,18 @@ def error_at(rows: Rows, method: str, corruption: str, level: int) -> float:
 
 
 def mean_corruption_error(rows: Rows, method: str) -> float:
-    """Mean over all kinds and strengths, in percent; not divided by a baseline's.
+    """Average the error over all corruptions and severities, in percent.
 
-    Hendrycks & Dietterich 2019, section 4.1, divide by AlexNet's, which has no
-    counterpart here.
+    Unlike Hendrycks & Dietterich 2019, section 4.1, it is not divided by the error of
+    AlexNet, which has no counterpart here.
     """
     return float(np.mean([_mean_of(rows, method, kind) for kind in _kinds(rows)]))
 
 
 def _ranked(errors: dict[str, float]) -> str:
-    """The best method first, with all figures."""
-    order = sorted(errors, key=lambda name: errors[name])
-    figures = ", ".join(f"{name} {errors[name]:.1f} %" for name in order)
-    return f"{order[0]} errs least: {figures}"
+    """List the methods with their errors, lowest first."""
+    order = sorted(errors, key=errors.__getitem__)
+    return ", ".join(f"{name} {errors[name]:.1f} %" for name in order)
 
 
 def _mean_of(rows: Rows, method: str, kind: str) -> float:
@@ -142,36 +145,41 @@ def _mean_of(rows: Rows, method: str, kind: str) -> float:
 
 
 def _require_all(rows: Rows, folder: Path) -> None:
-    """Raise BadInput where a method lacks a test set, or has one of its own.
+    """Raise BadInput unless all methods were measured on the same test sets.
 
-    All need the clean images, five strengths of a kind, and what another one has.
+    These are the clean images, five severities of every corruption, and any other test
+    set that one of the methods has.
     """
-    own = {name: set[tuple[str, str]]() for name in _methods(rows)}
+    measured = {name: set[tuple[str, str]]() for name in _methods(rows)}
     for row in rows:
-        own[row["method"]].add((row["corruption"], row["level"]))
-    everything = set().union({(CLEAN, "0")}, *own.values())
+        measured[row["method"]].add((row["corruption"], row["level"]))
+    everything = set().union({(CLEAN, "0")}, *measured.values())
     kinds = _kinds(rows)
     everything |= {(kind, str(level)) for kind in kinds for level in LEVELS}
     if not kinds:
-        raise BadInput(f"{folder}: no kind of corruption; run `visbase corruption`")
+        raise BadInput(
+            f"{folder}: expected at least one corruption, found none; run `visbase "
+            "corruption`"
+        )
     for corruption, level in sorted(everything):
-        holders = [name for name, done in own.items() if (corruption, level) in done]
-        if len(holders) == 1 < len(own) - 1:
+        holders = [name for name, own in measured.items() if (corruption, level) in own]
+        if len(holders) == 1 < len(measured) - 1:
             raise BadInput(
-                f"{folder / holders[0]}.csv: {corruption}, strength {level}, is of no "
-                "other method; remove the file, or run `visbase corruption` again"
+                f"{folder / holders[0]}.csv: {corruption}, severity {level}, was not "
+                "measured for any other method; remove the file or run `visbase "
+                "corruption` again"
             )
-    for name, done in own.items():
-        if done != everything:
-            corruption, level = min(everything - done)
+    for name, own in measured.items():
+        if own != everything:
+            corruption, level = min(everything - own)
             raise BadInput(
-                f"{folder / name}.csv: {corruption}, strength {level}, is missing; "
-                "remove the file, or run `visbase corruption` again"
+                f"{folder / name}.csv: {corruption}, severity {level}, is missing; "
+                "remove the file or run `visbase corruption` again"
             )
 
 
 def _words(kind: str) -> str:
-    return kind.replace("_", " ")
+    return kind.replace("_", " ").replace("gaussian", "Gaussian")
 
 
 def _methods(rows: Rows) -> list[str]:
@@ -179,9 +187,9 @@ def _methods(rows: Rows) -> list[str]:
 
 
 def _kinds(rows: Rows) -> list[str]:
-    """The kinds of corruption, in the order of the file."""
-    found = dict.fromkeys(row["corruption"] for row in rows)
-    return [kind for kind in found if kind not in (CLEAN, OTHER_HAND)]
+    """List the corruptions in the order of the file."""
+    names = dict.fromkeys(row["corruption"] for row in rows)
+    return [name for name in names if name not in (CLEAN, OTHER_HAND)]
 
 
 def _table(rows: Rows) -> list[tuple[str, ...]]:
@@ -197,11 +205,11 @@ def _table(rows: Rows) -> list[tuple[str, ...]]:
             for kind in _kinds(rows)
         ),
         line(
-            "mean corruption error",
+            "mean over all corruptions",
             [mean_corruption_error(rows, name) for name in methods],
         ),
     ]
     if any(row["corruption"] == OTHER_HAND for row in rows):
         other = [error_at(rows, name, OTHER_HAND, 0) for name in methods]
-        lines.append(line(OTHER_HAND, other))
+        lines.append(line("digits from another dataset", other))
     return lines

@@ -1,4 +1,4 @@
-"""What methods cost, side by side."""
+"""The cost of each method: time, memory and size of the model."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ COLUMNS = Cost.__struct_fields__
 
 HEAD = (
     "method",
-    "error %",
-    "fit s",
-    "processor s",
-    "µs an image alone",
-    f"µs an image of {BATCH:,}",
-    "model MB",
-    "peak MiB",
+    "error (%)",
+    "fit (s)",
+    "processor time (s)",
+    "µs per single image",
+    f"µs per image in a batch of {BATCH:,}",
+    "model (MB)",
+    "peak memory (MiB)",
     "parameters",
 )
 
 
 def find(folder: Path, dataset: Dataset) -> Finding | None:
-    """From cost/<dataset>.csv under the reports' folder."""
+    """Read cost/<dataset>.csv in the reports' folder."""
     return cost_finding(folder / "cost", dataset.name)
 
 
 def cost_finding(folder: Path, dataset: str) -> Finding | None:
-    """From <dataset>.csv; None where nothing was measured."""
+    """Read <dataset>.csv; None if nothing was measured."""
     rows = read_evidence(folder / f"{dataset}.csv", Cost)
     if not rows:
         return None
@@ -40,7 +40,7 @@ def cost_finding(folder: Path, dataset: str) -> Finding | None:
     points = {row["method"]: (float(row["one_us"]), _error(row)) for row in rows}
     return Finding(
         name=NAME,
-        title="What an answer costs: error against time for one image",
+        title="Test error against prediction time",
         sentences=sentences(rows),
         svg=draw(points, families(rows), "none"),
         columns=COLUMNS,
@@ -53,7 +53,7 @@ def cost_finding(folder: Path, dataset: str) -> Finding | None:
 def draw(
     points: dict[str, tuple[float, float]], families: dict[str, str], ground: str
 ) -> str:
-    """Error in percent against microseconds for one image: method -> both."""
+    """Draw points: method -> (microseconds per single image, error in percent)."""
     import matplotlib.pyplot as plt  # slow to import
 
     from visbase.reports.figures import (
@@ -72,30 +72,31 @@ def draw(
         log_axis(axes, "y")
         axes.set_xscale("log")
         axes.grid(visible=True)
-        axes.set_xlabel("microseconds for one image alone")
-        axes.set_ylabel("test error, %")
+        axes.set_xlabel("time to predict a single image (µs)")
+        axes.set_ylabel("test error (%)")
         label_points(axes, list(points), list(points.values()))
         family_legend(axes)
         return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:
-    """What the costs say, from the rows of the CSV file alone."""
+    """Compare the best method with the fastest, from the rows of the CSV file."""
     best = min(rows, key=_error)
     quick = min(rows, key=lambda row: float(row["fit_s"]))
-    found = [
-        f"{best['method']} errs least, {_error(best):.2f} % with seed 0, for "
-        f"{best['fit_s']} s of fitting ({best['cpu_s']} processor seconds) and "
-        f"{float(best['one_us']):,.0f} µs an image alone."
+    lines = [
+        f"{best['method']} has the lowest error ({_error(best):.2f} % with seed 0), "
+        f"after {float(best['fit_s']):,.0f} s of training "
+        f"({float(best['cpu_s']):,.0f} s of processor time); it classifies a single "
+        f"image in {float(best['one_us']):,.0f} µs."
     ]
     if quick is not best:
         ratio = float(best["cpu_s"]) / max(float(quick["cpu_s"]), 0.1)
-        found.append(
-            f"{quick['method']} is fitted soonest, in {quick['fit_s']} s, and errs "
-            f"{_error(quick):.2f} %; {best['method']} takes {ratio:.1f} times its "
-            "processor seconds."
+        lines.append(
+            f"{quick['method']} trains fastest ({float(quick['fit_s']):,.0f} s), with "
+            f"an error of {_error(quick):.2f} %; {best['method']} needs {ratio:.1f} "
+            "times as much processor time."
         )
-    return found
+    return lines
 
 
 def _line(row: dict[str, str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Learning curves: how many training images make a network worth it?"""
+"""Learning curves: from how many training images is a network worth it?"""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NETWORKS = ("convnet", "lenet5")
 
 @dataclass(frozen=True)
 class Crossover:
-    """Training images from which on a network errs less, with 95 % interval.
+    """Number of training images above which a network wins, with its 95 % interval.
 
-    0: at every size measured; infinity: at none.
+    0 if it wins at every size measured, infinity if it loses at the largest.
     """
 
     n_train: float
@@ -35,12 +35,12 @@ class Crossover:
 
 
 def find(folder: Path, dataset: Dataset) -> Finding | None:
-    """From curves/<dataset>/<method>.csv under the reports' folder."""
+    """Read curves/<dataset>/<method>.csv in the reports' folder."""
     return curves_finding(folder / "curves", dataset.name)
 
 
 def curves_finding(folder: Path, dataset: str) -> Finding | None:
-    """From <dataset>/<method>.csv; None where nothing was measured."""
+    """Read <dataset>/<method>.csv; None if nothing was measured."""
     rows = [
         row
         for path in tables(folder / dataset)
@@ -51,7 +51,7 @@ def curves_finding(folder: Path, dataset: str) -> Finding | None:
     curves = {name: _intervals(rows, name) for name in _methods(rows)}
     return Finding(
         name=NAME,
-        title="Test error against training images",
+        title="Test error against number of training images",
         sentences=sentences(rows),
         svg=draw(curves, families(rows), "none"),
         columns=COLUMNS,
@@ -66,7 +66,7 @@ def draw(
     families: dict[str, str],
     ground: str,
 ) -> str:
-    """Error against training images: method -> size -> mean, low, high in percent."""
+    """Draw curves: method -> training images -> mean, low and high error in percent."""
     import matplotlib.pyplot as plt  # slow to import
 
     from visbase.reports.figures import STYLE, line_styles, log_axis, svg_of
@@ -82,32 +82,33 @@ def draw(
         axes.set_xscale("log")
         log_axis(axes, "y")
         axes.grid(visible=True)
-        axes.set_xlabel("training images")
-        axes.set_ylabel("test error, %, with 95 % interval")
+        axes.set_xlabel("number of training images")
+        axes.set_ylabel("test error (%) with 95 % interval")
         axes.legend(fontsize=8)
         return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:
-    """What the curves say, from the rows of the CSV file alone."""
-    found, methods = [_extremes(rows)], _methods(rows)
+    """Say which methods win, and where curves cross, from the rows of the CSV file."""
+    lines, methods = [_extremes(rows)], _methods(rows)
     for network in NETWORKS:
         if len(_paired(rows, network, CLASSICAL)[0]):
-            found.append(_crossing(rows, network))
+            lines.append(_crossing(rows, network))
         elif {network, CLASSICAL} <= set(methods):
-            found.append(
-                f"Where {network} overtakes {CLASSICAL} is not known: no size was "
-                "measured with two seeds of both."
+            lines.append(
+                f"It is unknown where {network} overtakes {CLASSICAL}: no number of "
+                "training images was measured with two seeds of both."
             )
-    return found
+    return lines
 
 
 def crossover(rows: Rows, network: str, classical: str) -> Crossover:
-    """Where the mean errors cross, and where the bounds of their log ratio do.
+    """Find where the mean errors cross, and where the bounds of their log ratio do.
 
-    At each size the log ratio of the mean errors has a 95 % interval (Student's t, the
-    jackknife's error of Efron & Stein 1981 over the seeds, whose subsets both methods
-    share). The interval of the size holds those at which the ratio may be 1.
+    At each size, the log ratio of the mean errors has a 95 % interval: Student's t with
+    the jackknife standard error (Efron & Stein 1981) over the seeds, whose training
+    subsets both methods share. The sizes at which this interval contains 0 form the
+    interval of the crossover.
     """
     sizes, ours, theirs = _paired(rows, network, classical)
     gaps = [_log_ratio(*pair) for pair in zip(ours, theirs, strict=True)]
@@ -117,10 +118,10 @@ def crossover(rows: Rows, network: str, classical: str) -> Crossover:
 
 
 def crossing(sizes: NDArray[np.float64], gap: NDArray[np.float64]) -> float:
-    """Size from which on the gap (s,) stays below 0; sizes (s,) rise.
+    """Find the size from which the gap (s,) stays below 0; sizes (s,) ascend.
 
-    Between two sizes it is taken as linear in the logarithm of the size. 0 where it is
-    below at every size, infinity where not at the largest.
+    The gap is interpolated linearly in the logarithm of the size. Returns 0 if it is
+    below 0 at every size, infinity if it is not at the largest.
     """
     behind = np.flatnonzero(gap >= 0)
     if not len(behind):
@@ -136,11 +137,11 @@ def crossing(sizes: NDArray[np.float64], gap: NDArray[np.float64]) -> float:
 def _log_ratio(
     ours: NDArray[np.float64], theirs: NDArray[np.float64]
 ) -> tuple[float, float, float]:
-    """Of the means of errors (seeds,), at least two: it, its lower and upper bound."""
+    """Return the log ratio of the mean errors of at least two seeds, and its bounds."""
     from scipy.stats import t
 
     def ratio(kept: NDArray[np.bool_]) -> float:
-        least = 1e-9  # no errors at all
+        least = 1e-9  # the logarithm of no errors at all would be infinite
         mean, other = ours[kept].mean(), theirs[kept].mean()
         return math.log(max(mean, least)) - math.log(max(other, least))
 
@@ -154,9 +155,9 @@ def _log_ratio(
 def _paired(
     rows: Rows, network: str, classical: str
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-    """Sizes (s,) of which both have two seeds or more, and at each both one's errors.
+    """Return the sizes (s,) that share at least two seeds, and both methods' errors.
 
-    A size measured with one seed has no spread and does not count.
+    A size measured with a single seed has no spread and is left out.
     """
     ours, theirs = _errors(rows, network), _errors(rows, classical)
     common = {n: sorted(ours[n].keys() & theirs[n].keys()) for n in ours if n in theirs}
@@ -169,18 +170,18 @@ def _paired(
 
 
 def _errors(rows: Rows, method: str) -> dict[int, dict[int, float]]:
-    """Errors in percent by training images and seed."""
-    found: dict[int, dict[int, float]] = {}
+    """Return a method's errors in percent: training images -> seed -> error."""
+    errors: dict[int, dict[int, float]] = {}
     for row in rows:
         if row["method"] == method:
             error = error_pct(int(row["n_errors"]), int(row["n_test"]))
-            found.setdefault(int(row["n_train"]), {})[int(row["seed"])] = error
-    return found
+            errors.setdefault(int(row["n_train"]), {})[int(row["seed"])] = error
+    return errors
 
 
 def _intervals(rows: Rows, method: str) -> dict[int, tuple[float, float, float]]:
-    """Mean and 95 % interval by training images, rising."""
-    errors = {n: list(one.values()) for n, one in _errors(rows, method).items()}
+    """Return training images -> mean error, lower and upper bound, sizes ascending."""
+    errors = {n: list(seeds.values()) for n, seeds in _errors(rows, method).items()}
     return {
         size: (float(np.mean(errors[size])), *t_interval(errors[size]))
         for size in sorted(errors)
@@ -192,7 +193,7 @@ def _methods(rows: Rows) -> list[str]:
 
 
 def _extremes(rows: Rows) -> str:
-    """Who is best at the smallest and at the largest size, and by how much."""
+    """Compare the two best methods at the smallest and at the largest size."""
     means = {name: _intervals(rows, name) for name in _methods(rows)}
     parts = []
     sizes = [size for curve in means.values() for size in curve]
@@ -200,16 +201,18 @@ def _extremes(rows: Rows) -> str:
         ranked = sorted(
             (curve[size][0], name) for name, curve in means.items() if size in curve
         )
-        text = f"With {size:,} training images {ranked[0][1]} errs least, "
-        text += f"{ranked[0][0]:.2f} %"
+        error, best = ranked[0]
+        text = f"With {size:,} training images, {best} has the lowest error "
+        text += f"({error:.2f} %)"
         if len(ranked) > 1:
-            text += f", before {ranked[1][1]} with {ranked[1][0]:.2f} %"
+            error, second = ranked[1]
+            text += f", ahead of {second} ({error:.2f} %)"
         parts.append(text + ".")
     return " ".join(parts)
 
 
 def _crossing(rows: Rows, network: str) -> str:
-    found = crossover(rows, network, CLASSICAL)
+    cross = crossover(rows, network, CLASSICAL)
     sizes, *_ = _paired(rows, network, CLASSICAL)
     smallest, largest = int(sizes[0]), int(sizes[-1])
 
@@ -218,22 +221,25 @@ def _crossing(rows: Rows, network: str) -> str:
             return f"fewer than {smallest:,}"
         return f"more than {largest:,}" if math.isinf(n) else f"{_rounded(n):,}"
 
-    bounds = dict.fromkeys((bound(found.low), bound(found.high)))  # once, if the same
-    interval = f"95 % interval {' to '.join(bounds)}"
-    if found.n_train == 0:
-        text = f"{network} errs less than {CLASSICAL} at every size measured"
-    elif math.isinf(found.n_train):
-        text = f"{network} does not overtake {CLASSICAL} by {largest:,} training images"
+    bounds = dict.fromkeys((bound(cross.low), bound(cross.high)))  # drops a duplicate
+    interval = f"95 % interval: {' to '.join(bounds)}"
+    if cross.n_train == 0:
+        text = f"{network} beats {CLASSICAL} at every size measured"
+    elif math.isinf(cross.n_train):
+        text = (
+            f"{network} does not overtake {CLASSICAL} with up to {largest:,} training "
+            "images"
+        )
     else:
         text = (
-            f"{network} overtakes {CLASSICAL} at about {_rounded(found.n_train):,} "
+            f"{network} overtakes {CLASSICAL} at about {_rounded(cross.n_train):,} "
             "training images"
         )
     return f"{text} ({interval})."
 
 
 def _rounded(n: float) -> int:
-    """To two digits: more would be noise."""
+    """Round to two significant digits; more would be noise."""
     digits = math.floor(math.log10(n)) - 1
     return int(round(n, -digits)) if digits > 0 else round(n)
 
@@ -248,9 +254,9 @@ def _table(
     ]
 
 
-def _cell(found: tuple[float, float, float] | None) -> str:
-    """Mean with its interval, where there are several seeds."""
-    if found is None:
+def _cell(point: tuple[float, float, float] | None) -> str:
+    """Format a mean, with its interval if there are several seeds."""
+    if point is None:
         return ""
-    mean, low, high = found
+    mean, low, high = point
     return f"{mean:.2f}" + ("" if math.isnan(low) else f" ({low:.2f} to {high:.2f})")

@@ -1,8 +1,8 @@
-"""The lecture's computations, done by this program beside the lecture's own figures.
+"""Repeat the lecture's computations and compare them with the numbers on its slides.
 
 Cho-Jui Hsieh, CS260 Lecture 11, "Convolutional Neural Networks", UCLA 2019. Every step
-is computed with numpy; the tests compare it with the networks of `cnn`. Where the
-lecture's figures disagree with each other, the comment says so.
+is computed with numpy; the tests compare it with the networks in `cnn`. Comments point
+out where the lecture contradicts itself.
 """
 
 from visbase.reports.lecture.convolution import (
@@ -21,7 +21,7 @@ from visbase.reports.lecture.networks import (
 
 
 def walk_through() -> list[Step]:
-    """Every computation of the lecture in its order."""
+    """Return every computation, in the order of the lecture."""
     return [
         *convolutions(),
         *activation(),

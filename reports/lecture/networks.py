@@ -1,4 +1,4 @@
-"""Shapes, parameters, memory and receptive fields of the networks of the lecture."""
+"""Shapes, parameters, memory and receptive fields of the lecture's networks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from visbase.reports.lecture.convolution import Step
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a network that is described, not built.
+    """The description of one layer.
 
     kind: "conv", "pool" or "linear"; maps: output channels or units; kernel, stride and
-    padding in pixels; groups: parts of the maps that do not see each other.
+    padding in pixels; groups: number of groups of maps that do not read each other.
     """
 
     kind: str
@@ -29,9 +29,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Traced:
-    """A layer at its place: output (maps, side, side), weights, biases, field in px.
+    """A layer in its network.
 
-    field_px: side of the square of input pixels that one output sees.
+    shape: (maps, side, side) of the output; field_px: side of the square of input
+    pixels that one output depends on.
     """
 
     layer: Layer
@@ -42,11 +43,11 @@ class Traced:
 
 
 def trace(layers: Sequence[Layer], maps: int, side: int) -> list[Traced]:
-    """Follow an image of (maps, side, side) through the layers.
+    """Follow an image (maps, side, side) through the layers.
 
-    A fully connected layer sees the whole image.
+    The receptive field of a fully connected layer is the whole image.
     """
-    found = []
+    traced = []
     image_side = side
     windows = [(layer.kernel, layer.stride) for layer in layers]
     fields = [field_px for field_px, _ in receptive_fields(windows)]
@@ -62,8 +63,8 @@ def trace(layers: Sequence[Layer], maps: int, side: int) -> list[Traced]:
                 n_weights, n_biases = layer.kernel**2 * inputs * layer.maps, layer.maps
                 maps = layer.maps
         shape = (maps, side, side)
-        found.append(Traced(layer, shape, n_weights, n_biases, field_px))
-    return found
+        traced.append(Traced(layer, shape, n_weights, n_biases, field_px))
+    return traced
 
 
 POOL = Layer("pool", kernel=2, stride=2)
@@ -79,7 +80,7 @@ LENET5 = (
 )
 
 # Krizhevsky et al. 2012, section 3.5; two halves that meet in the third layer. The
-# paper prints an input of 224 pixels, whose arithmetic needs 227.
+# paper says 224 pixels, but its arithmetic needs 227.
 ALEXNET = (
     Layer("conv", 96, 11, 4),
     Layer("pool", kernel=3, stride=2),
@@ -105,7 +106,7 @@ def _vgg() -> tuple[Layer, ...]:
 VGG16 = _vgg()
 
 
-# The lecture's table: memory as printed, weights; from the input's line on.
+# The lecture's table of VGG below the input line: memory as printed, weights.
 VGG_LECTURE = (
     ("3.2M", 1_728),
     ("3.2M", 36_864),
@@ -132,7 +133,7 @@ VGG_LECTURE = (
 
 
 def lenet5() -> list[Step]:
-    """Shapes and parameters of the lecture's LeNet-5."""
+    """Compute the shapes and parameters of the lecture's LeNet-5."""
     lenet = trace(LENET5, 1, 32)
     printed = ("6 x 28 x 28", "6 x 14 x 14", "16 x 10 x 10", "16 x 5 x 5")
     names = ("convolution 1", "pooling 1", "convolution 2", "pooling 2")
@@ -146,7 +147,7 @@ def lenet5() -> list[Step]:
     n_parameters = sum(layer.n_weights + layer.n_biases for layer in lenet)
     return [
         *steps,
-        Step("LeNet-5", "values behind pooling 2", str(total), "400", total == 400),
+        Step("LeNet-5", "values after pooling 2", str(total), "400", total == 400),
         Step(
             "LeNet-5",
             "fully connected layers",
@@ -160,28 +161,28 @@ def lenet5() -> list[Step]:
             f"{n_parameters:,}",
             "not given",
             n_parameters == 61_706,
-            "LeCun's own network has fewer: its second convolution reads only some of "
-            "the six maps.",
+            "LeCun's original network has fewer: most maps of its second convolution "
+            "read only some of the six maps before it.",
         ),
     ]
 
 
 def parameter_counts() -> list[Step]:
-    """Fully connected against shared weights, and AlexNet's total."""
+    """Count fully connected and shared weights, and AlexNet's parameters."""
     dense = (224 * 224 * 3) * (224 * 224 * 64)
     shared = 10 * 10 * 100
     alexnet = sum(t.n_weights + t.n_biases for t in trace(ALEXNET, 3, 227))
     return [
         Step(
             "parameters",
-            "VGG's first layer, were it fully connected",
+            "VGG's first layer if it were fully connected",
             f"{dense:,}",
             "483 billion",
             round(dense / 1e9) == 483,
         ),
         Step(
             "parameters",
-            "the same as a convolution",
+            "the same layer as a convolution",
             f"{trace(VGG16, 3, 224)[0].n_weights:,}",
             "1,728",
             trace(VGG16, 3, 224)[0].n_weights == 1728,
@@ -199,21 +200,21 @@ def parameter_counts() -> list[Step]:
             f"{alexnet:,}",
             "about 60 million",
             58e6 < alexnet < 62e6,
-            "Two halves of maps as in the paper (section 3.5), biases included.",
+            "With two groups of maps as in the paper (section 3.5), including biases.",
         ),
     ]
 
 
 def vgg_table() -> list[Step]:
-    """The lecture's table of VGG, a step a line: values of the output, weights."""
+    """Compute the lecture's table of VGG, one step per line: output values, weights."""
     steps = [
         Step(
             "VGG",
-            "memory of the input 3 x 224 x 224",
+            "memory of the 3 x 224 x 224 input",
             f"{3 * 224 * 224:,}",
             "150K",
             _near(3 * 224 * 224, "150K"),
-            "The lecture rounds to two digits.",
+            "The lecture rounds memory to two digits.",
         )
     ]
     for traced, (memory, weights) in zip(
@@ -237,18 +238,18 @@ def vgg_table() -> list[Step]:
     steps.append(
         Step(
             "VGG",
-            "all weights",
+            "total number of weights",
             f"{total:,}",
             "not given",
             total == sum(weights for _, weights in VGG_LECTURE),
-            "The sum of the lecture's column; without biases.",
+            "The sum of the lecture's column, without biases.",
         )
     )
     return steps
 
 
 def field_sizes() -> list[Step]:
-    """Sides in pixels, layer by layer."""
+    """Compute receptive fields, as side lengths in pixels, layer by layer."""
     steps = []
     for name, layers, maps, side in (
         ("LeNet-5", LENET5, 1, 32),
@@ -261,18 +262,18 @@ def field_sizes() -> list[Step]:
         steps.append(
             Step(
                 "receptive field",
-                f"{name}, convolutions and poolings, pixels a side",
+                f"{name}: side in pixels, per convolution and pooling",
                 ", ".join(map(str, local)),
-                "small in the first layer, much larger in higher ones",
+                "small in the first layer, much larger in higher layers",
                 grows,
-                "The lecture gives no figure.",
+                "The lecture gives no number.",
             )
         )
     return steps
 
 
 def _near(count: int, printed: str) -> bool:
-    """Whether a figure such as 3.2M or 800K is the count, rounded to two digits."""
+    """Whether a printed number such as 3.2M or 800K is the count in two digits."""
     scale = {"M": 10**6, "K": 10**3}.get(printed[-1])
     if scale is None:
         return count == int(printed)

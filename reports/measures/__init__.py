@@ -1,8 +1,8 @@
-"""Measures: one file here that says MEASURES holds columns of every table.
+"""The measures: each file here that assigns MEASURES adds columns to every table.
 
-A measure is declared once, in a tuple `MEASURES = (Measure(...), ...)` of a file here,
-and every table has it: terminal, Markdown, CSV, JSON, LaTeX and the page. Files go by
-ORDER, where they say it, then by name.
+A measure is declared once, in a tuple `MEASURES = (Measure(...), ...)`, and appears in
+CSV, JSON and on the page, and in the tables named by its `short`. Files are sorted by
+their ORDER, then by name.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from visbase.pipeline.storage import declarations
 from visbase.reports import measures
 from visbase.reports.published import Published
 
-LAST = 100  # ORDER of a file that does not say it
+LAST = 100  # ORDER of a file that does not assign it
 TERMINAL, MARKDOWN, LATEX = "terminal", "markdown", "latex"
-SHORT = (TERMINAL, MARKDOWN, LATEX)  # tables that hold a few measures
+SHORT = (TERMINAL, MARKDOWN, LATEX)  # tables with only some of the measures
 
 IntArray = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
 class Runs:
-    """All records of one method, seeds in order, and the arrays beside each.
+    """All records of one method in the order of the seeds, and the arrays of each.
 
-    predictions: truth and prediction (2, n_test), empty for a run that failed; extras:
-    scores and exhibits by name, see `experiments.records`; better: runs of the method
-    with the next smaller error, where they are compared with it.
+    predictions: truth and prediction (2, n_test), empty for a failed run; extras:
+    scores and exhibits by name, see `experiments.records`; better: the runs of the
+    method with the next lower error, if the methods are compared.
     """
 
     records: Sequence[Record]
@@ -54,28 +54,30 @@ class Runs:
 
     @property
     def good(self) -> list[int]:
-        """Positions of the runs that did not fail."""
+        """Indices of the runs that did not fail."""
         return [i for i, record in enumerate(self.records) if record.error is None]
 
     @property
     def errors_pct(self) -> list[float]:
-        """Error of each good run in percent."""
+        """Error of each good run, in percent."""
         return [
             error_pct(n_errors(*self.predictions[i]), self.records[i].n_test)
             for i in self.good
         ]
 
     def probabilities(self, i: int) -> NDArray[np.float64] | None:
-        """Of run i (n_test, C); None where its scores are no probabilities."""
+        """Return those of run i (n_test, C); None if its scores are something else."""
         scores = self.extras[i].get("scores")
         return None if scores is None else probabilities_of(scores)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method over all its seeds; values by the names of the measures, NaN unknown.
+    """One method over all its seeds.
 
-    errors_pct: of each seed; lecture: the figure that the lecture has for it.
+    errors_pct: error of each good seed; lecture: the lecture's figure for the method;
+    failure: the reason of the first failed seed; values: measure name -> value, NaN if
+    unknown.
     """
 
     method: str
@@ -92,14 +94,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Measure:
-    """One column: what it is called, how it is computed and how it is written.
+    """One column: its name, how it is computed and how it is formatted.
 
-    name: in CSV and JSON; title: its heading for people, empty where it stands in
-    another's column; better: "lower", "higher", or "" where neither is; format: for
-    people; compute: from the runs of one method, NaN where unknown; note: a line about
-    it; short: which of SHORT have it; exact: its format in CSV, "" for all digits;
-    rank: columns for people go by it; cell: the whole cell, where several values share
-    one; remark: what is said of a cell on the page.
+    name: heading in CSV and JSON; title: heading elsewhere, empty if the value is part
+    of another measure's cell; better: "lower", "higher" or "" if neither; format: of
+    the value outside CSV and JSON; compute: runs of one method -> value, NaN if
+    unknown; note: one sentence about it; short: the tables in SHORT that show it;
+    exact: format in CSV, "" for all digits; rank: sorts the columns outside CSV and
+    JSON; cell: text of a cell that combines several values; remark: text shown when the
+    pointer rests on a cell of the page.
     """
 
     name: str
@@ -116,59 +119,69 @@ class Measure:
 
     def __post_init__(self) -> None:
         if self.better not in ("lower", "higher", ""):
-            raise ValueError(f"{self.name}: {self.better!r} is not a direction")
+            raise ValueError(
+                f"{self.name}: better is {self.better!r}, expected 'lower', 'higher' "
+                "or ''"
+            )
         if not {*self.short} <= {*SHORT}:
-            raise ValueError(f"{self.name}: short tables are {', '.join(SHORT)}")
+            raise ValueError(
+                f"{self.name}: short is {self.short!r}, expected some of "
+                f"{', '.join(SHORT)}"
+            )
 
     def text(self, row: Row) -> str:
-        """The cell for people; empty where the value is unknown."""
-        return self.cell(row) if self.cell else written(row[self.name], self.format)
+        """Format the cell; empty if the value is unknown."""
+        if self.cell is not None:
+            return self.cell(row)
+        return format_value(row[self.name], self.format)
 
 
 def find_measures() -> list[Measure]:
-    """All measures, in the order of the files and in that of each file."""
+    """Return all measures, in the order of the files and of each file's MEASURES."""
     files = [
         importlib.import_module(f"{measures.__name__}.{name}")
         for name in declarations(measures, "MEASURES")
     ]
     files.sort(key=lambda file: (getattr(file, "ORDER", LAST), file.__name__))
-    found: dict[str, Measure] = {}
+    by_name: dict[str, Measure] = {}
     for file in files:
-        for one in file.MEASURES:
-            if one.name in found:
+        for measure in file.MEASURES:
+            if measure.name in by_name:
                 raise BadInput(
-                    f"{file.__file__}: there is a measure {one.name} already"
+                    f"{file.__file__}: a measure named {measure.name} already exists; "
+                    "choose another name"
                 )
-            found[one.name] = one
-    return list(found.values())
+            by_name[measure.name] = measure
+    return list(by_name.values())
 
 
 def columns(table: str = "") -> list[Measure]:
-    """The columns for people of a short table, or without one of the page."""
-    found = [one for one in find_measures() if one.title]
-    kept = [one for one in found if not table or table in one.short]
-    return sorted(kept, key=lambda one: one.rank)
+    """Return the columns of one of the SHORT tables, or of the page, sorted by rank."""
+    titled = [measure for measure in find_measures() if measure.title]
+    shown = [measure for measure in titled if not table or table in measure.short]
+    return sorted(shown, key=lambda measure: measure.rank)
 
 
-def written(value: float, form: str) -> str:
+def format_value(value: float, form: str) -> str:
+    """Format a number; NaN becomes an empty text."""
     return "" if math.isnan(value) else f"{value:{form}}"
 
 
 def mean_of_known(values: Sequence[float | None]) -> float:
-    """NaN where none is known."""
-    known = [one for one in values if one is not None and not math.isnan(one)]
+    """Average the values that are neither None nor NaN; NaN if there are none."""
+    known = [value for value in values if value is not None and not math.isnan(value)]
     return float(np.mean(known)) if known else math.nan
 
 
 def of_records(value: Callable[[Record], float | None]) -> Callable[[Runs], float]:
-    """Mean over good seeds of what a record says."""
+    """Make a measure: the mean over good seeds of a value from the record."""
     return lambda runs: mean_of_known([value(runs.records[i]) for i in runs.good])
 
 
 def of_labels(
     measure: Callable[[IntArray, IntArray], float],
 ) -> Callable[[Runs], float]:
-    """Mean over good seeds of a measure of truth (n,) and prediction (n,)."""
+    """Make a measure: the mean over seeds of measure(truth (n,), prediction (n,))."""
     return lambda runs: mean_of_known(
         [measure(*runs.predictions[i]) for i in runs.good]
     )
@@ -177,17 +190,17 @@ def of_labels(
 def of_probabilities(
     measure: Callable[[IntArray, NDArray[np.float64]], float],
 ) -> Callable[[Runs], float]:
-    """Mean over good seeds of a measure of truth (n,) and probabilities (n, C).
+    """Make a measure: the mean over seeds of measure(truth (n,), probabilities (n, C)).
 
-    Seeds without probabilities, or without a column for every label, do not count.
+    Seeds without probabilities, or without a column for every label, are left out.
     """
 
     def mean(runs: Runs) -> float:
-        found = []
+        values = []
         for i in runs.good:
-            truth, values = runs.predictions[i][0], runs.probabilities(i)
-            if values is not None and truth.max() < values.shape[1]:
-                found.append(measure(truth, values))
-        return mean_of_known(found)
+            truth, probabilities = runs.predictions[i][0], runs.probabilities(i)
+            if probabilities is not None and truth.max() < probabilities.shape[1]:
+                values.append(measure(truth, probabilities))
+        return mean_of_known(values)
 
     return mean

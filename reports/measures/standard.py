@@ -1,4 +1,4 @@
-"""The measures of the comparison: errors, what they cost, and where they lie."""
+"""The standard measures: errors, costs, calibration and scores per class."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from visbase.reports.measures import (
     Measure,
     Row,
     Runs,
+    format_value,
     of_labels,
     of_probabilities,
     of_records,
-    written,
 )
 from visbase.reports.published import lecture_figure
 
@@ -73,19 +73,21 @@ def _half(which: int) -> Callable[[Runs], float]:
 
 
 def _confusion(truth: IntArray, prediction: IntArray) -> NDArray[np.int64]:
-    """Of the labels that occur, (C, C); others would count for nothing."""
+    """Count over the labels that occur, (C, C); absent classes would only add zeros."""
     labels, codes = np.unique([truth, prediction], return_inverse=True)
     first, second = codes.reshape(2, -1)
     return confusion_matrix(first, second, len(labels))
 
 
 def _error_cell(row: Row) -> str:
-    spread = written(row["deviation_pct"], ".2f")
-    return written(row["error_pct"], ".2f") + (f" ± {spread}" if spread else "")
+    error, spread = (
+        format_value(row[name], ".2f") for name in ("error_pct", "deviation_pct")
+    )
+    return f"{error} ± {spread}" if spread else error
 
 
 def _interval_cell(row: Row) -> str:
-    low, high = (written(row[name], ".2f") for name in ("low_pct", "high_pct"))
+    low, high = (format_value(row[name], ".2f") for name in ("low_pct", "high_pct"))
     return f"{low} to {high}" if low else ""
 
 
@@ -93,18 +95,18 @@ def _condition(row: Row) -> str:
     figure = row.lecture
     if figure is None:
         return ""
-    text = f"{figure.condition} ({figure.source})"
-    return f"{text}; ours: {figure.ours}" if figure.ours else text
+    text = f"{figure.condition} ({figure.source})."
+    return f"{text} Ours: {figure.ours}." if figure.ours else text
 
 
 MEASURES = (
     Measure(
         "error_pct",
-        "error %",
+        "error (%)",
         "lower",
         ".2f",
         _error,
-        "Test images with a wrong label: mean over seeds, ± sample standard deviation.",
+        "Misclassified test images: mean over seeds, ± the sample standard deviation.",
         short=SHORT,
         rank=1,
         cell=_error_cell,
@@ -128,17 +130,17 @@ MEASURES = (
         "",
         "d",
         lambda runs: len(runs.good),
-        "Runs that did not fail; means are over them.",
+        "Number of runs that did not fail; means are over these.",
         short=SHORT,
         exact="",
     ),
     Measure(
         "lecture_pct",
-        "published %",
+        "published (%)",
         "",
         "g",
         _published,
-        "The lecture's figure for such a method.",
+        "The lecture's figure for this kind of method.",
         short=SHORT,
         exact="",
         rank=1,
@@ -150,13 +152,13 @@ MEASURES = (
         "",
         ".2g",
         _p_next,
-        "McNemar's exact test against the next better method, first seed of each.",
+        "McNemar's exact test against the next better method (first seed of each).",
         short=(MARKDOWN,),
         exact="",
     ),
     Measure(
         "fit_s",
-        "fit s",
+        "fit (s)",
         "lower",
         ".0f",
         of_records(lambda record: record.fit_s),
@@ -166,7 +168,7 @@ MEASURES = (
     ),
     Measure(
         "predict_s",
-        "predict s",
+        "predict (s)",
         "lower",
         ".1f",
         of_records(lambda record: record.predict_s),
@@ -180,45 +182,45 @@ MEASURES = (
         "lower",
         ",.0f",
         of_records(lambda record: record.n_parameters),
-        "Numbers that training has learned, mean over seeds.",
+        "Learned numbers, mean over seeds.",
         exact=".2f",
     ),
     Measure(
         "peak_rss_mb",
-        "peak MiB",
+        "peak memory (MiB)",
         "lower",
         ",.0f",
         of_records(lambda record: record.peak_rss_mb),
-        "Largest memory of the process, mean over seeds.",
+        "Peak memory of the process, mean over seeds.",
         exact=".2f",
     ),
     Measure(
         "first_half_pct",
-        "first half %",
+        "first half (%)",
         "lower",
         ".2f",
         _half(0),
-        "Error of the first half of the test images.",
+        "Error on the first half of the test images.",
     ),
     Measure(
         "last_half_pct",
-        "last half %",
+        "last half (%)",
         "lower",
         ".2f",
         _half(1),
-        "Error of the last half of the test images.",
+        "Error on the last half of the test images.",
     ),
     Measure(
         "calibration_pct",
-        "calibration %",
+        "calibration error (%)",
         "lower",
         ".2f",
         of_probabilities(lambda *both: 100 * expected_calibration_error(*both)),
-        "Mean distance of confidence from accuracy, where scores are probabilities.",
+        "Mean gap between confidence and accuracy, if the scores are probabilities.",
     ),
     Measure(
         "macro_f1_pct",
-        "macro-F1 %",
+        "macro-F1 (%)",
         "higher",
         ".2f",
         of_labels(lambda *both: 100 * macro_f1(_confusion(*both))),
@@ -226,11 +228,11 @@ MEASURES = (
     ),
     Measure(
         "balanced_accuracy_pct",
-        "balanced accuracy %",
+        "balanced accuracy (%)",
         "higher",
         ".2f",
         of_labels(lambda *both: 100 * balanced_accuracy(_confusion(*both))),
-        "Recall averaged over classes: each counts the same, however many its images.",
+        "Recall averaged over classes: every class counts the same, whatever its size.",
     ),
     Measure(
         "log_loss",
@@ -238,6 +240,6 @@ MEASURES = (
         "lower",
         ".3f",
         of_probabilities(log_loss),
-        "Mean of -log of the true class's probability, where scores are probabilities.",
+        "Mean of -log p(true class), if the scores are probabilities.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The page: one HTML file with everything in it, made from the comparison."""
+"""Render the comparison as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from visbase.reports.compare import machine_lines, notes
 from visbase.reports.figures import COSTS, cost_chart, error_chart, history_chart
 from visbase.reports.findings import Finding
 from visbase.reports.lecture import walk_through
-from visbase.reports.measures import Measure, Row, Runs, columns, written
+from visbase.reports.measures import Measure, Row, Runs, columns, format_value
 from visbase.reports.page.details import (
     WORST_ERROR,
     Detail,
@@ -32,20 +32,20 @@ from visbase.reports.published import WITHOUT_LEARNED_FILTERS
 FOLDER = Path(__file__).parent
 SECTIONS = (
     ("table", "Comparison"),
-    ("charts", "Error and its price"),
+    ("charts", "Error and cost"),
     ("worth", "When is a network worth it?"),
-    ("classes", "Classes"),
+    ("classes", "Errors by class"),
     ("agreement", "Agreement"),
-    ("mistakes", "Atlas of mistakes"),
-    ("learned", "What was learned"),
-    ("lecture", "The lecture"),
+    ("mistakes", "Misclassified images"),
+    ("learned", "Learned features"),
+    ("lecture", "The lecture's examples"),
     ("protocol", "Protocol"),
 )
 
 
 @dataclass(frozen=True)
 class Cell:
-    """text is shown, value sorts (empty: not known), title appears on hover."""
+    """text is shown, value sorts the column ("": unknown), title appears on hover."""
 
     text: str
     value: str = ""
@@ -69,17 +69,17 @@ def render_page(
     dataset: Dataset,
     findings: Sequence[Finding] = (),
 ) -> str:
-    """The HTML text; rows as `compare` orders them, runs of the data set's images."""
+    """Return the HTML; rows in the order of `compare`, runs on the dataset's images."""
     classes = dataset.classes
     details = details_of(runs, [row.method for row in rows], len(classes))
     test = dataset.test
     shown = atlas(np.asarray(test.images), test.labels, details, classes)
-    n_seeds = {one.method: len(one.good) for one in runs}
+    n_seeds = {method_runs.method: len(method_runs.good) for method_runs in runs}
     confusions = {
-        one.method: (one.confusion / n_seeds[one.method]).round(1).tolist()
-        for one in details
+        detail.method: (detail.confusion / n_seeds[detail.method]).round(1).tolist()
+        for detail in details
     }
-    exhibits = [picture for one in details for picture in exhibits_of(one)]
+    exhibits = [exhibit for detail in details for exhibit in exhibits_of(detail)]
     absent = {"learned"} if not exhibits else set()
     absent |= {"worth"} if not findings else set()
     measures = columns()
@@ -93,13 +93,13 @@ def render_page(
         dataset=dataset.name,
         answer=answer(rows, details),
         sections=[s for s in SECTIONS if s[0] not in absent],
-        findings=[(one, Markup(one.svg)) for one in findings],
+        findings=[(finding, Markup(finding.svg)) for finding in findings],
         columns=measures,
         rows=[_line(row, measures) for row in rows]
         + _published_lines(dataset.name, measures),
         notes=notes(rows, dataset.name, len(test)),
         charts=_charts(rows, runs, details),
-        methods=[one.method for one in details],
+        methods=[detail.method for detail in details],
         classes=classes,
         class_errors=class_errors(details),
         class_scores=class_scores(details),
@@ -117,8 +117,8 @@ def render_page(
 
 
 def answer(rows: Sequence[Row], details: Sequence[Detail]) -> str:
-    """One sentence from the numbers: the best classical method and the best network."""
-    families = {one.method: one.record.family for one in details}
+    """Compare the best classical method and the best network in one sentence."""
+    families = {detail.method: detail.record.family for detail in details}
     best = {
         family: min(
             (r for r in rows if families.get(r.method) == family),
@@ -129,27 +129,27 @@ def answer(rows: Sequence[Row], details: Sequence[Detail]) -> str:
     }
     classical, network = best["classical"], best["network"]
     if classical is None or network is None:
-        return "Classical methods and networks have not both been run yet."
+        return "Run at least one classical method and one network to compare them."
     return (
-        f"The best classical method, {classical.method}, gets "
-        f"{classical['error_pct']:.2f} % of the test images wrong; the best network, "
+        f"The best classical method, {classical.method}, misclassifies "
+        f"{classical['error_pct']:.2f} % of the test images; the best network, "
         f"{network.method}, {network['error_pct']:.2f} %."
     )
 
 
 def _line(row: Row, measures: Sequence[Measure]) -> Line:
-    """A method's line; one that never worked shows its reason instead of figures."""
+    """Make a method's line; if all its runs failed, it shows the reason instead."""
     name = Cell(row.method, row.method)
     if not row.seeds:
         reason = Cell(f"failed: {row.failure}", span=len(measures))
         return Line("failed", row.summary, [name, reason])
     cells = [
         Cell(
-            one.text(row),
-            written(row[one.name], ""),
-            title=one.remark(row) if one.remark else "",
+            measure.text(row),
+            format_value(row[measure.name], ""),
+            title=measure.remark(row) if measure.remark else "",
         )
-        for one in measures
+        for measure in measures
     ]
     if row.failure is not None:
         cells[0] = replace(cells[0], note=f"a seed failed: {row.failure}")
@@ -157,7 +157,7 @@ def _line(row: Row, measures: Sequence[Measure]) -> Line:
 
 
 def _published_lines(dataset: str, measures: Sequence[Measure]) -> list[Line]:
-    """Figures of others that learn no filters by backpropagation."""
+    """Make a line per published method that learns no filters by backpropagation."""
     lines = []
     for other in WITHOUT_LEARNED_FILTERS.get(dataset, ()):
         shown, value = f"{other.error_pct:g}", f"{other.error_pct}"
@@ -166,7 +166,7 @@ def _published_lines(dataset: str, measures: Sequence[Measure]) -> list[Line]:
             "lecture_pct": Cell(shown, value, title=other.source, note=other.source),
         }
         name = Cell("published", f"published {other.condition}")
-        cells = [known.get(one.name, Cell("")) for one in measures]
+        cells = [known.get(measure.name, Cell("")) for measure in measures]
         lines.append(Line("published", other.condition, [name, *cells]))
     return lines
 
@@ -174,12 +174,12 @@ def _published_lines(dataset: str, measures: Sequence[Measure]) -> list[Line]:
 def _charts(
     rows: Sequence[Row], runs: Sequence[Runs], details: Sequence[Detail]
 ) -> list[tuple[str, str, Markup]]:
-    """Title, description and drawing of each chart."""
+    """Draw the charts: title, description and SVG of each."""
     if not details:
         return []
-    families = {one.method: one.family for one in runs}
+    families = {method_runs.method: method_runs.family for method_runs in runs}
     order = "; ".join(f"{r.method} {r['error_pct']:.2f} %" for r in rows if r.seeds)
-    found = [
+    charts = [
         (
             "Test error of every method",
             f"Test errors: {order}.",
@@ -188,46 +188,50 @@ def _charts(
     ]
     for cost, label in COSTS.items():
         title = f"Test error against {label}"
-        text = f"{title}; the figures are in the comparison table."
-        found.append((title, text, cost_chart(rows, families, cost, "none")))
-    records = [one.record for one in details]
-    if any(one.histories for one in records):
-        title = "Training history of the networks (first seed, first net)"
-        found.append((title, title, history_chart(records, "none")))
-    return [(title, text, Markup(svg)) for title, text, svg in found]
+        text = f"{title}; the comparison table has the numbers."
+        charts.append((title, text, cost_chart(rows, families, cost, "none")))
+    records = [detail.record for detail in details]
+    if any(record.histories for record in records):
+        title = "Training history of each network (first seed, first network)"
+        charts.append((title, title, history_chart(records, "none")))
+    return [(title, text, Markup(svg)) for title, text, svg in charts]
 
 
 def _agreement_text(shown: dict[str, Any], details: Sequence[Detail]) -> str:
     text = (
-        f"{shown['n_oracle']} test images are wrong with all of "
-        f"{len(shown['methods'])} methods: no choice among them could get these right."
+        f"All {len(shown['methods'])} methods misclassify the same "
+        f"{shown['n_oracle']} test images, so even choosing the right method for each "
+        "image could not avoid these errors."
     )
-    best = [one.method for one in details][-2:]
-    if len(best) < 2:
+    if len(details) < 2:
         return text
-    (first, second) = (one.prediction for one in details[-2:])
-    n_apart = int(np.count_nonzero(first != second))
-    return f"{text} The two best, {best[0]} and {best[1]}, disagree on {n_apart}."
+    first, second = details[-2:]
+    n_apart = int(np.count_nonzero(first.prediction != second.prediction))
+    return (
+        f"{text} The two best methods, {first.method} and {second.method}, disagree on "
+        f"{n_apart} test images."
+    )
 
 
 def _atlas_text(shown: dict[str, Any]) -> str:
     text = (
-        f"{len(shown['images'])} test images that at least one of "
-        f"{len(shown['methods'])} methods got wrong (first seed of each). Press one to "
-        "see what every method says."
+        f"These {len(shown['images']):,} test images are misclassified by at least one "
+        f"of {len(shown['methods'])} methods (first seed of each). Select one to see "
+        "what every method predicts."
     )
     if shown["left_out"]:
         text += (
-            f" Left out, since wrong on more than {WORST_ERROR:.0%} of the images: "
+            " Methods that misclassify more than "
+            f"{100 * WORST_ERROR:.0f} % of the images are left out: "
             f"{', '.join(shown['left_out'])}."
         )
     return text
 
 
 def _commits(runs: Sequence[Runs]) -> list[str]:
-    """Commits of the code that ran, each with the methods, oldest run first."""
-    found: dict[str, set[str]] = {}
-    records = sorted((r for one in runs for r in one.records), key=lambda r: r.started)
-    for record in records:
-        found.setdefault((record.commit or "unknown")[:10], set()).add(record.method)
-    return [f"{commit} ({', '.join(sorted(names))})" for commit, names in found.items()]
+    """List the commits of the code that ran, with their methods, oldest run first."""
+    records = [record for method_runs in runs for record in method_runs.records]
+    methods: dict[str, set[str]] = {}
+    for record in sorted(records, key=lambda record: record.started):
+        methods.setdefault((record.commit or "unknown")[:10], set()).add(record.method)
+    return [f"{commit} ({', '.join(sorted(m))})" for commit, m in methods.items()]

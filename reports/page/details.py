@@ -24,19 +24,18 @@ from visbase.reports.figures import montage
 from visbase.reports.measures import Runs
 
 COLUMNS = 40  # tiles per row of the sheet
-# A method that gets most images wrong would fill the atlas with good ones.
-WORST_ERROR = 0.5
-KERNEL_PX, WORD_PX = 8, 3  # screen pixels for one pixel of a kernel, of a word
+WORST_ERROR = 0.5  # methods with more would fill the atlas with easy images
+KERNEL_PX, WORD_PX = 8, 3  # screen pixels per pixel of a kernel, of a visual word
 
-Heat = list[list[tuple[float, float]]]  # values, each with its strength of colour
+Heat = list[list[tuple[float, float]]]  # value and colour intensity of each cell
 
 
 @dataclass(frozen=True)
 class Detail:
-    """One method that worked.
+    """One method with at least one good seed.
 
-    confusion (C, C): counts summed over seeds; prediction (n,), probabilities (n, C),
-    exhibits: of the first seed.
+    confusion (C, C): counts summed over the seeds; prediction (n,), probabilities
+    (n, C) and exhibits: of the first good seed.
     """
 
     record: Record
@@ -52,7 +51,7 @@ class Detail:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A picture of what a method learned; width and height on the screen."""
+    """A picture of what a method learned; width and height in screen pixels."""
 
     title: str
     uri: str
@@ -60,8 +59,8 @@ class Exhibit:
     height: int
 
 
-def detail(runs: Runs, n_classes: int) -> Detail | None:
-    """What is known of one method; None where none of its seeds worked."""
+def detail_of(runs: Runs, n_classes: int) -> Detail | None:
+    """Collect the details of one method; None if all its seeds failed."""
     if not runs.good:
         return None
     first = runs.good[0]
@@ -79,19 +78,20 @@ def detail(runs: Runs, n_classes: int) -> Detail | None:
 def details_of(
     runs: Sequence[Runs], order: Sequence[str], n_classes: int
 ) -> list[Detail]:
-    """Details of the methods that worked, in the given order of methods."""
-    found = {one.method: detail(one, n_classes) for one in runs}
-    return [one for name in order if (one := found.get(name)) is not None]
+    """Collect the details of the methods that did not fail, in the given order."""
+    by_method = {one.method: detail_of(one, n_classes) for one in runs}
+    details = [by_method.get(name) for name in order]
+    return [detail for detail in details if detail is not None]
 
 
 def class_errors(details: Sequence[Detail]) -> Heat:
-    """Error of each class in percent: a row per method, C columns."""
+    """Return the error of each class in percent: a row per method, C columns."""
     errors = [100 * class_error_rates(one.confusion) for one in details]
     return [_heat_row(row, row) for row in errors]
 
 
 def class_scores(details: Sequence[Detail]) -> list[tuple[str, Heat]]:
-    """Precision, recall and F1 in percent by name: a row per method, C columns."""
+    """Return precision, recall and F1 in percent: a row per method, C columns."""
     scores = [precision_recall_f1(one.confusion) for one in details]
     return [
         (name, [_heat_row(100 * row[i], 100 - 100 * row[i]) for row in scores])
@@ -100,7 +100,7 @@ def class_scores(details: Sequence[Detail]) -> list[tuple[str, Heat]]:
 
 
 def disagreement(details: Sequence[Detail]) -> Heat:
-    """Percent of the images on which two methods differ, (m, m)."""
+    """Return the percentage of images on which two methods disagree, (m, m)."""
     if not details:
         return []
     apart = 100 * (1 - agreement([one.prediction for one in details]))
@@ -110,9 +110,10 @@ def disagreement(details: Sequence[Detail]) -> Heat:
 def _heat_row(
     values: NDArray[np.float64], fault: NDArray[np.float64], most: float | None = None
 ) -> list[tuple[float, float]]:
-    """Each value with its strength of colour from 0 to 1: its fault as part of `most`.
+    """Pair each value with a colour intensity from 0 to 1, fault / most.
 
-    Without it a row's largest has full colour: which class is hard for this method?
+    Without `most`, the largest fault of the row has intensity 1, which shows the class
+    that is hardest for this method.
     """
     most = float(np.nanmax(fault)) if most is None else most
     strength = np.clip(np.nan_to_num(fault) / max(most, 1e-9), 0, 1)
@@ -125,12 +126,13 @@ def atlas(
     details: Sequence[Detail],
     classes: Sequence[str],
 ) -> dict[str, Any]:
-    """What the page's script needs, ready for JSON.
+    """Collect what the page's script needs to show misclassified images, for JSON.
 
     images (n, h, w) and truth (n,) of the test set. Methods with an error above
-    WORST_ERROR are left out. `sheet` holds the tiles as one PNG; `images` one row a
-    tile: position in the test set, truth, number of methods that fail, then each
-    method's label; `probabilities`, by method, whole percents for every tile.
+    WORST_ERROR are left out. `sheet` is a PNG with one tile per misclassified image;
+    `images` has one row per tile: position in the test set, true class, number of
+    methods that are wrong, then each method's prediction; `probabilities`: method ->
+    percentages per tile.
     """
     shown = [one for one in details if (one.prediction != truth).mean() <= WORST_ERROR]
     left_out = [one.method for one in details if one not in shown]
@@ -161,7 +163,7 @@ def atlas(
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
-    """An image (h, w) or (h, w, 3) as a PNG inside an address."""
+    """Encode an image (h, w) or (h, w, 3) as a PNG in a data URI."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
@@ -176,20 +178,24 @@ def _sheet(tiles: NDArray[np.uint8]) -> str:
     return data_uri(joined)
 
 
-def exhibits_of(one: Detail) -> list[Exhibit]:
-    found = []
-    for name, tiles in one.exhibits.items():
+def exhibits_of(detail: Detail) -> list[Exhibit]:
+    """Draw the kernels and visual words that a method learned."""
+    exhibits = []
+    for name, tiles in detail.exhibits.items():
         if name == "kernels":
-            title = f"{one.method}: kernels of the first layer, red + and blue -"
-            found.append(_picture(title, _red_and_blue(tiles), KERNEL_PX))
+            title = (
+                f"{detail.method}: kernels of the first layer (red: positive, blue: "
+                "negative)"
+            )
+            exhibits.append(_picture(title, _red_and_blue(tiles), KERNEL_PX))
         else:
             size = tiles.shape[1]
             title = (
-                f"{one.method}: mean patch of {size} x {size} pixels of its "
-                f"{len(tiles)} most frequent visual words"
+                f"{detail.method}: the {len(tiles)} most frequent visual words, each "
+                f"shown as the mean of its patches ({size} x {size} pixels)"
             )
-            found.append(_picture(title, montage(tiles, 20), WORD_PX))
-    return found
+            exhibits.append(_picture(title, montage(tiles, 20), WORD_PX))
+    return exhibits
 
 
 def _picture(title: str, image: NDArray[np.uint8], zoom: int) -> Exhibit:
@@ -199,7 +205,7 @@ def _picture(title: str, image: NDArray[np.uint8], zoom: int) -> Exhibit:
 
 
 def _red_and_blue(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Kernels (n, h, w) side by side, white at zero, (H, W, 3)."""
+    """Arrange kernels (n, h, w) in one image (H, W, 3); zero is white."""
     strength = kernels.astype(np.float32) / (float(np.abs(kernels).max()) or 1.0)
     fade = np.rint(255 * (1 - np.abs(strength))).astype(np.uint8)
     full = np.full_like(fade, 255)

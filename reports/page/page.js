@@ -7,7 +7,7 @@ const make = (tag, text, parent) => {
   return element;
 };
 
-// Sorting: numbers by value, words by letter; what is not known comes last.
+// Sort numbers by value and words alphabetically; unknown values come last.
 const table = document.getElementById("comparison");
 for (const head of table.querySelectorAll("thead th")) {
   head.firstElementChild.addEventListener("click", () => {
@@ -27,15 +27,15 @@ for (const head of table.querySelectorAll("thead th")) {
   });
 }
 
-// Confusion matrix of one method.
+// Show the confusion matrix of one method.
 const chosen = document.getElementById("confusion-method");
 function showConfusion() {
   const counts = data.confusions[chosen.value];
   const place = document.getElementById("confusion");
   place.replaceChildren();
-  make("caption", `${chosen.value}: truth down, answer across`, place);
+  make("caption", `${chosen.value}: rows are true classes, columns are predicted classes`, place);
   const first = place.createTHead().insertRow();
-  for (const name of ["truth", ...data.classes]) make("th", name, first).scope = "col";
+  for (const name of ["true class", ...data.classes]) make("th", name, first).scope = "col";
   const most = Math.max(1e-9, ...counts.flatMap((row, i) => row.filter((_, j) => j !== i)));
   const body = place.createTBody();
   counts.forEach((row, i) => {
@@ -50,9 +50,10 @@ function showConfusion() {
 chosen.addEventListener("change", showConfusion);
 showConfusion();
 
-// Atlas: one button a tile of the sheet; a row is [position, truth, wrong, ...answers].
+// Misclassified images: one button per tile of the sheet, one row per tile in the data:
+// [position, true class, number of methods that are wrong, ...predictions].
 const atlas = data.atlas;
-const [ANSWERS, TRUTH, WRONG] = [3, 1, 2];
+const [TRUTH, WRONG, PREDICTIONS] = [1, 2, 3];
 const style = document.documentElement.style;
 style.setProperty("--sheet", `url(${atlas.sheet})`);
 style.setProperty("--columns", atlas.columns);
@@ -62,11 +63,13 @@ const place = (tile, i) => {
   tile.style.setProperty("--x", i % atlas.columns);
   tile.style.setProperty("--y", Math.floor(i / atlas.columns));
 };
+const describe = (image) =>
+  `Test image ${image[0]}: ${atlas.classes[image[TRUTH]]}, misclassified by ${image[WRONG]} of ${atlas.methods.length} methods`;
 const tiles = atlas.images.map((image, i) => {
   const tile = document.createElement("button");
   tile.type = "button";
   tile.className = "tile";
-  tile.ariaLabel = `test image ${image[0]}: ${atlas.classes[image[TRUTH]]}, ${image[WRONG]} of ${atlas.methods.length} methods wrong`;
+  tile.ariaLabel = describe(image);
   place(tile, i);
   tile.addEventListener("click", () => open(i));
   return tile;
@@ -74,19 +77,19 @@ const tiles = atlas.images.map((image, i) => {
 const filters = document.getElementById("filters");
 function filter() {
   const { method, truth, answer, order } = Object.fromEntries(new FormData(filters));
-  const which = atlas.methods.indexOf(method);
+  const column = atlas.methods.indexOf(method);
   const shown = atlas.images
     .map((_, i) => i)
     .filter((i) => {
       const image = atlas.images[i];
-      const answers = which < 0 ? image.slice(ANSWERS) : [image[ANSWERS + which]];
-      const wrong = answers.filter((given) => given !== image[TRUTH]);
+      const predictions = column < 0 ? image.slice(PREDICTIONS) : [image[PREDICTIONS + column]];
+      const wrong = predictions.filter((predicted) => predicted !== image[TRUTH]);
       return wrong.length && (truth === "" || image[TRUTH] === Number(truth)) && (answer === "" || wrong.includes(Number(answer)));
     });
   const by = { most: (i) => -atlas.images[i][WRONG], fewest: (i) => atlas.images[i][WRONG], position: (i) => atlas.images[i][0] }[order];
   shown.sort((a, b) => by(a) - by(b) || a - b);
   document.getElementById("atlas").replaceChildren(...shown.map((i) => tiles[i]));
-  document.getElementById("shown").textContent = `${shown.length} of ${atlas.images.length} images`;
+  document.getElementById("shown").textContent = `Showing ${shown.length} of ${atlas.images.length} images`;
 }
 filters.addEventListener("change", filter);
 filter();
@@ -94,17 +97,16 @@ filter();
 const dialog = document.getElementById("digit");
 function open(i) {
   const image = atlas.images[i];
-  document.getElementById("digit-title").textContent =
-    `Test image ${image[0]}: ${atlas.classes[image[TRUTH]]}, ${image[WRONG]} of ${atlas.methods.length} methods wrong`;
+  document.getElementById("digit-title").textContent = describe(image);
   place(dialog.querySelector(".large"), i);
   const body = dialog.querySelector("tbody");
   body.replaceChildren();
   atlas.methods.forEach((method, k) => {
     const row = body.insertRow();
-    const given = image[ANSWERS + k];
-    row.className = given === image[TRUTH] ? "" : "wrong";
+    const predicted = image[PREDICTIONS + k];
+    row.className = predicted === image[TRUTH] ? "" : "wrong";
     make("td", method, row);
-    make("td", atlas.classes[given], row);
+    make("td", atlas.classes[predicted], row);
     const percents = atlas.probabilities[method]?.[i];
     const text = percents?.map((p, c) => (p ? `${atlas.classes[c]}: ${p}` : "")).filter(Boolean).join(", ");
     make("td", text ?? "not stored", row);

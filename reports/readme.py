@@ -1,0 +1,127 @@
+"""Renew what stands between markers in Markdown files, and the README's pictures.
+
+<!-- table begins --> ... <!-- table ends -->: the whole table with its notes.
+<!-- table begins: linear convnet --> ... <!-- table ends -->: the rows of these methods
+with a few columns, without notes.
+<!-- findings begin --> ... <!-- findings end -->: the findings' sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.storage.atomic import write_named
+from visbase.pipeline.storage.reading import open_regular
+from visbase.reports.findings import Finding
+from visbase.reports.markdown import short_table, to_markdown
+from visbase.reports.measures import Row, Runs
+
+PICTURES = Path("docs") / "pictures"  # beside a file that shows them, the README
+TABLE = "<!-- table begins -->", "<!-- table ends -->"
+FINDINGS = "<!-- findings begin -->", "<!-- findings end -->"
+BLOCKS = {  # the whole block; its begin marker, the methods it names, its end marker
+    TABLE: r"(<!-- table begins(?:: ([\w ]+))? -->).*?(<!-- table ends -->)",
+    FINDINGS: r"(<!-- findings begin()? -->).*?(<!-- findings end -->)",
+}
+
+
+def renew_files(
+    paths: Sequence[Path],
+    rows: Sequence[Row],
+    runs: Sequence[Runs],
+    dataset: str,
+    findings: Sequence[Finding] = (),
+) -> None:
+    """Renew the marked blocks of each file, and the pictures of those that show them.
+
+    Nothing is written if BadInput is raised for any of the files.
+    """
+    files: dict[Path, str] = {}
+    for path in paths:
+        text = _read(path)
+        if _shows_pictures(text):
+            for name, svg in readme_pictures(rows, runs).items():
+                files[path.parent / PICTURES / name] = svg
+        files[path] = renewed(path, text, rows, runs, dataset, findings)
+    for path, text in files.items():
+        with write_named(path) as file:
+            file.write(text.encode())
+
+
+def renewed(
+    path: Path,
+    text: str,
+    rows: Sequence[Row],
+    runs: Sequence[Runs],
+    dataset: str,
+    findings: Sequence[Finding] = (),
+) -> str:
+    """Return the text with new content between its markers.
+
+    Raises BadInput, which names the path, if the text has no complete pair of markers,
+    half a pair, or names a method without a record.
+    """
+    sentences = [line for finding in findings for line in finding.sentences]
+
+    def content(block: re.Match[str]) -> str:
+        begin, methods, end = block.groups()
+        if end == FINDINGS[1]:
+            new = "".join(f"- {line}\n" for line in sentences)
+        elif methods:
+            chosen = {row.method: row for row in rows if row.method in methods.split()}
+            _require_records(path, methods.split(), chosen)
+            new = short_table(list(chosen.values()), dataset)
+        else:
+            new = to_markdown(rows, runs, dataset)
+        return f"{begin}\n{new}{end}"
+
+    n_blocks = 0
+    for (begin, end), pattern in BLOCKS.items():
+        text, n = re.subn(pattern, content, text, flags=re.DOTALL)
+        n_blocks += n
+        if not n == text.count(begin.removesuffix(" -->")) == text.count(end):
+            raise BadInput(f"{path}: expected the lines {begin!r} and {end!r} in pairs")
+    if not n_blocks:
+        expected = " or ".join(f"{begin!r} and {end!r}" for begin, end in BLOCKS)
+        raise BadInput(f"{path}: expected the lines {expected}, found neither pair")
+    return text
+
+
+def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]:
+    """Draw the README's pictures: file name -> SVG on a white background."""
+    from visbase.reports.figures import cost_chart, error_chart  # slow to import
+
+    families = {method_runs.method: method_runs.family for method_runs in runs}
+    return {
+        "error.svg": error_chart(rows, families, "white"),
+        "fit.svg": cost_chart(rows, families, "fit_s", "white"),
+    }
+
+
+def _shows_pictures(text: str) -> bool:
+    """Whether the text refers to pictures by their path from the repository's root."""
+    return re.search(rf"[(\"]{PICTURES.as_posix()}/\w+\.svg", text) is not None
+
+
+def _read(path: Path) -> str:
+    try:
+        with open_regular(path) as file:
+            return file.read().decode()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: expected UTF-8 text ({error.reason})") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _require_records(
+    path: Path, methods: Sequence[str], chosen: Mapping[str, Row]
+) -> None:
+    for method in methods:
+        if method not in chosen:
+            raise BadInput(
+                f"{path}: a table names the method {method!r}, which has no record; "
+                "run the method or remove its name from the marker"
+            )
