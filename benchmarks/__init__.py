@@ -1,1 +1,1 @@
-"""Speed against what others use, side by side in one run: `make bench`."""
+"""Speed compared with other libraries, in the same process: `make bench`."""

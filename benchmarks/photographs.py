@@ -1,9 +1,9 @@
-"""Accuracy on a folder of photographs over random splits, as such papers report it.
+"""Accuracy on a folder of photographs over random splits, as papers report it.
 
     python -m benchmarks.photographs FOLDER --train-per-class 100 --seeds 5
 
-Runs each method once a seed, as `visbase run` does, and adds a row a run to
-docs/photographs.csv; docs/photographs.md is written anew from all rows.
+Runs `visbase run` once per method and seed, adds one row per run to
+docs/photographs.csv, and rewrites docs/photographs.md from all rows.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ COLUMNS = (
     "commit",
     "started",
 )
+KEY = COLUMNS[:4]
 
 
 @click.command()
@@ -49,7 +50,7 @@ COLUMNS = (
 def main(
     folder: Path, train_per_class: int, seeds: int, methods: tuple[str, ...]
 ) -> None:
-    """Run methods on random splits of a folder of photographs, record all of them."""
+    """Run methods on random splits of a folder of photographs and record every run."""
     for method in methods:
         for seed in range(seeds):
             command = [sys.executable, "-P", "-m", "visbase", "run", method]
@@ -62,10 +63,10 @@ def main(
 
 
 def _add(record: Record) -> None:
-    """Put a run into the table, in the place of an older one of the same kind."""
-    row = {name: str(getattr(record, name)) for name in COLUMNS}
-    rows = [one for one in _rows() if any(one[k] != row[k] for k in COLUMNS[:4])]
-    rows = sorted([*rows, row], key=lambda one: [one[k] for k in COLUMNS[:4]])
+    """Add a run to the table, replacing an earlier run with the same key."""
+    new = {name: str(getattr(record, name)) for name in COLUMNS}
+    rows = [row for row in _rows() if any(row[k] != new[k] for k in KEY)]
+    rows = sorted([*rows, new], key=lambda row: [row[k] for k in KEY])
     with atomic_write(TABLE) as file:
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -88,9 +89,9 @@ def _page(rows: list[dict[str, str]]) -> str:
         "# Photographs",
         "",
         "Written by `python -m benchmarks.photographs FOLDER --train-per-class N`;",
-        "`photographs.csv` has every run. Accuracy: mean and standard deviation over",
-        "random splits of seeds 0, 1, ..., with the default settings. Time: fit and",
-        "prediction of all test images, the longest run.",
+        "`photographs.csv` holds every run. Accuracy: mean and standard deviation over",
+        "random splits (seeds 0, 1, ...) with the default settings. s: seconds to fit",
+        "and to predict all test images, in the slowest run. MiB: largest peak memory.",
         "",
         "| photographs | method | training images | accuracy % | splits | s | MiB |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",

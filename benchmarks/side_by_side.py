@@ -1,4 +1,4 @@
-"""Two ways to the same result, timed in turn in one process."""
+"""Two implementations of one task, timed alternately in one process."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from threadpoolctl import threadpool_limits
 
 @dataclass(frozen=True)
 class Pair:
-    """What is done, by whom, and how many times faster ours should be, if it is said.
+    """A task, the two implementations, and the least ratio of their times to aim for.
 
-    threads: of the numerical libraries; ours and peer take no arguments and do all the
-    work of one repetition. agreement: what the two results have in common, in words.
+    ours and peer take no arguments and do the work of one repetition. threads: limit
+    for the numerical libraries. agreement: describes how well the two results agree.
     """
 
-    what: str
+    task: str
     peer_name: str
     ours: Callable[[], Any]
     peer: Callable[[], Any]
@@ -32,7 +32,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of each repetition, in turn."""
+    """Seconds of each repetition."""
 
     pair: Pair
     ours_s: list[float]
@@ -41,30 +41,30 @@ class Timing:
 
     @property
     def ratios(self) -> list[float]:
-        """Peer's time over ours, repetition by repetition."""
+        """The peer's time over ours, for each repetition."""
         return [p / o for p, o in zip(self.peer_s, self.ours_s, strict=True)]
 
     def row(self) -> str:
-        """Of the table in results.md."""
+        """A row of the table in results.md."""
         ratio = statistics.median(self.ratios)
-        asked = self.pair.at_least
+        target = self.pair.at_least
         return (
-            f"| {self.pair.what} | {self.pair.peer_name} | {self.pair.threads} | "
+            f"| {self.pair.task} | {self.pair.peer_name} | {self.pair.threads} | "
             f"{spread(self.ours_s, 's')} | {spread(self.peer_s, 's')} | "
             f"**{ratio:.2f}** ({min(self.ratios):.2f} to {max(self.ratios):.2f}) | "
-            f"{'' if asked is None else f'{asked:.3g}'} | {len(self.ours_s)} | "
+            f"{'' if target is None else f'{target:.3g}'} | {len(self.ours_s)} | "
             f"{self.agreement} |"
         )
 
 
 HEAD = (
-    "| what | peer | threads | ours | peer | ratio | asked | repeats | results |\n"
+    "| task | peer | threads | ours | peer | ratio | target | repeats | agreement |\n"
     "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
 )
 
 
 def measure(pair: Pair) -> Timing:
-    """Run both once to warm up, then in turn."""
+    """Run both once to warm up, then alternately."""
     ours_s, peer_s = [], []
     with threadpool_limits(pair.threads):
         pair.ours()
@@ -86,6 +86,6 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def spread(values: list[float], unit: str) -> str:
-    """Median, smallest and largest."""
+    """Median, minimum and maximum as text."""
     middle, low, high = statistics.median(values), min(values), max(values)
     return f"{middle:.3g} {unit} ({low:.3g} to {high:.3g})"

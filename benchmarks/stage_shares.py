@@ -1,7 +1,7 @@
-"""Where the time of `bovw_pyramid` goes: each stage's share, by Python's profiler.
+"""Share of each stage in the time of `bovw_pyramid`, by Python's profiler.
 
-One thread, since the profiler sees no other; without distorted copies, which repeat the
-same stages on more images.
+With one thread, since the profiler sees no other, and without distorted copies, which
+repeat the same stages on more images.
 """
 
 from __future__ import annotations
@@ -11,30 +11,40 @@ import dataclasses
 import os
 import pstats
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-# stage -> file and function that does it, none inside another
-STAGES = {
-    "deskewing": ("deskew.py", "deskew"),
-    "gradients": ("dense_sift.py", "orientation_maps"),
-    "descriptors from gradients": ("dense_sift.py", "_extract_batch"),
-    "k-means": ("vocabulary.py", "learn_vocabulary"),
-    "nearest words and weights": ("assign.py", "assign_soft"),
-    "pyramid": ("pool.py", "pool"),
-    "root and length": ("pool.py", "normalise"),
-    "fitting the projection": ("project.py", "fit_projection"),
-    "projecting": ("project.py", "apply"),
-    "support vectors": ("kernel_svm.py", "fit_svm"),
-    "decisions": ("kernel_svm.py", "decisions"),
+from visbase.baselines import bovw_pyramid
+from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.descriptors.dense_sift import DenseSift, orientation_maps
+from visbase.pipeline.encoding.assign import assign_soft
+from visbase.pipeline.encoding.pool import normalise, pool
+from visbase.pipeline.encoding.projection import Projection, fit_projection
+from visbase.pipeline.encoding.vocabulary import learn_vocabulary
+from visbase.pipeline.images.deskew import deskew
+from visbase.pipeline.svm.kernel import KernelSVM, fit_svm
+
+# stage -> the function that computes it; none calls another, except `_extract_batch`,
+# which calls `orientation_maps`
+STAGES: dict[str, Callable[..., Any]] = {
+    "deskewing": deskew,
+    "gradients": orientation_maps,
+    "descriptors from gradients": DenseSift._extract_batch,
+    "k-means": learn_vocabulary,
+    "nearest words and weights": assign_soft,
+    "pyramid": pool,
+    "root and length": normalise,
+    "fitting the projection": fit_projection,
+    "projecting": Projection.apply,
+    "support vectors": fit_svm,
+    "decisions": KernelSVM.decisions,
 }
 
 
 def stage_shares() -> list[str]:
-    """Lines of a table: stage, seconds, share; all 60,000 + 10,000 digits."""
-    from visbase.baselines import bovw_pyramid
-    from visbase.pipeline.datasets import load_dataset
-
+    """Rows of a table: stage, seconds, share, for all 60,000 + 10,000 digits."""
     mnist = load_dataset("mnist")
     config = dataclasses.replace(bovw_pyramid.Config(), copies=0)
     model = bovw_pyramid.build(config, 0)
@@ -52,22 +62,19 @@ def stage_shares() -> list[str]:
             os.environ.clear()
             os.environ.update(before)
     stats = pstats.Stats(profile)
-    seconds = {
-        stage: 0.0
-        + sum(
-            values[3]  # cumulative
-            for (path, _, name), values in stats.stats.items()  # type: ignore[attr-defined]
-            if path.endswith("/" + file) and name == function
-        )
-        for stage, (file, function) in STAGES.items()
-    }
+    calls = stats.stats  # type: ignore[attr-defined]
+    seconds = {}
+    for stage, function in STAGES.items():
+        code = function.__code__
+        key = (code.co_filename, code.co_firstlineno, code.co_name)
+        seconds[stage] = float(calls[key][3])  # cumulative
     seconds["descriptors from gradients"] -= seconds["gradients"]
     total = float(stats.total_tt)  # type: ignore[attr-defined]
-    seconds["all else"] = total - sum(seconds.values())
+    seconds["everything else"] = total - sum(seconds.values())
     rows = sorted(seconds.items(), key=lambda item: -item[1])
     return [
         "| stage | seconds | share |",
         "| --- | ---: | ---: |",
         *(f"| {stage} | {s:.1f} | {100 * s / total:.0f} % |" for stage, s in rows),
-        f"| in all | {total:.1f} | |",
+        f"| total | {total:.1f} | |",
     ]

@@ -1,4 +1,4 @@
-"""Each stage of the classical path against what others use for it."""
+"""Each stage of the classical pipeline compared with another library."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from visbase.pipeline.images.batches import pixel_rows
 from visbase.pipeline.images.blocks import BLOCK_PIXELS
 from visbase.pipeline.svm.kernel import CACHE_MB, Kernel, fit_svm
 
-OPENCV_BLUR_PX = 1.5199  # sqrt(1.6^2 - 0.5^2): what OpenCV's SIFT does before
+OPENCV_BLUR_PX = 1.5199  # sqrt(1.6^2 - 0.5^2): the blur at the start of OpenCV's SIFT
 
 
 def pairs() -> Iterator[Pair]:
-    """In the order of the path; each one's data is made when it is its turn."""
+    """Pairs in the order of the pipeline; each makes its data when it is reached."""
     mnist = load_dataset("mnist")
     digits = np.asarray(mnist.train.images)
-    every = np.concatenate([digits, mnist.test.images])
+    all_digits = np.concatenate([digits, mnist.test.images])
+    name = f"{len(all_digits):,} digits"
     for bin_px in (2.0, 3.0):
-        yield dense_sift(every, bin_px, 2, f"{len(every):,} digits", 4, repeats=3)
-    many = np.tile(photographs(), (5, 1, 1))
-    yield dense_sift(many, 8.0, 4, f"{len(many)} photographs of 400 x 300", 10)
+        yield dense_sift(all_digits, bin_px, 2, name, 4, repeats=3)
+    photos = np.tile(photographs(), (5, 1, 1))
+    yield dense_sift(photos, 8.0, 4, f"{len(photos)} photographs of 400 x 300", 10)
     yield from nearest_words(digits[:2000])
     yield from opencv_words(digits)
     yield svm()
@@ -43,11 +44,11 @@ def dense_sift(
     images: NDArray[np.uint8],
     bin_px: float,
     step_px: int,
-    what: str,
+    images_name: str,
     at_least: float,
     repeats: int = 5,
 ) -> Pair:
-    """Descriptors at every grid point, with OpenCV's smoothing, against its own."""
+    """Descriptors at every grid point, with OpenCV's blur, compared with OpenCV's."""
     margin = 2 if step_px == 2 else 8
     grid = DenseSift(bin_px, step_px, margin, OPENCV_BLUR_PX)
     points = keypoints(images.shape[1], images.shape[2], bin_px, step_px, margin)
@@ -60,19 +61,19 @@ def dense_sift(
         return last
 
     def ours() -> Any:
-        n = max(1, BLOCK_PIXELS // images[0].size)  # as the pipeline cuts them
+        n = max(1, BLOCK_PIXELS // images[0].size)  # the pipeline's block size
         for start in range(0, len(images), n):
             last = grid.extract(images[start : start + n]).values
         return last[-len(points) :]
 
     def cosine(ours: Any, peer: Any) -> str:
         root = np.sqrt(peer / np.maximum(peer.sum(axis=1, keepdims=True), 1))
-        kept = peer.any(axis=1)  # patches without gradient
-        least = (ours * root).sum(axis=1)[kept].min()
-        return f"least cosine in the last image {least:.4f}"
+        kept = peer.any(axis=1)  # without blank patches
+        smallest = (ours * root).sum(axis=1)[kept].min()
+        return f"smallest cosine in the last image: {smallest:.4f}"
 
     return Pair(
-        f"dense SIFT, {what}, {len(points)} points, {bin_px:g} px bins",
+        f"dense SIFT, {images_name}, {len(points)} points, {bin_px:g} px bins",
         "OpenCV `SIFT.compute`",
         ours,
         opencv,
@@ -94,7 +95,7 @@ def keypoints(
 
 
 def photographs() -> NDArray[np.uint8]:
-    """The two photographs that scikit-learn ships, grey, (2, 300, 400)."""
+    """The two sample photographs of scikit-learn in grey, (2, 300, 400)."""
     from sklearn.datasets import load_sample_images
 
     grey = [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in load_sample_images().images]
@@ -104,7 +105,7 @@ def photographs() -> NDArray[np.uint8]:
 
 
 def nearest_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
-    """Five nearest of 400 words against the product that it takes, and faiss."""
+    """Five nearest of 400 words, compared with the matrix product and with faiss."""
     import faiss
 
     values = DenseSift(3.0, 2, 2).extract(digits).values
@@ -117,22 +118,22 @@ def nearest_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
         for start in range(0, len(values), BLOCK):
             values[start : start + BLOCK] @ words.T
 
-    what = f"5 nearest of 400 words, {len(values):,} descriptors"
+    task = f"5 nearest of 400 words, {len(values):,} descriptors"
     search = partial(nearest, values, words, 5)
-    yield Pair(what, "the matrix product alone", search, product_alone, 1 / 1.6)
+    yield Pair(task, "the matrix product alone", search, product_alone, 1 / 1.6)
     yield Pair(
-        what,
+        task,
         "faiss `IndexFlatL2`",
         search,
         lambda: index.search(values, 5),
         agreement=lambda ours, peer: (
-            f"{np.mean(ours[0] == peer[1]):.5f} of words alike"
+            f"{np.mean(ours[0] == peer[1]):.5f} of the words agree"
         ),
     )
 
 
 def opencv_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
-    """OpenCV's own bag of visual words: k-means, then histograms of single images."""
+    """k-means and histograms, compared with OpenCV's bag of visual words."""
     grid = DenseSift(3.0, 2, 2, OPENCV_BLUR_PX)
     values = grid.extract(digits[:350]).values
     n_words, n_iterations = 400, 10
@@ -145,7 +146,7 @@ def opencv_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
 
     def inertia_ratio(ours: Any, peer: Any) -> str:
         sums = [float(nearest(values, w, 1)[1].sum()) for w in (peer, ours)]
-        return f"inertia {sums[0] / sums[1]:.3f} of ours"
+        return f"inertia {sums[0] / sums[1]:.3f} times ours"
 
     yield Pair(
         f"{n_words} words from {len(values):,} descriptors, {n_iterations} iterations",
@@ -166,44 +167,44 @@ def opencv_words(digits: NDArray[np.uint8]) -> Iterator[Pair]:
     bag = BagOfWords([grid], [words], Histograms(levels=(1,), n_nearest=1, power=1.0))
     sift, matcher = cv2.SIFT.create(), cv2.BFMatcher(cv2.NORM_L2)
     describe = cv2.xfeatures2d.BOWImgDescriptorExtractor(sift, matcher)
-    # its words are in OpenCV's units; which they are does not change its time
+    # words in OpenCV's units; their values do not change its time
     describe.setVocabulary(np.square(words) * 512)
     points = keypoints(digits.shape[1], digits.shape[2], 3.0, 2, 2)
-    some = digits[:500]
+    images = digits[:500]
 
     def histograms() -> None:
         cv2.setNumThreads(1)
-        for image in some:
+        for image in images:
             describe.compute(image, points)
 
     yield Pair(
-        f"{len(some)} digits to histograms, {len(points)} points, {n_words} words",
+        f"{len(images)} digits to histograms, {len(points)} points, {n_words} words",
         "OpenCV `BOWImgDescriptorExtractor`",
-        partial(bag.vectors, some),
+        partial(bag.vectors, images),
         histograms,
         repeats=3,
     )
 
 
 def svm() -> Pair:
-    """Kernel and C of `svm_rbf`, a machine a pair of classes as SVC has it, 60,000."""
+    """One-vs-one machines with the kernel and C of `svm_rbf` on 60,000 digits."""
     from sklearn.svm import SVC
 
     train = load_dataset("mnist").train
     pixels = pixel_rows(np.asarray(train.images))
-    how = svm_rbf.Config()
+    config = svm_rbf.Config()
 
     def theirs() -> int:
-        machine = SVC(C=how.c, gamma=how.gamma, cache_size=CACHE_MB)
+        machine = SVC(C=config.c, gamma=config.gamma, cache_size=CACHE_MB)
         return len(machine.fit(pixels, train.labels).support_)
 
     def ours() -> int:
-        kernel = Kernel("rbf", how.gamma)
-        return len(fit_svm(pixels, train.labels, kernel, how.c).rows)
+        kernel = Kernel("rbf", config.gamma)
+        return len(fit_svm(pixels, train.labels, kernel, config.c).rows)
 
     return Pair(
-        "RBF SVM of 60,000 digits, one against one (scikit-learn-intelex inside)",
-        "scikit-learn `SVC`, which fits in one thread",
+        "RBF SVM of 60,000 digits, one-vs-one (uses scikit-learn-intelex)",
+        "scikit-learn `SVC` (fits in one thread)",
         ours,
         theirs,
         5,

@@ -1,4 +1,4 @@
-"""400 words from 500,000 descriptors: seconds and inertia beside other k-means."""
+"""400 words from 500,000 descriptors: time and inertia of several k-means."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ FAISS_ITERATIONS = 25  # its default
 
 
 def descriptors(n: int) -> FloatArray:
-    """n descriptors of MNIST digits, 3 px bins, at random."""
+    """n random descriptors of MNIST digits, 3 px bins."""
     digits = np.asarray(load_dataset("mnist").train.images[: n // 144 + 100])
-    found = DenseSift(3.0, 2, 2).extract(digits).values
-    return found[np.random.default_rng(0).choice(len(found), n, replace=False)]
+    values = DenseSift(3.0, 2, 2).extract(digits).values
+    return values[np.random.default_rng(0).choice(len(values), n, replace=False)]
 
 
 def ours(values: FloatArray, seed: int) -> FloatArray:
@@ -41,43 +41,43 @@ def ours(values: FloatArray, seed: int) -> FloatArray:
 def kmeans(values: FloatArray, seed: int, n_iterations: int = 300) -> FloatArray:
     from sklearn.cluster import KMeans
 
-    how = KMeans(N_WORDS, n_init=1, random_state=seed, max_iter=n_iterations)
-    return how.fit(values).cluster_centers_
+    model = KMeans(N_WORDS, n_init=1, random_state=seed, max_iter=n_iterations)
+    return model.fit(values).cluster_centers_
 
 
 def mini_batch(values: FloatArray, seed: int) -> FloatArray:
     from sklearn.cluster import MiniBatchKMeans
 
-    found = MiniBatchKMeans(N_WORDS, n_init=1, random_state=seed).fit(values)
-    return found.cluster_centers_
+    model = MiniBatchKMeans(N_WORDS, n_init=1, random_state=seed)
+    return model.fit(values).cluster_centers_
 
 
 def faiss(values: FloatArray, seed: int) -> FloatArray:
     import faiss
 
     faiss.omp_set_num_threads(THREADS)
-    found = faiss.Kmeans(
+    model = faiss.Kmeans(
         values.shape[1],
         N_WORDS,
         niter=FAISS_ITERATIONS,
         seed=seed,
-        max_points_per_centroid=len(values),  # all of them
+        max_points_per_centroid=len(values),  # no subsampling
     )
-    found.train(values)
-    return np.asarray(found.centroids)
+    model.train(values)
+    return np.asarray(model.centroids)
 
 
 LEARNERS: dict[str, Learner] = {
     "ours": ours,
     "scikit-learn `KMeans`": kmeans,
-    "scikit-learn `KMeans`, 30 iterations as ours": partial(kmeans, n_iterations=30),
+    "scikit-learn `KMeans`, 30 iterations like ours": partial(kmeans, n_iterations=30),
     "scikit-learn `MiniBatchKMeans`": mini_batch,
     f"faiss `Kmeans`, {FAISS_ITERATIONS} iterations": faiss,
 }
 
 
 def vocabularies() -> list[str]:
-    """Lines of a table: every learner in turn, another seed each time."""
+    """Rows of a table: every learner with REPEATS seeds, alternately."""
     values = descriptors(N_DESCRIPTORS)
     seconds: dict[str, list[float]] = {name: [] for name in LEARNERS}
     inertias: dict[str, list[float]] = {name: [] for name in LEARNERS}
@@ -93,14 +93,14 @@ def vocabularies() -> list[str]:
                 print(f"{name}: {seconds[name][-1]:.1f} s", file=sys.stderr)
     reference = statistics.mean(inertias["ours"])
     return [
-        "| k-means | threads | seconds | times ours | inertia over ours |",
+        "| k-means | threads | seconds | time over ours | inertia over ours |",
         "| --- | ---: | ---: | ---: | ---: |",
         *(
-            f"| {name} | {THREADS} | {statistics.median(found):.1f} "
-            f"({min(found):.1f} to {max(found):.1f}) | "
-            f"{statistics.median(_ratios(found, seconds['ours'])):.2f} | "
+            f"| {name} | {THREADS} | {statistics.median(times):.1f} "
+            f"({min(times):.1f} to {max(times):.1f}) | "
+            f"{statistics.median(_ratios(times, seconds['ours'])):.2f} | "
             f"{statistics.mean(inertias[name]) / reference:.4f} |"
-            for name, found in seconds.items()
+            for name, times in seconds.items()
         ),
     ]
 

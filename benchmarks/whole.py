@@ -1,8 +1,8 @@
-"""What a user waits for: the whole path, one image, the command line, memory, growth.
+"""What a user waits for: the whole pipeline, one image, the command line; memory.
 
-Every measurement of time or memory that others could disturb runs in a process of its
-own: `python -m benchmarks.whole MEASUREMENT ARGUMENT...` prints what each repetition
-gave.
+Each measurement runs in its own process, so that none disturbs another:
+`python -m benchmarks.whole MEASUREMENT ARGUMENT...` prints the value of every
+repetition as JSON.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ REPEATS = 3
 
 
 def digits(n: int) -> NDArray[np.uint8]:
-    """n of MNIST's digits, from the first again where there are no more."""
+    """n digits of MNIST, repeated from the first if n exceeds 70,000."""
     return labelled(n)[0]
 
 
 def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Stands for a data set of any size: images (n, 28, 28) and labels (n,)."""
+    """A dataset of any size: images (n, 28, 28) as in `digits`, and labels (n,)."""
     from visbase.pipeline.datasets import load_dataset
 
     mnist = load_dataset("mnist")
@@ -39,7 +39,7 @@ def labelled(n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def histograms_s(n: str, n_words: str = "400") -> list[float]:
-    """Seconds from n digits to histograms as `bovw_pyramid` makes them."""
+    """Seconds from n digits to the histograms of `bovw_pyramid`."""
     from visbase.pipeline.descriptors.dense_sift import DenseSift
     from visbase.pipeline.encoding.histograms import BagOfWords, Histograms
     from visbase.pipeline.encoding.sample import learn_vocabularies
@@ -52,14 +52,14 @@ def histograms_s(n: str, n_words: str = "400") -> list[float]:
     map_blocks(bag.vectors, images[:400], "warm up")
 
     def work() -> None:
-        # histograms are what they are, 67 kB an image: kept no longer than a block
+        # a histogram takes 67 kB per image, so they are kept for one block only
         map_blocks(lambda block: bag.vectors(block).sum(axis=1), images, "all")
 
     return _repeated(work)
 
 
 def vocabulary_s(n_words: str) -> list[float]:
-    """Seconds for that many words from 100,000 descriptors."""
+    """Seconds for n_words words from 100,000 descriptors."""
     from benchmarks.vocabularies import descriptors
     from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 
@@ -71,9 +71,10 @@ def vocabulary_s(n_words: str) -> list[float]:
 
 
 def svm_s(n: str) -> list[float]:
-    """Seconds to fit RBF machines, one a pair of classes, on n digits.
+    """Seconds to fit RBF machines, one per pair of classes, on n digits.
 
-    Distorted beyond the first 70,000, since twins are no new support vectors.
+    Digits after the first 70,000 are distorted, since duplicates would add no support
+    vectors.
     """
     from visbase.baselines.svm_rbf import Config
     from visbase.pipeline.images.batches import pixel_rows
@@ -88,7 +89,7 @@ def svm_s(n: str) -> list[float]:
 
 
 def features_mb(n: str) -> list[float]:
-    """Peak memory of making `bovw_pyramid`'s features of n digits, in MiB."""
+    """Peak memory in MiB while `bovw_pyramid` computes the features of n digits."""
     import dataclasses
 
     from visbase.baselines import bovw_pyramid
@@ -105,9 +106,10 @@ def features_mb(n: str) -> list[float]:
 
 
 def one_image_ms() -> list[float]:
-    """Milliseconds from a file to a label by `bovw_pyramid` as it is, warm.
+    """Milliseconds per image from file to label with `bovw_pyramid`, after a warm-up.
 
-    Fitted on all training images with its copies; an image after the other.
+    Fitted on all training images and their distorted copies, predicting one image at a
+    time.
     """
     from PIL import Image
 
@@ -130,7 +132,7 @@ def one_image_ms() -> list[float]:
 
 
 def start_s() -> list[float]:
-    """Seconds of `visbase --help`, ten starts."""
+    """Seconds of `visbase --help`, started ten times."""
     command = [sys.executable, "-P", "-m", "visbase", "--help"]
     return _repeated(
         lambda: subprocess.run(command, capture_output=True, check=True), 10
@@ -148,15 +150,24 @@ def _repeated(work: Callable[[], object], repeats: int = REPEATS) -> list[float]
 
 
 MEASUREMENTS: dict[str, Callable[..., list[float]]] = {
-    one.__name__: one
-    for one in (histograms_s, vocabulary_s, svm_s, features_mb, one_image_ms, start_s)
+    function.__name__: function
+    for function in (
+        histograms_s,
+        vocabulary_s,
+        svm_s,
+        features_mb,
+        one_image_ms,
+        start_s,
+    )
 }
 
 
-def alone(measurement: str, *arguments: int, cores: int | None = None) -> list[float]:
-    """Run a measurement in a process of its own, with nothing cached.
+def in_own_process(
+    measurement: str, *arguments: int, cores: int | None = None
+) -> list[float]:
+    """Run a measurement in its own process with an empty cache.
 
-    cores: how many it may use, by default all.
+    cores: number of cores it may use, by default all.
     """
     command = [sys.executable, "-m", "benchmarks.whole", measurement]
     if cores is not None:
@@ -168,13 +179,13 @@ def alone(measurement: str, *arguments: int, cores: int | None = None) -> list[f
             stdout=subprocess.PIPE,
             check=True,
         )
-    found: list[float] = json.loads(done.stdout)
-    print(measurement, *arguments, found, file=sys.stderr)
-    return found
+    values: list[float] = json.loads(done.stdout)
+    print(measurement, *arguments, values, file=sys.stderr)
+    return values
 
 
 def exponent(sizes: list[int], seconds: list[float]) -> float:
-    """Slope of log seconds against log size: 1 where time grows with size."""
+    """Slope of log seconds against log size; 1 if time is proportional to size."""
     slope, _ = np.polyfit(np.log(sizes), np.log(seconds), 1)
     return round(float(slope), 2)
 

@@ -1,11 +1,11 @@
-"""Networks, one file each; the file's name is the method's.
+"""Networks: one file per method, named after the method.
 
 images (n, h, w) uint8 -> tensor (n, 1, h, w), mean 0, deviation 1   classifier
-batches, distorted anew in every epoch                training.augment
-logits (n, C), cross-entropy, AdamW or SGD            training.trainer, schedule
-the state after every epoch, on disk                  training.checkpoint
-where it runs, alone or with other processes          training.device
-kernels, feature maps, receptive fields               inspection.layers, kernels
-pixels to log-probabilities as a file                 inspection.onnx_export
-networks with and without shortcuts, ever deeper      inspection.depth
+batches, with new distortions in every epoch              training.augment
+logits (n, C), cross-entropy, AdamW or SGD                training.trainer, schedule
+the state after every epoch, on disk                      training.checkpoint
+the device, and other processes that share the training   training.device
+kernels, feature maps, receptive fields                   inspection.layers, kernels
+an ONNX file from pixels to log-probabilities             inspection.onnx_export
+networks of increasing depth, with and without shortcuts  inspection.depth
 """

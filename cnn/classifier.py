@@ -1,4 +1,4 @@
-"""A network as a method: images and labels in, fit, predict and scores."""
+"""A network as a method: fit, predict and scores on images and labels."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from visbase.pipeline.images.batches import resized, sizes, stack_grey
 from visbase.pipeline.storage.cache import entry_path
 
 SHOWN_KERNELS = 64
-LARGEST_PX = 40  # larger images and those of differing sizes become squares
-PHOTOGRAPH_PX = 64  # of this side: a network from scratch learns little from more
+LARGEST_PX = 40  # larger images, or images of several sizes, become squares
+PHOTOGRAPH_PX = 64  # side of these squares; a small network gains little from more
 
 
 class NetworkClassifier:
     """Trains a network that maps (n, 1, h, w) to logits (n, C).
 
     make_network: (height, width, n_classes) -> an untrained network. average_views:
-    answer with the mean probabilities of an image's shifted views, see `views`.
+    predict from the mean probabilities of an image's shifted views, see `views`.
     """
 
     any_size = True  # images may differ in size
@@ -59,31 +59,37 @@ class NetworkClassifier:
 
     @property
     def device(self) -> str:
-        """Where it is trained, and in which precision if not float32."""
+        """The device that trains the network, and its precision if not float32."""
         n = n_processes()
         name = device_name(self._device) if n == 1 else f"{n} x {self._device.type}"
-        half = self.recipe.bfloat16 and multiplies_bfloat16(self._device)
-        return f"{name}, bfloat16" if half else name
+        bfloat16 = self.recipe.bfloat16 and multiplies_bfloat16(self._device)
+        return f"{name}, bfloat16" if bfloat16 else name
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
-        """n images, labels (n,). Photographs become squares, see PHOTOGRAPH_PX."""
-        (height, width), *others = np.unique(sizes(images), axis=0).tolist()
-        if others or max(height, width) > LARGEST_PX:
+        """Train on n images with labels (n,).
+
+        Photographs are resized to squares, see PHOTOGRAPH_PX. Raises BadInput if the
+        settings do not make a network or the training diverges.
+        """
+        (height, width), *other_sizes = np.unique(sizes(images), axis=0).tolist()
+        if other_sizes or max(height, width) > LARGEST_PX:
             height = width = PHOTOGRAPH_PX
         self._size = (height, width)
         grey = self._grey(images)
         self.mean_, self.deviation_ = float(grey.mean()), float(grey.std()) or 1.0
         self.classes_, targets = np.unique(labels, return_inverse=True)
-        # initial weights and dropout draw from torch's global generator: seeded here,
-        # put back afterwards
+        # initial weights and dropout draw from torch's global generator, which is
+        # seeded here and restored afterwards
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             try:
                 network = self.make_network(height, width, len(self.classes_))
             except (ValueError, RuntimeError, ZeroDivisionError) as error:
-                raise BadInput(f"no network has these settings ({error})") from None
+                raise BadInput(
+                    f"these settings do not make a network ({error})"
+                ) from None
             if not all(p.numel() for p in network.parameters()):
-                raise BadInput("no network has these settings (a layer is empty)")
+                raise BadInput("these settings leave a layer without weights")
             # channels last: an epoch of convnet takes 0.74 of the time with channels
             # first, of lenet5 0.81, of resnet 0.9 (2 cores, batches of 128)
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -100,21 +106,22 @@ class NetworkClassifier:
         self.histories = [history]
 
     def scores(self, images: Images) -> NDArray[np.float32]:
-        """Log-probabilities (n, C)."""
+        """Log-probabilities (n, C), columns in the order of the labels."""
         tensor = self._tensor(self._grey(images))
         views = shifted_views(tensor) if self.average_views else [tensor]
-        answers = [log_probabilities(self.network_, view) for view in views]
-        mean = torch.stack(answers).logsumexp(0) - math.log(len(answers))
+        scores = [log_probabilities(self.network_, view) for view in views]
+        mean = torch.stack(scores).logsumexp(0) - math.log(len(scores))
         return mean.cpu().numpy()
 
     def predict(self, images: Images) -> NDArray[np.int64]:
-        """The likeliest class, (n,)."""
+        """The most probable label of each image, (n,)."""
         return self.classes_[self.scores(images).argmax(axis=1)]
 
     def arrays(self) -> Arrays:
-        """Classes, size of the images, their mean and deviation, the network's state.
+        """What fit has learned, by name.
 
-        size (2,): height, width.
+        classes (C,); size (2,): height and width of the images; standard (2,): mean and
+        deviation of the training pixels; network.*: weights, biases and buffers.
         """
         state = self.network_.state_dict().items()
         return {
@@ -125,12 +132,15 @@ class NetworkClassifier:
         }
 
     def restore(self, arrays: Arrays) -> None:
-        """Take the place of fit, from what `arrays` gave."""
+        """Take the place of fit, given what `arrays` returned.
+
+        Raises BadInput if names, types or shapes are not those of this network.
+        """
         layout = {"classes": "int64 C", "size": "int64 2", "standard": "float64 2"}
         first = {name: arrays[name] for name in layout.keys() & arrays.keys()}
         n_classes = check_layout(first, layout)["C"]
         height, width = (int(side) for side in arrays["size"])
-        with torch.device("meta"):  # shapes first: nothing is allocated or drawn
+        with torch.device("meta"):  # only shapes: no memory, no random weights
             network = self.make_network(height, width, n_classes)
         for key, value in network.state_dict().items():
             shape = " ".join(map(str, value.shape))
@@ -152,22 +162,21 @@ class NetworkClassifier:
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases."""
+        """Number of weights and biases."""
         return sum(p.numel() for p in self.network_.parameters())
 
     def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
-        """Write pictures of what the network does with one image (h, w); the paths."""
-        from visbase.cnn.inspection.layers import (
-            save_pictures,  # matplotlib is slow to import
-        )
+        """Write pictures of each layer's output for one image (h, w); their paths."""
+        # imported here because matplotlib is slow to import
+        from visbase.cnn.inspection.layers import save_pictures
 
         return save_pictures(self.network_, self._tensor(self._grey([image])), folder)
 
     def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
-        """What the pixels of an image (h, w) say for its class against the runner-up.
+        """How much each pixel of an image (h, w) favours its class over the runner-up.
 
-        -> the image as it was looked at, and gradient times difference to a blank image
-        (Shrikumar et al. 2016): exact where the network is linear between the two.
+        -> the image as the network sees it, and gradient times difference from a blank
+        image (Shrikumar et al. 2016), exact if the network is linear between the two.
         """
         grey = self._grey([image])
         height, width = self._size
@@ -176,7 +185,7 @@ class NetworkClassifier:
         logits = self.network_(tensor)[0]
         winner, runner_up = two_best(logits.detach().cpu().numpy())
         (slope,) = torch.autograd.grad(logits[winner] - logits[runner_up], tensor)
-        added = (tensor.detach() - self._tensor(np.zeros_like(grey))) * slope
+        contribution = (tensor.detach() - self._tensor(np.zeros_like(grey))) * slope
         yy, xx = np.mgrid[0:height, 0:width]
         xy = np.stack([(xx + 0.5) / width, (yy + 0.5) / height], axis=-1)
         return grey[0], Evidence(
@@ -184,7 +193,7 @@ class NetworkClassifier:
             runner_up,
             xy.reshape(-1, 2).astype(np.float32),
             np.ones(height * width, np.float32),
-            added.flatten().cpu().numpy(),
+            contribution.flatten().cpu().numpy(),
         )
 
     def export_onnx(self, path: Path, metadata: Mapping[str, str]) -> None:
@@ -196,18 +205,18 @@ class NetworkClassifier:
         write_onnx(path, graph, self._size, metadata)
 
     def show(self, _images: Images) -> dict[str, NDArray[np.float16]]:
-        """Kernels (n, h, w) of the first layer, SHOWN_KERNELS of them at most."""
+        """Kernels (n, h, w) of the first layer, at most SHOWN_KERNELS."""
         kernels = first_kernels(self.network_, *self._size)[:SHOWN_KERNELS]
         return {"kernels": kernels.astype(np.float16)}
 
     def _grey(self, images: Images) -> NDArray[np.uint8]:
-        """Grey images of the network's size, (n, h, w)."""
+        """Grey images (n, h, w), resized to the network's height and width."""
         if (sizes(images) == self._size).all():
             return stack_grey(images)
         return resized(images, *self._size)
 
     def resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What the network gets of an image (h, w) or (h, w, 3): (height, width)."""
+        """The image (h, w) or (h, w, 3) as the network sees it, (height, width)."""
         return self._grey([image])[0]
 
     def _tensor(self, grey: NDArray[np.uint8]) -> Tensor:
@@ -216,7 +225,7 @@ class NetworkClassifier:
         return values.sub_(self.mean_).div_(self.deviation_).to(self._device)
 
     def _checkpoint(self, grey: NDArray[np.uint8], targets: NDArray[np.int64]) -> Path:
-        """The file of this very training: same data, settings, seed, device, code."""
+        """The file for exactly this training: data, settings, seed, device and code."""
         key = {
             "network": str(self.network_),
             "recipe": self.recipe,

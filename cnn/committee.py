@@ -1,11 +1,11 @@
-"""Committee: several nets, each on digits normalised to another width, averaged.
+"""Committee: the mean of several networks that see digits of different widths.
 
 After Ciresan et al. 2012, "Multi-column deep neural networks": their columns see digits
-scaled to six widths, and the answer is the mean of all columns' probabilities. Here the
-widths are spreads of the ink about its slanted axis (`pipeline.deskew`), and the nets
-are the convolutional network of `convnet`. Its members on the digits as they are *are*
-nets of the `convnet` row, so that they are trained once for both: committee s has those
-of seeds 2 s and 2 s + 1.
+scaled to six widths, and the prediction comes from the mean of all columns'
+probabilities. Here the widths are spreads of the ink about its slanted axis
+(`pipeline.images.deskew`), and every member is a `convnet`. Members that see unscaled
+digits are the very networks of the method `convnet`, trained once for both: committee s
+has `convnet`'s seeds 2 s and 2 s + 1.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ from visbase.pipeline.images.deskew import deskew
 
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
 
-
-MOST_PLAIN = 100  # nets, which are made before a model's arrays are looked at
+MAX_PLAIN = 100  # a model file names n_plain; its networks are built before any check
 
 
 @dataclass(frozen=True)
 class Config:
-    """Fixed before any committee was trained; width and epochs are convnet's."""
+    """Fixed before any committee was trained; width and epochs as in convnet."""
 
-    n_plain: int = 2  # nets on the digits as they are
-    spreads_px: tuple[float, ...] = (3.0, 3.6, 4.2)  # 0 would be upright, not scaled
+    n_plain: int = 2  # members that see unscaled digits
+    spreads_px: tuple[float, ...] = (3.0, 3.6, 4.2)  # 0 would deskew only
     width: int = 32  # channels of the first pair of convolutions
     epochs: int = 11
 
@@ -47,19 +46,21 @@ PRESETS = {
 
 
 class Committee:
-    """Members and the normalisation that each of them sees.
+    """Averages the probabilities of its members.
 
-    members: (classifier, spread in pixels or None for the digits as they are).
+    members: (classifier, spread of its digits in pixels, or None for unscaled digits).
     """
 
     def __init__(self, members: list[tuple[NetworkClassifier, float | None]]) -> None:
         if not members:
-            raise BadInput("a committee needs a member: n_plain or a spread")
+            raise BadInput(
+                "a committee needs at least one member; set n_plain or spreads_px"
+            )
         self.members = members
 
     @property
     def device(self) -> str:
-        """Where the members are trained."""
+        """The device that trains the members."""
         return self.members[0][0].device
 
     @property
@@ -68,13 +69,13 @@ class Committee:
         return [history for member, _ in self.members for history in member.histories]
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
-        """n images of one size, labels (n,)."""
+        """Train every member on n images of one size with labels (n,)."""
         grey = stack_grey(images)
         for member, spread_px in self.members:
             member.fit(normalise(grey, spread_px), labels)
 
     def scores(self, images: Images) -> NDArray[np.float32]:
-        """Logarithms of the members' mean probabilities, (n, C)."""
+        """Log of the members' mean probabilities, (n, C)."""
         grey = stack_grey(images)
         probabilities = [
             np.exp(member.scores(normalise(grey, spread_px)))
@@ -83,36 +84,36 @@ class Committee:
         return np.log(np.mean(probabilities, axis=0) + 1e-30)
 
     def predict(self, images: Images) -> NDArray[np.int64]:
-        """The likeliest class, (n,)."""
+        """The most probable label of each image, (n,)."""
         return self.members[0][0].classes_[self.scores(images).argmax(axis=1)]
 
     def arrays(self) -> Arrays:
-        """Those of each member, counted from 0."""
+        """The arrays of every member, prefixed with its number from 0."""
         return join_parts(
             {f"{i}": member.arrays() for i, (member, _) in enumerate(self.members)}
         )
 
     def restore(self, arrays: Arrays) -> None:
-        """Take the place of fit, from what `arrays` gave."""
+        """Take the place of fit, given what `arrays` returned."""
         parts = split_parts(arrays, map(str, range(len(self.members))))
         for (member, _), part in zip(self.members, parts.values(), strict=True):
             member.restore(part)
         classes = [member.classes_ for member, _ in self.members]
-        if any(not np.array_equal(one, classes[0]) for one in classes):
-            raise BadInput("its members tell different classes apart")
+        if any(not np.array_equal(labels, classes[0]) for labels in classes):
+            raise BadInput("the members of the committee have different classes")
 
     def show(self, images: Images) -> dict[str, NDArray[np.float16]]:
-        """Kernels (n, h, w) of the first layer of the first member."""
+        """Kernels (n, h, w) of the first member's first layer."""
         return self.members[0][0].show(images)
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases of all members."""
+        """Number of weights and biases of all members."""
         return sum(member.n_parameters for member, _ in self.members)
 
 
 def normalise(grey: NDArray[np.uint8], spread_px: float | None) -> NDArray[np.uint8]:
-    """What a member sees of images (n, h, w): all as it is where spread_px is None."""
+    """Images (n, h, w) deskewed and scaled to a spread; unchanged if it is None."""
     return grey if spread_px is None else deskew(grey, spread_px)
 
 
@@ -120,9 +121,9 @@ def build(config: Config, seed: int) -> Committee:
     settings = dataclasses.replace(
         convnet.PRESETS["full"], width=config.width, epochs=config.epochs
     )
-    if config.n_plain > MOST_PLAIN:
-        raise BadInput(f"n_plain is {config.n_plain:,}, expected at most {MOST_PLAIN}")
-    # no member of two committees is the same net
+    if config.n_plain > MAX_PLAIN:
+        raise BadInput(f"n_plain={config.n_plain:,}: expected at most {MAX_PLAIN}")
+    # committees of different seeds share no network
     seeds = range(config.n_plain * seed, config.n_plain * (seed + 1))
     members: list[tuple[NetworkClassifier, float | None]] = [
         (convnet.build(settings, plain_seed), None) for plain_seed in seeds

@@ -1,8 +1,8 @@
-"""The larger convolutional network: one net that stands for the lecture's "larger CNN".
+"""A larger convolutional network, in the place of the lecture's "larger CNN".
 
 Pairs of 3 x 3 convolutions between poolings (Simonyan & Zisserman 2015), batch
-normalisation after each (Ioffe & Szegedy 2015), digits distorted anew in every epoch
-as in Ciresan et al. 2011.
+normalisation after each convolution (Ioffe & Szegedy 2015), digits with new random
+distortions in every epoch (Ciresan et al. 2011).
 
     layer                            output            parameters (width 32)
     2 convolutions 3 x 3             width x 24 x 24     9,504
@@ -15,9 +15,10 @@ as in Ciresan et al. 2011.
     scales and shifts of the norms                         896
                                                        298,410
 
-The first pair is not padded: a digit's border is empty, and 24 can be halved three
-times. Pooling comes before normalisation, which then sees a quarter of the values. The
-two halve the time of an epoch: 0.54 of it with width 32, 0.48 with 16 (2 cores).
+The first pair has no padding: the border of a digit is empty, and 24 can be halved
+three times. Pooling comes before normalisation, which then processes a quarter of the
+values. Together they halve the time of an epoch: 0.54 of it remains with width 32, 0.48
+with width 16 (2 cores).
 """
 
 from __future__ import annotations
@@ -36,27 +37,27 @@ SUMMARY = "convolutional network of 6 layers, distorted digits"
 
 @dataclass(frozen=True)
 class Config:
-    """Width, epochs and views as docs/search validated them, the rest customary."""
+    """Width, epochs and views chosen on held-out images (docs/search), rest usual."""
 
     width: int = 32  # channels of the first pair
-    dropout: float = 0.2  # part of the inputs of the last layer that is dropped
+    dropout: float = 0.2  # fraction of the last layer's inputs that is dropped
     epochs: int = 11
     batch_size: int = 128
-    learning_rate: float = 6e-3  # the peak of the cycle
+    learning_rate: float = 6e-3  # peak of the cycle
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
-    bfloat16: bool = True  # train in half the width where the device can
+    bfloat16: bool = True  # train in bfloat16 if the device multiplies it
     rotation: float = 0.17  # largest, radians
     scale: float = 0.1  # largest change of width and of height
     shear: float = 0.15  # largest, radians
     shift_px: float = 1.5  # largest
     elastic_px: float = 0.0  # root mean square displacement
-    average_views: bool = True  # answer for an image and its shifts by a pixel
+    average_views: bool = True  # average over the image and its 1 px shifts
 
 
 PRESETS = {"full": Config(), "quick": Config(width=16, epochs=2)}
 
-NARROW = {"width": 16, "epochs": 30}  # about as long to train; the search began here
+NARROW = {"width": 16, "epochs": 30}  # trains about as long; the search began here
 
 SEARCH = (
     NARROW,
@@ -67,13 +68,13 @@ SEARCH = (
 
 
 def candidates(n_train: int) -> tuple[dict[str, float], ...]:
-    """What a learning curve chooses among; fewer images are seen more often."""
+    """Settings that a learning curve chooses among; more epochs for fewer images."""
     epochs = round(Config.epochs * (60_000 / n_train) ** 0.3)
     return ({"epochs": epochs}, {"epochs": epochs, "learning_rate": 2e-3})
 
 
 def network(height: int, width: int, n_classes: int, config: Config) -> nn.Module:
-    """(n, 1, h, w) -> logits (n, C), for images from 12 x 12 pixels on."""
+    """A network (n, 1, h, w) -> logits (n, C) for images of at least 12 x 12 pixels."""
     layers: list[nn.Module] = []
     channels = 1
     for level in range(3):

@@ -1,8 +1,8 @@
-"""LeNet-5 as the lecture draws it, from LeCun et al. 1998, section II.B.
+"""LeNet-5 as the lecture draws it, after LeCun et al. 1998, section II.B.
 
-The lecture's version pools by maximum, feeds all 6 maps to each of the 16, and ends in
-a softmax; rectified units and the one-cycle rate are today's. A 28 x 28 digit is padded
-to 32 x 32.
+The lecture's version has max pooling, connects all 6 maps to each of the 16, and ends
+in a softmax. Rectified units and the one-cycle learning rate are modern. A 28 x 28
+digit is padded to 32 x 32.
 
     layer                    output         parameters
     padded                   1 x 32 x 32
@@ -34,21 +34,21 @@ SUMMARY = "LeNet-5"
 
 @dataclass(frozen=True)
 class Config:
-    """Values chosen on validation images (docs/search)."""
+    """Values chosen on held-out images (docs/search)."""
 
-    dropout: float = 0.3  # part of the fully connected units that is dropped
+    dropout: float = 0.3  # fraction of the fully connected units that is dropped
     epochs: int = 18
     batch_size: int = 128
     optimiser: str = "adamw"  # or sgd
     schedule: str = "one_cycle"  # or plateau
-    learning_rate: float = 5e-3  # the peak of the cycle, or the first rate
+    learning_rate: float = 5e-3  # peak of the cycle, or the initial rate
     weight_decay: float = 0.1
     label_smoothing: float = 0.0
 
 
 PRESETS = {"full": Config(), "quick": Config(epochs=6)}
 
-OLDER = {"epochs": 20, "weight_decay": 0.01}  # around which the search began
+OLDER = {"epochs": 20, "weight_decay": 0.01}  # the search began around these
 LOWER = OLDER | {"learning_rate": 3e-3}
 
 SEARCH = (
@@ -78,16 +78,16 @@ SEARCH = (
 
 
 def candidates(n_train: int) -> tuple[dict[str, float], ...]:
-    """What a learning curve chooses among; fewer images are seen more often."""
+    """Settings that a learning curve chooses among; more epochs for fewer images."""
     epochs = round(Config.epochs * (60_000 / n_train) ** 0.4)
     return ({"epochs": epochs}, {"epochs": epochs, "learning_rate": 1e-3})
 
 
 def network(height: int, width: int, n_classes: int, dropout: float) -> nn.Module:
-    """LeNet-5 for images of any size from 12 x 12 pixels on.
+    """LeNet-5 for images of at least 12 x 12 pixels.
 
-    Pooled before they are rectified, which gives the same maps from a quarter of the
-    comparisons; with the padding in the convolution an epoch takes 0.8 of the time.
+    Pooling before rectification gives the same maps with a quarter of the comparisons.
+    With that and the padding inside the convolution, an epoch takes 0.8 of the time.
     """
     rows, columns = (((side // 2) - 4) // 2 for side in (height, width))
     return nn.Sequential(

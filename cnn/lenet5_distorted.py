@@ -1,7 +1,7 @@
-"""LeNet-5 (`lenet5`) on distorted digits, drawn anew in every epoch.
+"""LeNet-5 (`lenet5`) on digits with new random distortions in every epoch.
 
-LeCun et al. 1998 (section III.A) added 540,000 distorted digits to the 60,000: 0.8 %
-instead of 0.95 %.
+LeCun et al. 1998 (section III.A) added 540,000 distorted digits to the 60,000 and
+reduced the test error from 0.95 % to 0.8 %.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ SUMMARY = "LeNet-5, distorted digits"
 
 @dataclass(frozen=True)
 class Config:
-    """Customary values; docs/search has how they validate."""
+    """Usual values; docs/search has their validation errors."""
 
     epochs: int = 40
     batch_size: int = 128
-    learning_rate: float = 5e-3  # the peak of the cycle
+    learning_rate: float = 5e-3  # peak of the cycle
     weight_decay: float = 0.01
     rotation: float = 0.15  # largest, radians
     scale: float = 0.1  # largest change of width and of height

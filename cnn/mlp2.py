@@ -1,7 +1,7 @@
 """Two weight layers, fully connected: 784 pixels - 800 hidden units - 10 classes.
 
-The lecture's "2-layer NN, ~3.0 %" on undistorted digits. Rectified units and dropout
-(Srivastava et al. 2014) are what has changed since LeCun's networks of 1998.
+The lecture's "2-layer NN, ~3.0 %" on undistorted digits. Unlike LeCun's networks of
+1998 it has rectified units and dropout (Srivastava et al. 2014).
 
     layer        output   parameters
     linear          800      628,000
@@ -24,13 +24,13 @@ SUMMARY = "2-layer network, fully connected"
 
 @dataclass(frozen=True)
 class Config:
-    """Customary values; docs/search has how they validate."""
+    """Usual values; docs/search has their validation errors."""
 
     n_hidden: int = 800
-    dropout_in: float = 0.2  # part of the pixels that is dropped
-    dropout: float = 0.5  # part of the hidden units that is dropped
+    dropout_in: float = 0.2  # fraction of the pixels that is dropped
+    dropout: float = 0.5  # fraction of the hidden units that is dropped
     epochs: int = 20
-    learning_rate: float = 2e-3  # the peak of the cycle
+    learning_rate: float = 2e-3  # peak of the cycle
 
 
 PRESETS = {"full": Config(), "quick": Config(epochs=4)}

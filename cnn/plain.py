@@ -1,4 +1,4 @@
-"""The residual network (`resnet`) without its shortcuts; all else is the same."""
+"""The residual network (`resnet`) without its shortcuts, otherwise identical."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""Basic blocks with and without shortcuts, stacked to a depth (He et al. 2016).
+"""Stacks of basic blocks, with and without shortcuts (He et al. 2016).
 
     layer                      output (28 x 28 digit)
-    convolution 5 x 5          width x 12 x 12          stride 2, not padded
+    convolution 5 x 5          width x 12 x 12          stride 2, no padding
     n blocks of 2 convolutions width x 12 x 12
     n blocks                 2 width x  6 x  6          the first convolution strides
     n blocks                 4 width x  3 x  3
     mean over positions      4 width
     linear                  10
 
-The depth counts layers with weights along the path: 6 n + 2. Every convolution is
-followed by batch normalisation (Ioffe & Szegedy 2015). A shortcut adds a block's input
-to its output; where the shape changes it takes every second pixel and fills the new
-channels with zeros (option A of section 4.2), so that nets with and without
-shortcuts have the same parameters.
+The depth, 6 n + 2, counts the layers with weights along the path. Batch normalisation
+follows every convolution (Ioffe & Szegedy 2015). A shortcut adds a block's input to its
+output; if the shape changes, it takes every second pixel and fills the new channels
+with zeros (option A of section 4.2), so that networks with and without shortcuts have
+the same number of parameters.
 """
 
 from __future__ import annotations
@@ -51,16 +51,13 @@ class Block(nn.Module):
 def residual_network(
     depth: int, width: int, shortcut: bool, n_classes: int
 ) -> nn.Sequential:
-    """A network (n, 1, h, w) -> (n, n_classes) of any image size.
+    """A network (n, 1, h, w) -> logits (n, n_classes) for images of any size.
 
-    Raises BadInput where the depth is not 6 n + 2 with n from 1 on.
+    Raises BadInput if the depth is not 6 n + 2 with n >= 1.
     """
     n_blocks, rest = divmod(depth - 2, 6)
     if n_blocks < 1 or rest:
-        raise BadInput(
-            f"depth={depth}: expected 8, 14, 20, ...: three stages of blocks of two "
-            "layers, one layer before and one behind"
-        )
+        raise BadInput(f"depth={depth}: expected 6 n + 2 with n >= 1 (8, 14, 20, ...)")
     layers: list[nn.Module] = [
         nn.Conv2d(1, width, 5, 2, bias=False),
         nn.BatchNorm2d(width),

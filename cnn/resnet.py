@@ -1,4 +1,4 @@
-"""Residual network with identity shortcuts, sized for small grey images: `residual`."""
+"""A residual network with identity shortcuts for small grey images (`residual`)."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ SUMMARY = "residual network, distorted digits"
 
 @dataclass(frozen=True)
 class Config:
-    """Customary values; docs/search/mnist/resnet.csv has their validation error."""
+    """Usual values; docs/search/mnist/resnet.csv has their validation error."""
 
     depth: int = 14  # layers with weights, 6 n + 2
     width: int = 24  # channels of the first stage
     epochs: int = 12
-    learning_rate: float = 4e-3  # the peak of the cycle
+    learning_rate: float = 4e-3  # peak of the cycle
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
-    bfloat16: bool = True  # train in half the width where the device can
+    bfloat16: bool = True  # train in bfloat16 if the device multiplies it
     rotation: float = 0.2  # largest, radians
     scale: float = 0.1  # largest change of width and of height
     shear: float = 0.15  # largest, radians
     shift_px: float = 1.5  # largest
     elastic_px: float = 0.0  # root mean square displacement
-    flip: bool = False  # mirror half of the images: not for digits
-    average_views: bool = True  # answer for an image and its shifts by a pixel
+    flip: bool = False  # mirror half of the images; wrong for digits
+    average_views: bool = True  # average over the image and its 1 px shifts
 
 
 PRESETS = {"full": Config(), "quick": Config(depth=8, width=16, epochs=3)}
 
-# customary values, not searched
+# usual values, not searched
 PHOTOGRAPHS = {
     "full": Config(epochs=60, shift_px=6.0, flip=True),
     "quick": Config(depth=8, width=16, epochs=5, shift_px=6.0, flip=True),
@@ -51,7 +51,7 @@ def build(config: Config, seed: int) -> NetworkClassifier:
 
 
 def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
-    """The network of these settings, with shortcuts or without (`plain`)."""
+    """A classifier with these settings, with shortcuts or without (`plain`)."""
 
     def make_network(_height: int, _width: int, n_classes: int) -> nn.Module:
         return residual_network(config.depth, config.width, shortcut, n_classes)

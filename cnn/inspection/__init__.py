@@ -1,1 +1,1 @@
-"""What a trained network looks for and does: kernels, maps, evidence, depth."""
+"""Inspection of a trained network: kernels, feature maps, export, depth."""

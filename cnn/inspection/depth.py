@@ -1,10 +1,10 @@
-"""Depth experiment: the residual network with and without shortcuts, ever deeper.
+"""Depth experiment: networks of increasing depth, with and without shortcuts.
 
 The lecture's point: very deep plain networks train worse than shallower ones, residual
-ones do not (He et al. 2016, figure 1 and figure 6). Short runs on part of the training
-digits, nothing distorted, so that the training error tells how well a net can be
-trained; validation on the last 10,000 training digits, as everywhere. Run by
-`make depth`; writes docs/depth.md, .csv and .png.
+networks do not (He et al. 2016, figures 1 and 6). The runs are short, on part of the
+training digits and without distortions, so that the training error shows how well a
+network can be trained. The last 10,000 training digits are held out for validation.
+`make depth` runs it and writes docs/depth.md, depth.csv and depth.png.
 """
 
 from __future__ import annotations
@@ -38,19 +38,18 @@ SEEDS = (0, 1, 2)
 RECIPE = Recipe(epochs=6, learning_rate=2e-3)
 NETS = [(depth, shortcut) for depth in DEPTHS for shortcut in (False, True)]
 
-
 Net = tuple[int, bool]  # depth, with shortcuts
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Curves and validation errors in percent of one net, one a seed."""
+    """Training histories and validation errors in percent of one net, one per seed."""
 
     histories: list[list[Epoch]]
     validation_pct: list[float]
 
     def mean_history(self, name: str) -> list[float]:
-        """Mean over seeds of one column of the histories, epoch by epoch."""
+        """Mean over seeds of one field of the histories, for each epoch."""
         values = [
             [getattr(epoch, name) for epoch in history] for history in self.histories
         ]
@@ -72,7 +71,7 @@ def main() -> None:
 
 
 def run(net: Net, train: Split, validation: Split) -> Outcome:
-    """Train one net with every seed and score it on the validation images."""
+    """Train one net with every seed and count its errors on the validation images."""
     depth, shortcut = net
 
     def make_network(_height: int, _width: int, n_classes: int) -> nn.Module:
@@ -107,14 +106,16 @@ def csv_of(outcomes: dict[Net, Outcome]) -> str:
 
 
 def to_markdown(outcomes: dict[Net, Outcome]) -> str:
-    """A line a net, means over the seeds, and what they say."""
+    """One table row per net, means over the seeds, and what they show."""
     lines = [
         "# Depth, with and without shortcuts",
         "",
-        f"`make depth`: {N_TRAIN:,} training digits, {RECIPE.epochs} epochs, first "
-        f"stage of {WIDTH} channels, seeds {SEEDS[0]} to {SEEDS[-1]}, nothing "
-        "distorted. Loss and error of the last epoch's training batches, error on the "
-        "last 10,000 training digits, which validate; mean and standard deviation.",
+        f"Written by `make depth`. Every network trains on {N_TRAIN:,} digits for "
+        f"{RECIPE.epochs} epochs, without distortions, with {WIDTH} channels in the "
+        f"first stage and seeds {SEEDS[0]} to {SEEDS[-1]}. Loss and training error: "
+        "mean over the seeds on the training batches of the last epoch. Validation "
+        "error: mean and standard deviation on the last 10,000 training digits, which "
+        "are held out.",
         "",
         "| layers | shortcuts | loss | training error % | validation error % |",
         "| --- | --- | --- | --- | --- |",
@@ -135,16 +136,16 @@ def to_markdown(outcomes: dict[Net, Outcome]) -> str:
         word = "higher" if loss[deep, shortcut] > loss[shallow, shortcut] else "lower"
         lines += [
             "",
-            f"{'With' if shortcut else 'Without'} shortcuts the training loss of "
-            f"{deep} layers is {word} than that of {shallow}: "
-            f"{loss[deep, shortcut]:.4f} against {loss[shallow, shortcut]:.4f}.",
+            f"{'With' if shortcut else 'Without'} shortcuts, {deep} layers have a "
+            f"{word} training loss than {shallow} layers: {loss[deep, shortcut]:.4f} "
+            f"compared with {loss[shallow, shortcut]:.4f}.",
         ]
-    lines += ["", "![Training loss by epoch](depth.png)", ""]
+    lines += ["", "![Training loss per epoch](depth.png)", ""]
     return "\n".join(lines)
 
 
 def draw(outcomes: dict[Net, Outcome]) -> Figure:
-    """Training loss by epoch, plain nets beside residual ones."""
+    """Training loss per epoch, plain networks next to residual networks."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="tight")
     for axis, shortcut in zip(axes, (False, True), strict=True):
         for depth in DEPTHS:

@@ -1,4 +1,4 @@
-"""What the first layer of a network looks for, as images."""
+"""The weights of a network's first layer as images."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import nn
 
 
 def first_kernels(network: nn.Module, height: int, width: int) -> NDArray[np.float32]:
-    """Weights of the first layer as images (n, h, w): of a fully connected one too."""
+    """Weights (n, h, w) of the first layer, convolutional or fully connected."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             return module.weight.detach().cpu().numpy()[:, 0]
         if isinstance(module, nn.Linear):
             return module.weight.detach().cpu().numpy().reshape(-1, height, width)
-    raise ValueError("a network without convolutional and linear layers")
+    raise ValueError("the network has neither a convolutional nor a linear layer")

@@ -1,4 +1,4 @@
-"""Pictures of what a trained network does: kernels, feature maps, receptive fields."""
+"""Pictures of a trained network: kernels, feature maps and receptive fields."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from visbase.cnn.inspection.kernels import first_kernels
 from visbase.pipeline.evaluation import receptive_fields
 from visbase.pipeline.storage.atomic import write_named
 
-WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that look at a neighbourhood
-GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d)  # layers that look at everything
+WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that see a neighbourhood
+GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d)  # layers that see the whole input
 SHOWN = (*WINDOWS, *GLOBAL)
-MOST_MAPS = 16  # feature maps of a layer that a picture shows
+MAX_MAPS = 16  # feature maps per layer in a picture
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer along the way of an image through a network.
+    """One layer of a network.
 
-    shape: of its output, without the batch; field_px: side of the square of input
-    pixels that one of its outputs sees, None for all of them; stride_px: distance in
-    the input between the fields of neighbouring outputs.
+    shape: of the output, without the batch axis; field_px: side of the square of input
+    pixels that one output sees (its receptive field), None if it sees all of them;
+    stride_px: distance in the input between the fields of neighbouring outputs.
     """
 
     name: str
@@ -44,32 +44,32 @@ class Layer:
 
 
 def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
-    """Layers with windows or weights in the order of execution, with their outputs.
+    """Layers with windows or weights and their outputs, in order of execution.
 
-    image (1, c, h, w); outputs without the batch. Fields and strides as
-    `receptive_fields` has them.
+    image (1, c, h, w); outputs without the batch axis. Fields and strides come from
+    `receptive_fields`.
     """
-    found: list[tuple[Layer, Tensor]] = []
+    layers: list[tuple[Layer, Tensor]] = []
     windows: list[tuple[int, int]] = []  # kernel and stride of the layers so far
     is_local = True
 
-    def look(module: nn.Module, _inputs: object, output: Tensor) -> None:
+    def record(module: nn.Module, _inputs: object, output: Tensor) -> None:
         nonlocal is_local
         is_local = is_local and not isinstance(module, GLOBAL)
         if is_local and isinstance(module, WINDOWS):
             windows.append((_single(module.kernel_size), _single(module.stride)))
         field, step = receptive_fields(windows)[-1] if windows else (1, 1)
         layer = Layer(
-            name=f"{type(module).__name__} {len(found) + 1}",
+            name=f"{type(module).__name__} {len(layers) + 1}",
             shape=tuple(output.shape[1:]),
             n_parameters=sum(p.numel() for p in module.parameters()),
             field_px=field if is_local else None,
             stride_px=step,
         )
-        found.append((layer, output[0]))
+        layers.append((layer, output[0]))
 
     hooks = [
-        module.register_forward_hook(look)
+        module.register_forward_hook(record)
         for module in network.modules()
         if isinstance(module, SHOWN)
     ]
@@ -80,13 +80,13 @@ def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return layers
 
 
 def save_pictures(network: nn.Module, image: Tensor, folder: Path) -> list[Path]:
     """Write kernels.png, feature_maps.png and receptive_fields.png.
 
-    image (1, 1, h, w), as the network takes it. Returns the paths.
+    image (1, 1, h, w), standardised as for training. Returns the paths.
     """
     layers = trace(network, image)
     size = image.shape[2:]
@@ -116,25 +116,26 @@ def _kernels(network: nn.Module, height: int, width: int) -> Figure:
         axis.axis("off")
     for axis, kernel in zip(axes.flat, kernels, strict=False):
         axis.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    figure.suptitle("first layer's weights; red positive, blue negative", fontsize=9)
+    title = "weights of the first layer (red: positive, blue: negative)"
+    figure.suptitle(title, fontsize=9)
     return figure
 
 
 def _feature_maps(layers: list[tuple[Layer, Tensor]], image: Tensor) -> Figure:
-    shown = [("input", image[0])] + [
+    rows = [("input", image[0])] + [
         (f"{layer.name}\n{' x '.join(map(str, layer.shape))}", output)
         for layer, output in layers
     ]
     figure, axes = plt.subplots(
-        len(shown),
-        MOST_MAPS,
-        figsize=(MOST_MAPS * 0.75 + 1.5, len(shown) * 0.8),
+        len(rows),
+        MAX_MAPS,
+        figsize=(MAX_MAPS * 0.75 + 1.5, len(rows) * 0.8),
         squeeze=False,
         gridspec_kw={"left": 0.12, "right": 0.99, "top": 0.99, "bottom": 0.01},
     )
     for axis in axes.flat:
         axis.axis("off")
-    for i, (name, output) in enumerate(shown):
+    for i, (name, output) in enumerate(rows):
         place = axes[i, 0].get_position()
         figure.text(
             0.115,
@@ -145,7 +146,7 @@ def _feature_maps(layers: list[tuple[Layer, Tensor]], image: Tensor) -> Figure:
             va="center",
         )
         values = output.cpu().numpy()
-        if values.size == len(values):  # one number a map or unit: a strip of them
+        if values.size == len(values):  # one number per map or unit: drawn as a strip
             strip = figure.add_subplot(axes[i, 0].get_gridspec()[i, :])
             strip.imshow(values.reshape(1, -1), cmap="gray", aspect="auto")
             strip.axis("off")
@@ -180,7 +181,7 @@ def _receptive_fields(layers: list[tuple[Layer, Tensor]], image: Tensor) -> Figu
     axis.set_xlim(width / 2 - reach / 2 - 1.5, width / 2 + reach / 2 + 0.5)
     axis.set_ylim(height / 2 + reach / 2 + 0.5, height / 2 - reach / 2 - 1.5)
     axis.set_facecolor("0.85")
-    axis.set_title("input pixels that one output of each layer sees", fontsize=9)
+    axis.set_title("input pixels seen by one output of each layer", fontsize=9)
     axis.legend(
         loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=7, frameon=False
     )

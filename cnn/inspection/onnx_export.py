@@ -1,10 +1,10 @@
-"""A trained network as an ONNX file, which other programs run without torch.
+"""Export of a trained network to an ONNX file, which runs without torch.
 
-    images               (n, 1, h, w) uint8, grey from 0 to 255, any n
+    images               (n, 1, h, w) uint8, grey levels 0 to 255, any n
     log_probabilities    (n, C) float32
 
-Standardisation and the mean over shifted views are inside the graph. The file's
-metadata has the classes and the rest of the model's card.
+The graph includes the standardisation and the mean over shifted views. The metadata of
+the file holds the classes and the rest of the model's card.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from visbase.pipeline.storage.atomic import write_named
 
 
 class FromPixels(nn.Module):
-    """Pixels to log-probabilities, as `NetworkClassifier.scores` computes them."""
+    """Pixels to log-probabilities, the computation of `NetworkClassifier.scores`."""
 
     def __init__(
         self, network: nn.Module, mean: float, deviation: float, average_views: bool
@@ -39,25 +39,30 @@ class FromPixels(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         standard = (images.to(torch.float32) - self.mean) / self.deviation
         views = shifted_views(standard) if self.average_views else [standard]
-        answers = torch.stack([self.network(view).log_softmax(1) for view in views])
-        return answers.logsumexp(0) - math.log(len(views))
+        scores = torch.stack([self.network(view).log_softmax(1) for view in views])
+        return scores.logsumexp(0) - math.log(len(views))
 
 
 def write_onnx(
     path: Path, graph: FromPixels, size: tuple[int, int], metadata: Mapping[str, str]
 ) -> None:
-    """Write the graph for images of a size (height, width); BadInput if it cannot."""
+    """Write the graph for images of a size (height, width).
+
+    Raises BadInput if the packages for that are not installed.
+    """
     missing = [n for n in ("onnx", "onnxscript") if importlib.util.find_spec(n) is None]
     if missing:
         raise BadInput(
-            f"export needs {' and '.join(missing)}, not installed: run `pip install -c "
-            "requirements.lock -e '.[cnn,onnx]'`"
+            f"not installed, but needed for the export: {', '.join(missing)}; run "
+            "`pip install -c requirements.lock -e '.[cnn,onnx]'`"
         )
     example = torch.zeros(2, 1, *size, dtype=torch.uint8)
     device = next(graph.parameters()).device
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # "no torchvision", 4 times
+    logging.getLogger("torch.onnx").setLevel(
+        logging.ERROR
+    )  # it reports "no torchvision" four times
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about torch's own insides
+        warnings.simplefilter("ignore")  # they concern torch's internals
         program = torch.onnx.export(
             graph.eval(),
             (example.to(device),),
@@ -67,7 +72,7 @@ def write_onnx(
             dynamo=True,
             verbose=False,
         )
-    assert program is not None  # with dynamo=True it always returns one
+    assert program is not None  # never None with dynamo=True
     model = program.model_proto
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)

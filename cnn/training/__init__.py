@@ -1,1 +1,1 @@
-"""How a network is trained: batches, rates, checkpoints, devices, distortion."""
+"""Training: batches, learning rates, checkpoints, devices, distortions."""

@@ -1,7 +1,8 @@
-"""Random distortion of a batch: one `grid_sample` for all images together.
+"""Random distortion of a batch, with one `grid_sample` for all images.
 
-An output pixel looks up its value at A p + d(p): A a random affine map of the image,
-d a smooth random displacement field (elastic distortion, Simard et al. 2003).
+The output pixel p takes its value from A p + d(p), where A is a random affine map and d
+a smooth random displacement field (elastic distortion, Simard et al. 2003), both drawn
+for each image.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Distortion:
-    """Strength of each distortion; 0 leaves it out.
+    """Strength of each distortion; 0 switches it off.
 
-    rotation, shear (radians), scale (a fraction, each axis on its own) and shift_px
-    (pixels) are largest values, drawn uniformly below them for every image. elastic_px
-    is the root mean square of the displacement along each axis, elastic_sigma_px the
-    smoothness of its field. flip mirrors about half of the images from left to right:
-    photographs stay what they are, but a mirrored 2 is no digit, so it is off for them.
+    rotation, shear (radians), scale (a fraction, drawn for each axis) and shift_px
+    (pixels) are the largest magnitudes; each image draws uniformly within them.
+    elastic_px is the root mean square displacement along each axis, elastic_sigma_px
+    the standard deviation of the Gaussian that smooths the field. flip mirrors about
+    half of the images left to right; it is off by default because a mirrored 2 is not a
+    digit.
     """
 
     rotation: float = 0.2
@@ -34,9 +36,9 @@ class Distortion:
     flip: bool = False
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Distorted copies of images (n, c, h, w); outside pixels repeat the border.
+        """Distorted copies of images (n, c, h, w); the border is repeated outwards.
 
-        The generator is the processor's, so that every device sees the same copies.
+        The generator lives on the CPU, so that every device gets the same copies.
         """
         n, _, height, width = images.shape
         maps = self.matrices(n, width, height, generator)
@@ -53,12 +55,12 @@ class Distortion:
     def matrices(
         self, n: int, width: int, height: int, generator: torch.Generator
     ) -> Tensor:
-        """n maps (n, 2, 3) from output to input, in grid_sample's units of [-1, 1]."""
+        """Affine maps (n, 2, 3) from output to input, in units of grid_sample."""
         draw = torch.rand(n, 6, generator=generator) * 2 - 1
         angle, shear = draw[:, 0] * self.rotation, draw[:, 1] * self.shear
         size = 1 + draw[:, 2:4] * self.scale
         cos, sin = angle.cos(), angle.sin()
-        aspect = height / width  # the units differ along x and y
+        aspect = height / width  # grid_sample's units, [-1, 1], differ along x and y
         maps = torch.zeros(n, 2, 3)
         maps[:, 0, 0] = cos * size[:, 0]
         maps[:, 0, 1] = (cos * shear - sin) * size[:, 1] * aspect
@@ -81,18 +83,18 @@ class Distortion:
         kernel = torch.exp(-((offsets / self.elastic_sigma_px) ** 2) / 2)
         kernel /= kernel.sum()
         noise = torch.rand(2 * n, height, width, generator=generator) * 2 - 1
-        # as products with band matrices: distorting 128 digits takes 4.5 ms, with two
-        # conv2d of one channel 13 ms (2 cores)
+        # as products with band matrices: distorting 128 digits takes 4.5 ms, against
+        # 13 ms with two single-channel conv2d (2 cores)
         down, across = (_convolution(kernel, side) for side in (height, width))
         smooth = down @ noise @ across.T
-        # white noise in [-1, 1] has variance 1/3; each pass keeps sum(kernel^2) of it
+        # white noise in [-1, 1] has variance 1/3; each pass scales it by sum(kernel^2)
         rms = kernel.square().sum() / math.sqrt(3)
         fields = smooth.view(n, 2, height, width).permute(0, 2, 3, 1)
         return fields * (self.elastic_px / rms)
 
 
 def _convolution(kernel: Tensor, side: int) -> Tensor:
-    """The matrix (side, side) that convolves a zero-padded row with a kernel (k,)."""
+    """Matrix (side, side) that convolves a zero-padded row with a kernel (k,)."""
     reach = len(kernel) // 2
     rows = F.pad(kernel, (side, side)).unfold(0, side, 1)
     # row i has the kernel's middle at position i

@@ -1,8 +1,8 @@
-"""A network in training on disk, so that a killed run continues where it was.
+"""Checkpoints of a network in training, from which a killed run continues.
 
-One safetensors file: opening it runs no code. It holds the weights, while training
-lasts the optimiser's state as well, and in its header the training history, the seconds
-spent and a checksum.
+A checkpoint is one safetensors file, so opening it runs no code. It holds the weights
+and, until training has ended, the state of the optimiser; its header holds the training
+history, the peak memory and a checksum.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from torch import Tensor, nn
 
 from visbase.pipeline.storage import spent
 from visbase.pipeline.storage.atomic import atomic_write
-from visbase.pipeline.storage.reading import open_regular
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a training history.
+    """One epoch of a training history.
 
-    loss: mean cross-entropy of the training batches; error_pct: of the same batches,
-    distorted as they were seen; validation_pct: of held-out images, None where none
-    are; rate: at the epoch's end; seconds: since training began.
+    loss: mean cross-entropy of the training batches; error_pct: error on the same
+    batches, distorted as in training; validation_pct: error on the held-out images,
+    None without any; rate: learning rate at the end of the epoch; seconds: since
+    training began.
     """
 
     loss: float
@@ -47,13 +47,12 @@ def write_checkpoint(
     optimiser: torch.optim.Optimizer | None,
     history: list[Epoch],
 ) -> None:
-    """Write the state after the last epoch; no optimiser: training is over."""
+    """Write the state after an epoch; without an optimiser if training has ended."""
     tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
     if optimiser is not None:
         for i, state in optimiser.state_dict()["state"].items():
             for key, value in state.items():
-                if value is not None:
-                    tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
+                tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     epochs = json.dumps([dataclasses.asdict(epoch) for epoch in history])
     header = {
@@ -68,13 +67,12 @@ def write_checkpoint(
 def read_checkpoint(
     path: Path, network: nn.Module, optimiser: torch.optim.Optimizer
 ) -> list[Epoch]:
-    """Put the state of a checkpoint into place and return its history.
+    """Load the state of a checkpoint; returns its training history.
 
-    What was spent until then counts as spent by this run, see `cache`. The history is
-    empty, and nothing is changed, where there is no checkpoint or it is damaged.
+    The time and memory spent until then are counted for this run, see `spent`. If there
+    is no checkpoint, or it is damaged, the history is empty and nothing is loaded.
     """
     try:
-        open_regular(path).close()  # safe_open would wait for a pipe
         with safetensors.safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             header = file.metadata()
@@ -84,7 +82,7 @@ def read_checkpoint(
         peak_mb = float(header["peak_mb"])
         weights = _part(tensors, "network.")
         if not history or _shapes(weights) != _shapes(network.state_dict()):
-            raise ValueError("of another network")
+            raise ValueError("it belongs to another network")
     except FileNotFoundError:
         return []
     except (
@@ -94,7 +92,10 @@ def read_checkpoint(
         TypeError,
         safetensors.SafetensorError,
     ) as error:
-        print(f"{path.name} is damaged ({error}); training anew", file=sys.stderr)
+        print(
+            f"checkpoint {path.name} is damaged ({error}); training from scratch",
+            file=sys.stderr,
+        )
         return []
     network.load_state_dict(weights)
     parameters = list(network.parameters())
@@ -103,7 +104,7 @@ def read_checkpoint(
         index, _, key = name.partition(".")
         parameter = parameters[int(index)].detach()
         if value.shape == parameter.shape:
-            # in the parameter's order in memory: a fused step goes through both at once
+            # laid out in memory like the parameter, which a fused step requires
             value = torch.empty_like(parameter).copy_(value)
         state.setdefault(int(index), {})[key] = value
     if state:

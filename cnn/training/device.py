@@ -1,4 +1,4 @@
-"""Where tensors live, and how several processes share the training of one network."""
+"""The device of the tensors, and the processes that train one network together."""
 
 from __future__ import annotations
 
@@ -11,65 +11,68 @@ from visbase.pipeline.errors import BadEnvironment, printable
 
 
 def choose_device() -> torch.device:
-    """The device named by VISBASE_DEVICE; by default the fastest one there is.
+    """The device named by VISBASE_DEVICE, by default the fastest available one.
 
-    Under torchrun each process takes the CUDA device of its local rank. Raises BadInput
-    where the named one is not there.
+    Under torchrun each process takes the CUDA device of its local rank. Raises
+    BadEnvironment if the named device is not available.
     """
-    wanted = os.environ.get("VISBASE_DEVICE") or "auto"
-    there = {
+    is_available = {  # fastest first
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    if wanted == "auto":
-        wanted = next(name for name, found in there.items() if found)
-    if not there.get(wanted, False):
-        found = ", ".join(name for name in there if there[name])
-        raise BadEnvironment(f"no device {wanted!r} here; there is: {found}")
-    if wanted == "cuda":
+    available = [name for name in is_available if is_available[name]]
+    name = os.environ.get("VISBASE_DEVICE") or "auto"
+    if name == "auto":
+        name = available[0]
+    if name not in available:
+        raise BadEnvironment(
+            f"device {name!r} is not available; choose from: {', '.join(available)}"
+        )
+    if name == "cuda":
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return torch.device(wanted)
+    return torch.device(name)
 
 
 def device_name(device: torch.device) -> str:
-    """The device for a record: its type, on CUDA its model as well."""
+    """The device as a record names it: its type and, on CUDA, its model."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return device.type
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for products of bfloat16 numbers.
+    """Whether the device multiplies bfloat16 numbers faster than float32.
 
-    Elsewhere they would be emulated, slower than float32. Intel's AVX512-BF16 alone
-    does not count: products took 1.8 times as long as in float32 on a Xeon without AMX.
+    Without such instructions the products would be emulated, which is slower. Intel's
+    AVX512-BF16 without AMX does not count: on a Xeon products took 1.8 times as long as
+    in float32.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    there = torch.cpu.get_capabilities()
-    whole_width = there.get("avx512_bf16") and "Intel" not in str(there["cpu_name"])
-    return device.type == "cpu" and bool(there.get("amx_bf16") or whole_width)
+    cpu = torch.cpu.get_capabilities()
+    fast_avx512 = cpu.get("avx512_bf16") and "Intel" not in str(cpu["cpu_name"])
+    return device.type == "cpu" and bool(cpu.get("amx_bf16") or fast_avx512)
 
 
 def n_processes() -> int:
-    """Processes that train together: those that torchrun started, else one.
+    """Number of processes that train together: as started by torchrun, otherwise 1.
 
-    Raises BadInput where WORLD_SIZE is no number from 1 on.
+    Raises BadEnvironment if WORLD_SIZE is not a whole number of at least 1.
     """
     value = os.environ.get("WORLD_SIZE", "1")
     if not value.isdecimal() or int(value) == 0:
         raise BadEnvironment(
-            f"WORLD_SIZE={printable(value)}: expected the number of processes, as "
-            "torchrun sets it; unset it"
+            f"WORLD_SIZE={printable(value)}: expected a number of processes, as set "
+            "by torchrun; unset it"
         )
     return int(value)
 
 
 def join_processes(device: torch.device) -> int:
-    """This process's rank; the processes can talk to each other after this call.
+    """Connect the processes that train together; returns the rank of this one.
 
-    Raises BadInput where WORLD_SIZE asks for several and torchrun did not start them.
+    Raises BadEnvironment if WORLD_SIZE is above 1 but torchrun did not start them.
     """
     if n_processes() == 1:
         return 0
@@ -78,7 +81,7 @@ def join_processes(device: torch.device) -> int:
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         except ValueError as error:
             raise BadEnvironment(
-                f"WORLD_SIZE={n_processes()}: the processes cannot meet ({error}); "
-                "start them with torchrun"
+                f"WORLD_SIZE={n_processes()}: the processes cannot be connected "
+                f"({error}); start them with torchrun, or unset it"
             ) from None
     return dist.get_rank()

@@ -1,4 +1,4 @@
-"""How the learning rate moves: one cycle, or a step down wherever validation stalls."""
+"""Learning rate schedules: one cycle, or a step down when validation stalls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def one_cycle(progress: float, warm_up: float) -> float:
-    """Part of the peak rate at `progress` in (0, 1): linear up, half a cosine down.
+    """Fraction of the peak rate at `progress` in (0, 1): linear up, half cosine down.
 
     Smith & Topin 2019, with the cosine of Loshchilov & Hutter 2017, eq. 5.
     """
@@ -17,16 +17,15 @@ def one_cycle(progress: float, warm_up: float) -> float:
 
 
 def plateau(errors: Sequence[float], patience: int, factor: float = 0.1) -> float:
-    """Part of the first rate after epochs with these validation errors.
+    """Fraction of the initial rate after epochs with these validation errors.
 
-    The rate is multiplied by `factor` each time `patience` epochs in a row brought no
-    new least error: AlexNet's rule (Krizhevsky et al. 2012, section 5) in a form that
-    needs no hand.
+    The rate is multiplied by `factor` whenever `patience` epochs in a row did not reach
+    a new lowest error: AlexNet's rule (Krizhevsky et al. 2012, section 5), automated.
     """
-    part, best, waited = 1.0, math.inf, 0
+    fraction, best, n_stalled = 1.0, math.inf, 0
     for error in errors:
-        waited = 0 if error < best else waited + 1
+        n_stalled = 0 if error < best else n_stalled + 1
         best = min(best, error)
-        if waited == patience:
-            part, waited = part * factor, 0
-    return part
+        if n_stalled == patience:
+            fraction, n_stalled = fraction * factor, 0
+    return fraction

@@ -1,22 +1,24 @@
-"""One trainer for every network: the whole data set as one tensor, no DataLoader.
+"""One trainer for every network; the whole dataset is one tensor, without a DataLoader.
 
 Loss: cross-entropy. Optimiser: AdamW (Loshchilov & Hutter 2019) or SGD with momentum.
-Rate: `schedule`. An epoch draws its order, distortions and dropout from its own seed,
-so that a run which continues from a checkpoint ends where an uninterrupted one does.
+Learning rate: `schedule`. The order, distortions and dropout of an epoch come from a
+seed of its own, so that a run that continues from a checkpoint ends exactly where an
+uninterrupted one does.
 
-Where a recipe allows it and the device can, convolutions and products are computed in
-bfloat16, weights and sums kept in float32 (Micikevicius et al. 2018, "Mixed precision
-training"; bfloat16 has float32's exponent and needs no scaling of the loss).
+If the recipe allows it and the device supports it, convolutions and products are
+computed in bfloat16, while weights and sums stay in float32 (Micikevicius et al. 2018,
+"Mixed precision training"; bfloat16 has the exponent of float32, so the loss needs no
+scaling).
 
 Under torchrun every process draws the same batches and computes the gradient of its
-share; PyTorch's DistributedDataParallel averages them.
+share; PyTorch's DistributedDataParallel averages the gradients.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,19 +37,19 @@ from visbase.pipeline.progress import track
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
-SCORED_AT_ONCE = 1000  # images
+MAX_SCORED = 1000  # images per batch when scoring
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained.
 
-    optimiser: "adamw" or "sgd" (momentum 0.9). schedule: "one_cycle", where
-    learning_rate is the peak and warm_up the part of all steps that rises; or
-    "plateau", where learning_rate is the first rate, divided by 10 after `patience`
-    epochs without progress on the last sixth of the training images, which are held
-    out for that. label_smoothing: mass that the target gives to the other classes.
-    bfloat16: train with products of half the width where the device has them.
+    optimiser: "adamw" or "sgd" (momentum 0.9). schedule: "one_cycle", in which
+    learning_rate is the peak and warm_up the fraction of all steps that rises to it; or
+    "plateau", in which learning_rate is the initial rate, divided by 10 after
+    `patience` epochs without progress on the last sixth of the training images, which
+    is held out. label_smoothing: probability that the target gives to the other
+    classes. bfloat16: train with products in bfloat16 if the device multiplies it.
     """
 
     epochs: int
@@ -62,22 +64,24 @@ class Recipe:
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
-        for name, found, known in (
-            ("optimiser", self.optimiser, ("adamw", "sgd")),
-            ("schedule", self.schedule, ("one_cycle", "plateau")),
+        for name, is_valid, expected in (
+            ("optimiser", self.optimiser in ("adamw", "sgd"), "adamw or sgd"),
+            (
+                "schedule",
+                self.schedule in ("one_cycle", "plateau"),
+                "one_cycle or plateau",
+            ),
+            ("learning_rate", self.learning_rate > 0, "a value above 0"),
+            (
+                "label_smoothing",
+                0 <= self.label_smoothing < 1,
+                "a value of at least 0 and below 1",
+            ),
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("batch_size", self.batch_size >= 1, "at least 1"),
         ):
-            if found not in known:
-                raise BadInput(f"{name}={found}: expected {' or '.join(known)}")
-        if not 0 <= self.label_smoothing < 1 or self.learning_rate <= 0:
-            raise BadInput(
-                "a network needs label_smoothing from 0 to below 1 and learning_rate "
-                f"above 0, found {self.label_smoothing} and {self.learning_rate}"
-            )
-        if self.epochs < 1 or self.batch_size < 1:
-            raise BadInput(
-                "a network needs at least one epoch and one image a batch, found "
-                f"{self.epochs} and {self.batch_size}"
-            )
+            if not is_valid:
+                raise BadInput(f"{name}={getattr(self, name)}: expected {expected}")
 
 
 def train(
@@ -90,73 +94,73 @@ def train(
     checkpoint: Path,
     watch: Callable[[nn.Module], None] | None = None,
 ) -> list[Epoch]:
-    """Fit a network in place, on the device where it and the data are.
+    """Train a network in place, on the device that holds it and the data.
 
     images (n, c, h, w) float32, labels (n,) int64. Writes `checkpoint` after every
-    epoch and starts after the last one that it holds. `watch` sees the network after
-    every epoch; the history's seconds leave its time out. Returns the training history.
-    Raises BadInput where the loss is no longer finite.
+    epoch, and continues from it if it exists. Calls `watch` with the network after
+    every epoch; the seconds in the history exclude that. Returns the training history.
+    Raises BadInput if the loss is no longer finite.
     """
     rank, n_shares = join_processes(images.device), n_processes()
     if recipe.batch_size < n_shares:
         raise BadInput(
-            f"a batch of {recipe.batch_size} images cannot be shared by {n_shares} "
-            "processes; set a larger batch_size"
+            f"batch_size={recipe.batch_size}: expected at least {n_shares}, one image "
+            "per process"
         )
     share = slice(rank, None, n_shares)
     n_held_out = len(images) // 6 if recipe.schedule == "plateau" else 0
     n = len(images) - n_held_out
-    held_out = (images[n:], labels[n:])
     optimiser = _optimiser(network, recipe)
     history = read_checkpoint(checkpoint, network, optimiser)
-    spent = history[-1].seconds if history else 0.0
+    spent_s = history[-1].seconds if history else 0.0
     started = time.perf_counter()
     parallel = network
     if n_shares > 1:
-        _agree(len(history), images.device)
+        _require_same_checkpoint(len(history), images.device)
         parallel = DistributedDataParallel(network)
     steps = -(-n // recipe.batch_size)
-    half = recipe.bfloat16 and multiplies_bfloat16(images.device)
-    todo = range(len(history), recipe.epochs)
-    bar = track(todo, "epochs", len(todo), lambda: _status(history))
-    for epoch in todo if rank else bar:
+    bfloat16 = recipe.bfloat16 and multiplies_bfloat16(images.device)
+    epochs = range(len(history), recipe.epochs)
+    bar = track(epochs, "epochs", len(epochs), lambda: _status(history))
+    for epoch in epochs if rank else bar:
         torch.manual_seed(_seed(seed, epoch, rank + 1))  # dropout
         generator = torch.Generator().manual_seed(_seed(seed, epoch, 0))
-        order = torch.randperm(n, generator=generator)
+        batches = _batches(images[:n], labels[:n], recipe, augment, generator)
         network.train()
-        loss_sum = wrong = torch.zeros((), device=images.device)
+        loss_sum = n_wrong = torch.zeros((), device=images.device)
         n_seen = 0
-        for step, rows in enumerate(order.split(recipe.batch_size)):
-            rate = _rate(recipe, history, epoch * steps + step + 1, steps)
+        for step, (batch, targets) in enumerate(batches, epoch * steps + 1):
+            rate = _rate(recipe, history, step, steps)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            batch, targets = images[rows], labels[rows]
-            if augment is not None:
-                batch = augment(batch, generator)
+            # the mean over the whole batch, once the processes' gradients are averaged
+            weight = n_shares / len(targets)
             batch, targets = batch[share], targets[share]
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
                 logits = parallel(batch)
             logits = logits.float()
             loss = _loss_sum(logits, targets, recipe)
             optimiser.zero_grad(set_to_none=True)
-            # the mean over the whole batch, once the processes' gradients are averaged
-            (loss * (n_shares / len(rows))).backward()
+            (loss * weight).backward()
             optimiser.step()
             loss_sum = loss_sum + loss.detach()
-            wrong = wrong + (logits.detach().argmax(1) != targets).sum()
+            n_wrong = n_wrong + (logits.detach().argmax(1) != targets).sum()
             n_seen += len(targets)
         if not math.isfinite(loss_sum):
             raise BadInput(
-                f"the loss of epoch {epoch + 1} is {float(loss_sum)}: training has "
-                "diverged; set a lower learning_rate"
+                f"the training diverged: the loss of epoch {epoch + 1} is "
+                f"{float(loss_sum)}; set a lower learning_rate"
             )
+        validation_pct = (
+            _error_pct(network, images[n:], labels[n:]) if n_held_out else None
+        )
         history.append(
             Epoch(
                 loss=round(float(loss_sum) / n_seen, 5),
-                error_pct=round(100 * float(wrong) / n_seen, 3),
-                validation_pct=_error_pct(network, *held_out) if n_held_out else None,
+                error_pct=round(100 * float(n_wrong) / n_seen, 3),
+                validation_pct=validation_pct,
                 rate=rate,
-                seconds=round(spent + time.perf_counter() - started, 2),
+                seconds=round(spent_s + time.perf_counter() - started, 2),
             )
         )
         if rank == 0:
@@ -169,11 +173,25 @@ def train(
     return history
 
 
+def _batches(
+    images: Tensor,
+    labels: Tensor,
+    recipe: Recipe,
+    augment: Augment | None,
+    generator: torch.Generator,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of all images and labels in random order, the images distorted."""
+    order = torch.randperm(len(images), generator=generator)
+    for rows in order.split(recipe.batch_size):
+        batch = images[rows]
+        yield batch if augment is None else augment(batch, generator), labels[rows]
+
+
 def log_probabilities(network: nn.Module, images: Tensor) -> Tensor:
-    """Scores (n, C) of images (n, c, h, w), the network in evaluation mode."""
+    """Log-probabilities (n, C) of images (n, c, h, w), in evaluation mode."""
     network.eval()
     with torch.inference_mode():
-        batches = images.split(SCORED_AT_ONCE)
+        batches = images.split(MAX_SCORED)
         return torch.cat([network(batch).log_softmax(1) for batch in batches])
 
 
@@ -183,29 +201,29 @@ def _error_pct(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def _loss_sum(logits: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
-    """Cross-entropy with smoothed targets (Szegedy et al. 2016, section 7), summed."""
+    """Sum of cross-entropies with smoothed targets (Szegedy et al. 2016, section 7)."""
     smoothing = recipe.label_smoothing
     return F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="sum")
 
 
 def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Weights w, gradient g, rate r, decay d; one step of
+    """The optimiser of a recipe. Weights w, gradient g, rate r, decay d, step t:
 
-    sgd (Krizhevsky et al. 2012, section 5): v <- 0.9 v + g + d w; w <- w - r v;
-    adamw (Loshchilov & Hutter 2019, algorithm 2): means m <- 0.9 m + 0.1 g and
-    s <- 0.999 s + 0.001 g^2, both divided by what is missing from 1 of their weights;
-    w <- (1 - r d) w - r m / (sqrt(s) + 1e-8).
+    sgd (Krizhevsky et al. 2012, section 5): v <- 0.9 v + g + d w; w <- w - r v.
+    adamw (Loshchilov & Hutter 2019, algorithm 2): m <- 0.9 m + 0.1 g and
+    s <- 0.999 s + 0.001 g^2; with m' = m / (1 - 0.9^t) and s' = s / (1 - 0.999^t),
+    w <- (1 - r d) w - r m' / (sqrt(s') + 1e-8).
     """
     rate, decay = recipe.learning_rate, recipe.weight_decay
     parameters = network.parameters()
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
-    # fused: all weights in one pass; an epoch of lenet5 takes 0.92 of the time
+    # fused: one pass over all weights; an epoch of lenet5 takes 0.92 of the time
     return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
 
 
 def _rate(recipe: Recipe, history: list[Epoch], step: int, steps: int) -> float:
-    """Rate of one step, counted from 1 over all epochs of `steps` steps."""
+    """Learning rate of a step, counted from 1 across all epochs of `steps` steps."""
     if recipe.schedule == "plateau":
         errors = [epoch.validation_pct or 0.0 for epoch in history]
         return recipe.learning_rate * plateau(errors, recipe.patience)
@@ -223,17 +241,17 @@ def _status(history: list[Epoch]) -> str:
     return text
 
 
-def _agree(n_epochs: int, device: torch.device) -> None:
-    """Refuse to go on where the processes found different checkpoints."""
-    found = [
+def _require_same_checkpoint(n_epochs: int, device: torch.device) -> None:
+    """Raise BadInput if the processes have read different checkpoints."""
+    gathered = [
         torch.zeros(1, dtype=torch.int64, device=device) for _ in range(n_processes())
     ]
-    dist.all_gather(found, torch.tensor([n_epochs], device=device))
-    epochs = [int(n) for n in found]
+    dist.all_gather(gathered, torch.tensor([n_epochs], device=device))
+    epochs = [int(n) for n in gathered]
     if len(set(epochs)) > 1:
         raise BadInput(
-            f"the processes found checkpoints of {epochs} epochs; let them share one "
-            "folder for artifacts (VISBASE_ARTIFACTS), or remove the checkpoints"
+            f"the processes have checkpoints of different epochs: {epochs}; give them "
+            "one shared artifacts folder (VISBASE_ARTIFACTS), or delete the checkpoints"
         )
 
 

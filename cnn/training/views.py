@@ -1,8 +1,8 @@
-"""Views of an image that a network is asked about: itself and its shifts by a pixel.
+"""Views of an image to average over: the image and its shifts by one pixel.
 
-The answer is the mean of the probabilities, as in Krizhevsky et al. 2012, section 4.1,
-whose network averages over ten crops of a photograph. Nothing is mirrored here, since
-a mirrored digit is none.
+The mean of the views' probabilities is the prediction, as in Krizhevsky et al. 2012,
+section 4.1, whose network averages over ten crops of a photograph. No view is mirrored,
+since a mirrored digit is not a digit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from torch import Tensor
 
 
 def shifted_views(images: Tensor) -> list[Tensor]:
-    """Images (n, c, h, w) and what they are moved by one pixel in four directions.
+    """Images (n, c, h, w), then the same moved by one pixel down, up, right and left.
 
-    The border is repeated where nothing moves in.
+    The border is repeated where no pixel moves in.
     """
     height, width = images.shape[2:]
     padded = F.pad(images, (1, 1, 1, 1), mode="replicate")

@@ -392,7 +392,7 @@ def test_device_that_is_not_there_is_told_and_not_the_model(
 ) -> None:
     fit_and_save("lenet5", train, tmp_path / "model")
     monkeypatch.setenv("VISBASE_DEVICE", "abc")
-    with pytest.raises(BadInput, match=r"^no device 'abc' here"):
+    with pytest.raises(BadInput, match=r"^device 'abc' is not available"):
         load_model(tmp_path / "model")
 
 
