@@ -150,9 +150,8 @@ def sentences(rows: Rows) -> list[str]:
 def combination_rows(combination: Combination) -> list[dict[str, str]]:
     """Make one row for each method alone and for each way to combine them."""
     first, second = combination.facts.methods
-    better = min(
-        (first, second), key=lambda name: combination.facts.validation_errors[name]
-    )
+    validated = combination.facts.validation_errors
+    better = min((first, second), key=lambda name: validated[name])
     weight = f"{combination.facts.weight:g}"
     return [
         {
