@@ -1,4 +1,4 @@
-"""What files are made of that somebody wrote to do harm, and what they cost."""
+"""Hostile files, and what reading them costs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Canary:
 
 
 def sealed(content: bytes) -> bytes:
-    """A model file with the checksum that its content asks for, where it has one."""
+    """A model file with the right checksum, if it has a place for one."""
     place = content.find(MARK)
     if place < LENGTH_BYTES:
         return content
@@ -33,7 +33,7 @@ def sealed(content: bytes) -> bytes:
 
 
 def peak_bytes(action: Callable[[], object]) -> int:
-    """Most memory that Python and numpy reserved at once for it."""
+    """Most memory that Python and numpy reserved at once during an action."""
     tracemalloc.start()
     try:
         action()

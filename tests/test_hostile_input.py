@@ -1,6 +1,6 @@
-"""What Hypothesis makes of sound files ends in a result or in one clear line.
+"""Random damage to the files of every reader ends in a result or one error line.
 
-The same readers as in the soak, which feeds them a million inputs.
+The soak feeds the same readers a million inputs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def test_any_content_is_read_or_refused_in_one_line(
                 warnings.simplefilter("ignore")
                 target(content)
         except BadInput as error:
-            told = str(error).splitlines()
-            assert all(line.startswith("  ") for line in told[1:])
+            lines = str(error).splitlines()
+            assert all(line.startswith("  ") for line in lines[1:])
 
     read()

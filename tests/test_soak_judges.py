@@ -1,4 +1,4 @@
-"""What judges the faults of the soak can say no."""
+"""What judges the trials of the soak can say no."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def raising(error: Exception) -> object:
 @linux
 def test_fuzzing_notices(target, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "LONGEST_S", 1)
-    found = fuzz._fuzz("target", target, [b"some bytes"], 1)
-    assert len(found.bad) == 1
-    assert fault in found.bad[0]
+    result = fuzz._fuzz("target", target, [b"some bytes"], 1)
+    assert len(result.bad) == 1
+    assert fault in result.bad[0]
 
 
 @linux
@@ -51,8 +51,8 @@ def test_fuzzing_counts_memory_that_was_freed_and_is_taken_again() -> None:
     freed = [np.ones(megabytes_20, np.uint8) for _ in range(20)]
     _above_them = [bytes(200_000) for _ in range(3)]  # the heap cannot shrink
     freed.clear()
-    found = fuzz._fuzz("target", lambda data: len(np.ones(10**7)), [b"some bytes"], 1)
-    assert len(found.bad) == 1
+    result = fuzz._fuzz("target", lambda data: len(np.ones(10**7)), [b"some bytes"], 1)
+    assert len(result.bad) == 1
 
 
 @linux
@@ -62,12 +62,12 @@ def test_fuzzing_passes_what_is_refused_or_read() -> None:
             raise BadInput("a line:\n  a file\n  another")
         return data
 
-    found = fuzz._fuzz("target", target, [b"some bytes"], N_INPUTS)
-    assert (found.trials, found.bad) == (N_INPUTS, [])
+    result = fuzz._fuzz("target", target, [b"some bytes"], N_INPUTS)
+    assert (result.trials, result.bad) == (N_INPUTS, [])
 
 
 @pytest.mark.parametrize(
-    ("stderr", "told"),
+    ("stderr", "expected"),
     [
         ("visbase: no room\n", True),
         ("a warning\nvisbase: two files:\n  a\n  b\n", True),
@@ -77,25 +77,28 @@ def test_fuzzing_passes_what_is_refused_or_read() -> None:
         ("Traceback (most recent call last):\nvisbase: no room\n", False),
     ],
 )
-def test_one_line_is_told_from_others(stderr: str, told: bool) -> None:
+def test_one_line_is_told_from_others(stderr: str, expected: bool) -> None:
     done = subprocess.CompletedProcess([], 1, "", stderr)
-    assert told_in_one_line(done) == told
+    assert told_in_one_line(done) == expected
 
 
-def test_record_of_two_runs_is_torn(tmp_path: Path) -> None:
-    earlier, results = tmp_path / "earlier", tmp_path / "artifacts" / "results"
-    old = {"seed0.json": b"old", "seed0.npy": b"1"}
-    golden = {"seed0.npy": b"2"}
-    fill(earlier, old)
-    for content, expected in (
-        (old, False),
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"seed0.json": b"old", "seed0.npy": b"1"}, False),
         ({"seed0.json": b"new", "seed0.npy": b"2"}, False),
         ({"seed0.npy": b"2"}, False),  # no record until its facts are there
         ({"seed0.json": b"old", "seed0.npy": b"2"}, True),
         ({"seed0.json": b"new", "seed0.npy": b"1"}, True),
-    ):
-        fill(results, content)
-        assert torn(tmp_path, earlier, golden) == expected
+    ],
+)
+def test_record_of_two_runs_is_torn(
+    files: dict[str, bytes], expected: bool, tmp_path: Path
+) -> None:
+    earlier, results = tmp_path / "earlier", tmp_path / "artifacts" / "results"
+    fill(earlier, {"seed0.json": b"old", "seed0.npy": b"1"})
+    fill(results, files)
+    assert torn(tmp_path, earlier, golden={"seed0.npy": b"2"}) == expected
 
 
 def test_temporary_files_are_found(tmp_path: Path) -> None:
@@ -103,9 +106,7 @@ def test_temporary_files_are_found(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == [str(tmp_path / "deep" / "a.1.visbase.part")]
 
 
-def fill(folder: Path, content: dict[str, bytes]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        path.unlink()
-    for name, data in content.items():
-        (folder / name).write_bytes(data)
+def fill(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)

@@ -1,1 +1,1 @@
-"""What can go wrong, tried many times: `make soak` writes docs/reliability.md."""
+"""Try many times what can go wrong: `make soak` writes docs/reliability.md."""

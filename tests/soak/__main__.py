@@ -1,6 +1,6 @@
-"""Run every fault and write docs/reliability.md, a part as soon as it is done.
+"""Try every fault and write docs/reliability.md, each part as soon as it is done.
 
---short: a few of each, no file; --only PART: the other parts stay as they are.
+--short: a few trials of each fault, no file; --only PART: keep the other parts.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from visbase.pipeline.storage.atomic import atomic_write
 
 GROUPS = {
     "Killed": kills,
-    "At once, and a damaged cache": together,
-    "No room": room,
-    "Any input": fuzz,
+    "Runs at the same time, and a corrupt cache": together,
+    "Not enough disk or memory": room,
+    "Random input": fuzz,
     "Model files": attacks,
     "Bad input": bad_input,
-    "The same again": determinism,
-    "Numbers": guards,
+    "Reproducibility": determinism,
+    "Numbers not to believe": guards,
 }
 TABLE = ROOT / "docs" / "reliability.md"
 BEGIN = "# Reliability\n\nWritten by `make soak`."
@@ -44,7 +44,7 @@ NOTES = ROOT / "tests" / "soak" / "notes.md"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--only", choices=GROUPS, help="one part")
+    parser.add_argument("--only", choices=GROUPS, help="try only this part")
     options = parser.parse_args()
     n_bad = 0
     for title, group in GROUPS.items():
@@ -57,7 +57,7 @@ def main() -> int:
             lines.append(f"| {fault.name} | {fault.trials:,} | {outcome} |")
         if not options.short:
             _renew(title, "\n".join([begun, "", *lines]))
-    print(f"{n_bad} faults came through" if n_bad else "no fault came through")
+    print(f"{n_bad} trials failed" if n_bad else "every trial passed")
     return min(n_bad, 1)
 
 
@@ -68,7 +68,7 @@ def _state() -> str:
 
 
 def _renew(title: str, part: str) -> None:
-    """Replace a part of the file; the others stay, each with its date and commit."""
+    """Replace one part of the file; keep the others with their dates and commits."""
     text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
     found = [part.partition("\n\n") for part in text.split("\n## ")[1:]]
     parts = {head: body.strip() for head, _, body in found} | {title: part}
@@ -82,7 +82,7 @@ _HEAD = ["| fault | trials | outcome |", "| --- | ---: | --- |"]
 
 
 def _timed(faults: Iterator[Fault]) -> Iterator[Fault]:
-    """Each fault, told as soon as it is known."""
+    """Yield each fault, and print it as soon as it is known."""
     started = time.perf_counter()
     for fault in faults:
         seconds, started = time.perf_counter() - started, time.perf_counter()

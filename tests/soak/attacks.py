@@ -1,4 +1,4 @@
-"""Model files that want code to be run or files to be written: nothing happens."""
+"""Model files that try to run code or to write files: nothing happens."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.hostile import Canary
 from tests.soak.fault import Fault, places, told_in_one_line, visbase
 
 OUTCOME = (
-    "refused in one line by `predict`, `explain`, `export` and `corruption`; "
-    "no canary sang"
+    "`predict`, `explain`, `export` and `corruption` refuse it in one error line; "
+    "no code runs, no file is written"
 )
 
 
@@ -104,8 +104,8 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 
 ATTACKS: dict[str, Callable[[Path], Iterator[bytes]]] = {
-    "a pickle called a model": _pickles,
-    "a zip called a model, also with paths that lead elsewhere": _zips,
-    "a skops file of a type that runs a command": _skops,
+    "a pickle instead of a model": _pickles,
+    "a zip instead of a model, also with paths outside its folder": _zips,
+    "a skops file that runs a command when loaded": _skops,
     "a safetensors header that lies about sizes": _lies,
 }

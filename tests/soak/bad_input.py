@@ -1,4 +1,4 @@
-"""Folders and arrays that nobody wishes for: a result or one clear line."""
+"""Unusual folders and arrays give a result or one error line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from visbase.pipeline.datasets import load_dataset
 
 SIDE = 28
 SETTINGS = ("--preset", "quick", "--set", "n_words=20")
-TOLD, WELL = "one clear line", "ends well"
+TOLD, WELL = "one error line", "succeeds"
 
 
 def faults(short: bool) -> Iterator[Fault]:
@@ -91,7 +91,7 @@ def _not_a_number() -> Fault:
             if "expected uint8 images" not in str(error):
                 bad.append(f"{kind.__name__}: {error}")
     name = "NaN in floating-point images, from Python"
-    return Fault(name, 3, "a ValueError says what is expected", bad)
+    return Fault(name, 3, "a ValueError states what is expected", bad)
 
 
 def _strings() -> Fault:
@@ -105,7 +105,7 @@ def _strings() -> Fault:
         model = make_pipeline(bag, LinearSVC(random_state=0)).fit(images, labels)
         answers.append(model.predict(np.asarray(mnist.test.images[:300])))
     same = np.array_equal(words[answers[0]], answers[1])
-    outcome = "the same answers, as strings"
+    outcome = "the same predictions, as strings"
     bad = [] if same else ["other answers"]
     return Fault("labels as strings, from Python", 1, outcome, bad)
 
@@ -185,12 +185,12 @@ FOLDERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty folder": (_empty, TOLD),
     "one class": (_one_class, TOLD),
     "one image": (_one_image, TOLD),
-    "one training image a class": (_one_image_a_class, WELL),
+    "one training image per class": (_one_image_a_class, WELL),
     "images of 1 x 1 pixel": (_one_pixel, TOLD),
     "an image of 20,000 x 20,000 pixels": (_huge, TOLD),
     "all images black": (_black, WELL),
     "300 classes": (_many_classes, WELL),
-    "names with spaces, newlines, bytes that are no UTF-8": (_names, WELL),
+    "names with spaces, newlines, invalid UTF-8": (_names, WELL),
     "symbolic links in a circle": (_loops, TOLD),
     "a text file called .png": (_no_image, TOLD),
 }

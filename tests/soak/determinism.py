@@ -32,7 +32,7 @@ def faults(short: bool) -> Iterator[Fault]:
         yield Fault(
             "`bovw_pyramid` with 1 and 2 jobs",
             2,
-            "predictions, scores and model are the same, to the byte",
+            "predictions, scores and model are the same to the byte",
             [] if found[0] == found[1] else ["they differ"],
         )
     for method in METHODS[:1] if short else METHODS:
@@ -52,7 +52,9 @@ def _threads(method: str) -> Fault:
         other = int((one[1] != _fit(method, threads=1, seed=1)[1]).sum())
         p = mcnemar_exact(one[0], one[1], two[1])
         errors = " and ".join(str(int((run[0] != run[1]).sum())) for run in (one, two))
-        outcome += f", {other} with another seed; {errors} errors (McNemar p {p:.2g})"
+        outcome += (
+            f", {other} with another seed; {errors} test errors (McNemar p {p:.2g})"
+        )
         if p < SURE:
             bad.append(f"{changed} predictions differ and errors too, p {p:.2g}")
         if changed > other:

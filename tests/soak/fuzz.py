@@ -51,13 +51,13 @@ SHARE = {  # of all inputs
 INPUTS, SHORT_INPUTS = 1_050_000, 10_000
 GUIDED, SHORT_GUIDED = 600_000, 12_000  # inputs of the coverage-guided fuzzer
 OUTCOME = (
-    "a result or one clear line; no traceback, no hang, no more memory than "
-    f"{TIMES} times the input and the image decoded from it, and {CONSTANT // 10**6} "
-    f"MB (of the process, at every {WEIGHED}th input)"
+    "a result or one error line; no traceback, no hang, and at most "
+    f"{CONSTANT // 10**6} MB plus {TIMES} times the size of the input and its decoded "
+    f"image (memory of the process, measured for every {WEIGHED}th input)"
 )
 GUIDED_OUTCOME = (
-    "a result or one clear line; no traceback, no hang, no more than {:,} MiB of "
-    "memory with the libraries"
+    "a result or one error line; no traceback, no hang, at most {:,} MiB of memory "
+    "including the libraries"
 )
 
 
@@ -113,7 +113,7 @@ def _fuzz(name: str, target: Target, seeds: list[bytes], n: int) -> Fault:
         signal.signal(signal.SIGALRM, before)
     done = i + 1
     outcome = f"{OUTCOME}; {100 * refused / done:.0f} % refused"
-    return Fault(f"{name} damaged at random", done, outcome, bad)
+    return Fault(f"{name} corrupted at random", done, outcome, bad)
 
 
 def _forget_peak() -> int:
@@ -212,4 +212,4 @@ def _bombs() -> Fault:
                 bad.append(f"{name}: {peak} bytes")
         shutil.rmtree(folder, ignore_errors=True)
         Path(folder).mkdir(exist_ok=True)
-    return Fault("decompression bombs", len(bombs), "refused by their header", bad)
+    return Fault("decompression bombs", len(bombs), "refused within 5 s and 30 MB", bad)

@@ -54,7 +54,7 @@ def _shuffled(name: str) -> Fault:
         errors.append(100 * float(wrong.mean()))
     mean, sure = np.mean(errors), 4 * np.std(errors, ddof=1) / len(errors) ** 0.5
     bad = [] if abs(mean - CHANCE) < sure else [f"error {mean:.1f} %, not {CHANCE:.0f}"]
-    outcome = f"error {mean:.1f} % on average, which is chance"
+    outcome = f"error {mean:.1f} % on average, as by chance"
     return Fault(f"training labels of `{name}` shuffled", SHUFFLES, outcome, bad)
 
 
@@ -67,7 +67,7 @@ def _copied() -> Fault:
         home = Path(folder) / "home"
         done = visbase(command("bovw_pyramid", digits, home), places(home))
         told = "1 of 300 test images are in training too" in done.stderr
-    outcome = "the run names it"
+    outcome = "the run reports it"
     return Fault(
         "a test image copied into training", 1, outcome, [] if told else ["no"]
     )
@@ -96,7 +96,10 @@ def _too_good() -> Fault:
         [] if n == rows > 0 and done.returncode else [done.stdout[-300:] + done.stderr]
     )
     return Fault(
-        "runs without an error", rows, "every one fails the gate of two sides", bad
+        "runs without a single test error",
+        rows,
+        "the gate rejects every one as too good",
+        bad,
     )
 
 
@@ -113,5 +116,5 @@ def _no_evidence() -> Fault:
             done = visbase(["report", "--out", str(home / "out")], places(home))
             if done.returncode != 2 or not told_in_one_line(done):
                 bad.append(f"{name}: status {done.returncode}, {done.stderr[-200:]}")
-    outcome = "the report refuses them in one line"
+    outcome = "the report refuses them in one error line"
     return Fault("records of quick or uncommitted runs", len(changes), outcome, bad)

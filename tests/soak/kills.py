@@ -1,4 +1,4 @@
-"""SIGKILL of runs at random moments, inside every stage, and beside every write."""
+"""Kill runs at random moments, inside every stage, and before or after every write."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _inside(method: str, digits: Path, golden: dict[str, bytes], short: bool) ->
     return Fault(name, counts.total(), SAME, bad)
 
 
-SAME = "run again it ends with the same predictions, scores and model, to the byte"
+SAME = "a second run gives the same predictions, scores and model, to the byte"
 
 
 def _at_writes(
@@ -180,7 +180,9 @@ def _at_writes(
                 if torn(home, earlier, golden):
                     bad.append(f"{what}: a record of two runs")
                 bad += _rerun(what, arguments, home, golden)
-    return Fault(f"SIGKILL beside every write of `{method}`", trials, SAME, bad)
+    return Fault(
+        f"SIGKILL before or after every write of `{method}`", trials, SAME, bad
+    )
 
 
 def _rerun(

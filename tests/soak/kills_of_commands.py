@@ -1,4 +1,4 @@
-"""SIGKILL of what is not a run: a learning curve, the report, a download."""
+"""Kill other commands than `run`: a learning curve, the report, a download."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def curve(digits: Path, short: bool) -> Fault:
                 if done.returncode or _points(home) != golden:
                     bad.append(f"{what}: other points {done.stderr[-200:]}")
                 bad += [f"{what}: {path} was left" for path in leftovers(home)]
-    name = "SIGKILL beside every write of `curve`"
-    outcome = "the points before it are kept; run again it has the same points"
+    name = "SIGKILL before or after every write of `curve`"
+    outcome = "earlier points are kept; a second run gives the same points"
     if len(golden) != N_POINTS:
         bad.append(f"undisturbed it has {len(golden)} points")
     return Fault(name, trials, outcome, bad)
@@ -81,8 +81,8 @@ def report(short: bool) -> Fault:
             found = {path.name: path.read_bytes() for path in out.iterdir()}
             if done.returncode or found != golden:
                 bad.append(f"report, write {nth}: other files {done.stderr[-200:]}")
-    name = "SIGKILL beside the writes of the report"
-    return Fault(name, trials, "run again it writes the same files, to the byte", bad)
+    name = "SIGKILL before each write of the report"
+    return Fault(name, trials, "a second run writes the same files, to the byte", bad)
 
 
 class _Slow(http.server.SimpleHTTPRequestHandler):
@@ -138,5 +138,5 @@ def download(short: bool) -> Fault:
     server.shutdown()
     name = "SIGKILL during the download of MNIST"
     return Fault(
-        name, n, "run again it fetches what is missing; the files are whole", bad
+        name, n, "a second run downloads what is missing; the files are complete", bad
     )

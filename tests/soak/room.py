@@ -36,9 +36,11 @@ FILE_KB = (1, 10, 50, 100, 200, 400)  # largest file
 DISK_KB = (16, 64, 256, 512, 1024)
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # of linux/prctl.h, linux/capability.h
 OUTCOME = (
-    "one line, exit status 1; the earlier record is intact; with room it ends well"
+    "one error line, exit status 1, earlier record intact; succeeds once there is room"
 )
-NO_PLACE = "one line, exit status 1, or 2 where the place was named; nothing is written"
+NO_PLACE = (
+    "one error line, exit status 1 (2 if the user named the place); nothing written"
+)
 
 
 def faults(short: bool) -> Iterator[Fault]:
@@ -119,7 +121,7 @@ def _limited(runs: Runs, what: str, sizes: tuple[int, ...]) -> Fault:
 
 
 def _outcome(well: int) -> str:
-    return f"{OUTCOME}; {well} had room enough from the start"
+    return f"{OUTCOME}; {well} had enough room from the start"
 
 
 def _verdict(

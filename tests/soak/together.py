@@ -1,4 +1,4 @@
-"""Several runs at once on the same folders; cache entries damaged in every way."""
+"""Several runs at the same time in the same folders; corrupt cache entries."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def _at_once(method: str, digits: Path, golden: dict[str, bytes], rounds: int) -
                     bad.append(f"{method}, {n} at once: other results")
                 bad += [f"{method}: {path} was left" for path in leftovers(home)]
     return Fault(
-        f"2 and 4 runs of `{method}` at once, one cache, one folder of results",
+        f"2 and 4 runs of `{method}` at the same time, sharing cache and results",
         trials,
-        "all end well; predictions, scores and model are those of a single run",
+        "all succeed; predictions, scores and model equal those of a single run",
         bad,
     )
 
@@ -104,8 +104,8 @@ def _one_table(digits: Path, rounds: int) -> Fault:
             if any(states) or n_points != 2 * SEEDS:
                 bad.append(f"exit statuses {states}, {n_points} points")
             bad += [f"{path} was left" for path in leftovers(home)]
-    name = "2 `curve` commands at once, one table"
-    return Fault(name, rounds, f"all {2 * SEEDS} points are there", bad)
+    name = "2 `curve` commands at the same time, sharing a table"
+    return Fault(name, rounds, f"the table contains all {2 * SEEDS} points", bad)
 
 
 def _damaged(
@@ -140,8 +140,8 @@ def _damaged(
             if lines > 1:
                 bad.append(f"{what}: told {lines} times")
     return Fault(
-        f"cache entries of `{method}` truncated, emptied, replaced, bits flipped",
+        f"cache entries of `{method}` truncated, emptied, replaced or bit-flipped",
         trials,
-        f"{noticed} noticed and built anew, the others without effect; same results",
+        f"same results; {noticed} entries detected and rebuilt, the others harmless",
         bad,
     )
