@@ -13,22 +13,24 @@ NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time
-.PHONY: help setup baseline cnn report analysis worth depth bench test check soak search clean
+.PHONY: help setup baseline cnn report analysis worth depth bench test check soak search docs \
+    clean
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
 	@echo '                QUICK=1 in seconds instead of minutes; SEEDS=5 for seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
 	@echo 'make test       the tests'
-	@echo 'make report     the table from the committed records, into README.md as well'
+	@echo 'make report     the table from the committed records, also into README.md and docs/'
 	@echo 'make depth      deep networks with and without shortcuts, into docs/depth.md'
 	@echo 'make bench      speed against what others use, into benchmarks/; PROFILE=1 adds shares'
 	@echo 'make analysis   learning curves, corruption, cost: when is a network worth it? (3 hours)'
 	@echo 'make soak       kill, fill up, damage and fuzz everything, into docs/reliability.md'
 	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
+	@echo 'make docs       the documentation, into site/index.html'
 	@echo 'make check      ruff, mypy and the tests'
 	@echo 'make setup      the virtual environment .venv, from requirements.lock'
-	@echo 'make clean      remove artifacts/ (caches, quick runs)'
+	@echo 'make clean      remove artifacts/ (caches, quick runs) and site/'
 
 setup: .venv/with-dev
 
@@ -39,7 +41,7 @@ cnn: .venv/with-cnn
 	$(call run_all,$(NETWORKS))
 
 report: .venv/with-base
-	$(BIN)/visbase report --readme README.md
+	$(BIN)/visbase report --readme README.md --readme docs/results.md
 
 depth: .venv/with-cnn
 	$(BIN)/python -m visbase.cnn.inspection.depth
@@ -67,6 +69,9 @@ search: .venv/with-cnn
 	for method in svm_rbf svm_virtual $(filter-out plain committee,$(NETWORKS)); do \
 	    $(BIN)/visbase search $$method || exit; done
 
+docs: .venv/with-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 # a process a core, each with one thread: more of them would wait for each other
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -80,7 +85,7 @@ check: .venv/with-dev
 	$(PYTEST)
 
 clean:
-	rm -rf artifacts
+	rm -rf artifacts site
 
 # Every method for every seed, then the table; a failed method does not stop the others.
 define run_all
@@ -108,6 +113,10 @@ endef
 .venv/with-bench: pyproject.toml requirements.lock
 	$(call install,.[cnn$(comma)bench])
 	@touch .venv/with-base .venv/with-cnn
+
+.venv/with-docs: pyproject.toml requirements.lock
+	$(call install,.[docs])
+	@touch .venv/with-base
 
 .venv/with-fuzz: pyproject.toml requirements.lock
 	$(call install,.[cnn$(comma)onnx$(comma)dask$(comma)dev$(comma)fuzz])
