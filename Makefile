@@ -18,18 +18,18 @@ NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
-	@echo '                QUICK=1 in seconds instead of minutes; SEEDS=5 for seeds 0 to 4'
+	@echo '                QUICK=1 takes about 2 minutes; SEEDS=5 runs seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
-	@echo 'make test       the tests'
-	@echo 'make report     the table from the committed records, also into README.md and docs/'
-	@echo 'make depth      deep networks with and without shortcuts, into docs/depth.md'
-	@echo 'make bench      speed against what others use, into benchmarks/; PROFILE=1 adds shares'
-	@echo 'make analysis   learning curves, corruption, cost: when is a network worth it? (3 hours)'
-	@echo 'make soak       kill, fill up, damage and fuzz everything, into docs/reliability.md'
-	@echo 'make search     run the trials of docs/search that are not there yet (validation images)'
-	@echo 'make docs       the documentation, into site/index.html'
-	@echo 'make check      ruff, mypy and the tests'
-	@echo 'make setup      the virtual environment .venv, from requirements.lock'
+	@echo 'make test       run the tests'
+	@echo 'make check      run ruff, mypy and the tests'
+	@echo 'make docs       build the documentation, site/index.html'
+	@echo 'make report     renew the tables of README.md and docs/ from the committed records'
+	@echo 'make analysis   measure learning curves, corruption and cost (about 3 hours)'
+	@echo 'make search     try the settings that docs/search does not have yet'
+	@echo 'make depth      train deep networks with and without shortcuts, for docs/depth.md'
+	@echo 'make bench      compare speed with other libraries; PROFILE=1 adds shares of time'
+	@echo 'make soak       kill, fill disks, damage and fuzz, for docs/reliability.md'
+	@echo 'make setup      create .venv from requirements.lock'
 	@echo 'make clean      remove artifacts/ (caches, quick runs) and site/'
 
 setup: .venv/with-dev
@@ -72,7 +72,7 @@ search: .venv/with-cnn
 docs: .venv/with-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# a process a core, each with one thread: more of them would wait for each other
+# one process per core, each with one thread: more threads would wait for each other
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test: .venv/with-dev
@@ -98,7 +98,7 @@ define run_all
 	if [ $(PRESET) = full ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
 endef
 
-# requirements.lock constrains versions; what is installed stands in pyproject.toml.
+# pyproject.toml says what is installed, requirements.lock in which versions.
 .venv/with-base: pyproject.toml requirements.lock
 	$(call install,.)
 
