@@ -12,25 +12,25 @@ BASELINES = $(shell $(BIN)/visbase methods --family classical --for digits --nam
 NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:  # targets share one environment, and timed runs must not overlap
-.PHONY: help setup baseline cnn report analysis worth depth bench test check soak search clean
+.NOTPARALLEL:  # one environment to install into, and timed runs one at a time
+.PHONY: help setup baseline cnn report analysis worth depth bench test check soak search docs \
+    clean
 
 help:
-	@echo 'make baseline   train and test every classical method on MNIST, print the table'
-	@echo '                QUICK=1: seconds instead of minutes; SEEDS=5: seeds 0 to 4'
+	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
+	@echo '                QUICK=1 takes about 2 minutes; SEEDS=5 runs seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
-	@echo 'make report     print the table of the committed records and update README.md'
-	@echo 'make analysis   measure learning curves, corruption, cost and combination (3 hours)'
-	@echo 'make depth      compare deep networks with and without shortcuts, into docs/depth.md'
-	@echo 'make search     run the missing trials of docs/search, on held-out training images'
-	@echo 'make bench      compare speed with other libraries, into benchmarks/'
-	@echo '                PROFILE=1: also the share of time per stage'
-	@echo 'make soak       kill runs, fill disks and corrupt files, into docs/reliability.md'
-	@echo '                QUICK=1: a few trials of each kind, nothing written'
 	@echo 'make test       run the tests'
 	@echo 'make check      run ruff, mypy and the tests'
-	@echo 'make setup      create the virtual environment .venv from requirements.lock'
-	@echo 'make clean      remove artifacts/ (caches, quick runs, saved models)'
+	@echo 'make docs       build the documentation, site/index.html'
+	@echo 'make report     renew the tables of README.md and docs/ from the committed records'
+	@echo 'make analysis   measure learning curves, corruption and cost (about 3 hours)'
+	@echo 'make search     try the settings that docs/search does not have yet'
+	@echo 'make depth      train deep networks with and without shortcuts, for docs/depth.md'
+	@echo 'make bench      compare speed with other libraries; PROFILE=1 adds shares of time'
+	@echo 'make soak       kill, fill disks, damage and fuzz, for docs/reliability.md'
+	@echo 'make setup      create .venv from requirements.lock'
+	@echo 'make clean      remove artifacts/ (caches, quick runs) and site/'
 
 setup: .venv/with-dev
 
@@ -69,6 +69,9 @@ search: .venv/with-cnn
 	for method in svm_rbf svm_virtual $(filter-out plain committee,$(NETWORKS)); do \
 	    $(BIN)/visbase search $$method || exit; done
 
+docs: .venv/with-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 # one process per core, each with one thread: more threads would wait for each other
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -82,7 +85,7 @@ check: .venv/with-dev
 	$(PYTEST)
 
 clean:
-	rm -rf artifacts
+	rm -rf artifacts site
 
 # Run every method with every seed, then print the table; a failure stops no other run.
 define run_all
@@ -95,7 +98,7 @@ define run_all
 	if [ $(PRESET) = full ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
 endef
 
-# pyproject.toml lists what is installed, requirements.lock fixes the versions.
+# pyproject.toml says what is installed, requirements.lock in which versions.
 .venv/with-base: pyproject.toml requirements.lock
 	$(call install,.)
 
@@ -110,6 +113,10 @@ endef
 .venv/with-bench: pyproject.toml requirements.lock
 	$(call install,.[cnn$(comma)bench])
 	@touch .venv/with-base .venv/with-cnn
+
+.venv/with-docs: pyproject.toml requirements.lock
+	$(call install,.[docs])
+	@touch .venv/with-base
 
 .venv/with-fuzz: pyproject.toml requirements.lock
 	$(call install,.[cnn$(comma)onnx$(comma)dask$(comma)dev$(comma)fuzz])
