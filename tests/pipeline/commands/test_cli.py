@@ -82,7 +82,7 @@ def test_unknown_method_among_known_ones_stops_before_any_runs(
 
 def test_unknown_dataset_is_told_with_the_known_ones() -> None:
     line = refusal("run", "majority", "--preset", "quick", "--dataset", "cifar")
-    assert "no data set 'cifar'; there are: fashion_mnist, mnist" in line
+    assert "unknown dataset 'cifar'; choose from: fashion_mnist, mnist" in line
 
 
 def test_unknown_setting_is_told() -> None:

@@ -63,6 +63,6 @@ def test_folder_below_a_home_that_nobody_has_is_one_line(
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", no_home)
-    assert "nothing says where ~ is; set HOME" in refusal(
+    assert "~ is unknown; set HOME" in refusal(
         "run", "majority", "--dataset", "folder:~/x"
     )
