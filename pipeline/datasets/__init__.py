@@ -1,7 +1,7 @@
-"""Data sets by name: one file here that says SUMMARY is one data set.
+"""Datasets by name: each file here that assigns SUMMARY is one dataset.
 
-SUMMARY is a line for lists, load(folder) -> Dataset. `folder:PATH` is the data set of
-the photographs in a folder.
+SUMMARY is one line for lists; load(folder) returns a Dataset. The name `folder:PATH`
+stands for a folder of photographs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FOLDER = "folder:"
 
 
 def find_datasets() -> dict[str, str]:
-    """The summary of every data set by its name."""
+    """Return the summary of every dataset by its name."""
     return declarations(datasets, "SUMMARY")
 
 
@@ -30,22 +30,27 @@ def load_dataset(
     seed: int = 0,
     skip_bad: bool = False,
 ) -> Dataset:
-    """Load a data set by name; `folder` replaces the place where it looks for files.
+    """Load a dataset by name.
 
-    The name `folder:PATH` loads photographs; train_per_class, seed and skip_bad are
-    for them alone, see load_folder.
+    folder: where to look for its files instead of the usual place. The name
+    `folder:PATH` loads a folder of photographs, and only it takes train_per_class, seed
+    and skip_bad, see `load_folder`.
     """
     if name.startswith(FOLDER):
         if folder is not None:
-            raise BadInput(f"--data {folder}: {FOLDER}PATH says where the files are")
+            raise BadInput(
+                f"--data {folder}: leave it out, {FOLDER}PATH names the folder"
+            )
         return _load_folder(name, train_per_class, seed, skip_bad)
     if train_per_class is not None or skip_bad:
         option = "--skip-bad" if train_per_class is None else "--train-per-class"
-        raise BadInput(f"{option} is for {FOLDER}PATH; {name} is complete and split")
+        raise BadInput(
+            f"{option} only applies to {FOLDER}PATH; {name} has its own split"
+        )
     names = find_datasets()
     if name not in names:
         raise BadInput(
-            f"no data set {name!r}; there are: {', '.join(names)}, {FOLDER}PATH"
+            f"unknown dataset {name!r}; choose from: {', '.join(names)}, {FOLDER}PATH"
         )
     module = importlib.import_module(f"visbase.pipeline.datasets.{name}")
     dataset: Dataset = module.load(folder)
@@ -60,9 +65,11 @@ def _load_folder(
     path = name.removeprefix(FOLDER)
     if not path:
         raise BadInput(f"--dataset {name}: expected {FOLDER}PATH, found no path")
-    # the shell expands a tilde only where a word begins
+    # the shell expands a tilde only at the beginning of a word
     try:
         root = Path.home() / path[2:] if path.startswith("~/") else Path(path)
     except RuntimeError:
-        raise BadInput(f"--dataset {name}: nothing says where ~ is; set HOME") from None
+        raise BadInput(
+            f"--dataset {name}: the home folder ~ is unknown; set HOME"
+        ) from None
     return load_folder(root, train_per_class, seed, skip_bad)

@@ -1,12 +1,11 @@
-"""Which files a folder of photographs holds for each class, and whether they suffice.
+"""List the files of each class in a folder of photographs, and check the layout.
 
     PATH/train/<class>/*, PATH/test/<class>/*    the split is given
-    PATH/<class>/*                               the split is to be made
+    PATH/<class>/*                               the split is made at random
 
-Hidden files and folders (a dot first) do not count, nor does anything beside the
-class folders. Whatever else lies in one counts as a file of that class; only when it
-is read will it turn out not to be an image. Folders are never entered recursively, so
-links that lead in a circle do no harm.
+Hidden files and folders are ignored, as are files beside the class folders. Everything
+else in a class folder counts as an image of that class until it is read. Folders are
+not searched recursively, so circular links do no harm.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from pathlib import Path
 
 from visbase.pipeline.errors import BadInput, printable
 
-LISTED = 10  # things that a message names; it counts the rest
+LISTED = 10  # items that a message names before it counts the rest
 
 ByClass = dict[str, list[Path]]  # the files of each class, both sorted by name
 
 
 def find_classes(root: Path, train_per_class: int | None) -> dict[str, ByClass]:
-    """The files of "train" and of "test", or those of "" where there is no split.
+    """Return the files of "train" and "test", or all under "" if there is no split.
 
-    train_per_class must be given in the second case and only there. Raises BadInput
-    where there is no such folder, or its layout is neither of the two.
+    train_per_class must be given if there is no split, and only then. Raises BadInput
+    if there is no such folder or its layout is neither of the two.
     """
     try:
         return _find_classes(root, train_per_class)
@@ -38,12 +37,12 @@ def _find_classes(root: Path, train_per_class: int | None) -> dict[str, ByClass]
     where = printable(root)
     if not root.is_dir():
         what = "not a folder" if root.exists() else "no such folder"
-        raise BadInput(f"{where}: {what}; expected one that holds a folder a class")
+        raise BadInput(f"{where}: {what}; expected one folder per class in it")
     present = [name for name in ("train", "test") if (root / name).is_dir()]
     if len(present) == 2:
         if train_per_class is not None:
             raise BadInput(
-                f"{where}: its folders train and test are the split; leave out "
+                f"{where}: already split into train and test; leave out "
                 "--train-per-class"
             )
         parts = {name: _classes(root / name) for name in present}
@@ -52,11 +51,13 @@ def _find_classes(root: Path, train_per_class: int | None) -> dict[str, ByClass]
     # a class may be called train, but then it holds images
     if present and _classes(root / present[0]):
         missing = {"train": "test", "test": "train"}[present[0]]
-        raise BadInput(f"{where}: {present[0]} holds classes, but {missing} is missing")
+        raise BadInput(
+            f"{where}: found {present[0]} with classes, but no folder {missing}"
+        )
     if train_per_class is None:
         raise BadInput(
-            f"{where}: has no folders train and test; say with --train-per-class N how "
-            "many random images of each class shall train"
+            f"{where}: has no folders train and test; pass --train-per-class N to "
+            "train on N random images per class"
         )
     return {"": _classes(root)}
 
@@ -66,36 +67,37 @@ def _classes(folder: Path) -> ByClass:
 
 
 def _visible(folder: Path) -> list[Path]:
-    found = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return sorted(found, key=lambda path: path.name)
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(visible, key=lambda path: path.name)
 
 
 def _require_same_classes(root: Path, train: ByClass, test: ByClass) -> None:
     pairs = (("train", train, test), ("test", test, train))
-    alone = [
+    unpaired = [
         f"{printable(name)} is only in {part}"
         for part, here, there in pairs
         for name in sorted(here.keys() - there.keys())
     ]
-    if alone:
+    if unpaired:
         raise BadInput(
             f"{printable(root)}: train and test must have the same classes, but "
-            f"{first_few(alone, ', ')}"
+            f"{first_few(unpaired, ', ')}"
         )
 
 
 def require_images(by_class: ByClass, folder: Path, least: int) -> None:
-    """Raise BadInput unless there are two classes with `least` images in each."""
+    """Raise BadInput unless there are two classes with at least `least` images each."""
     where = printable(folder)
     if not by_class:
-        raise BadInput(f"{where}: no classes, expected a folder of images for each")
+        raise BadInput(f"{where}: no classes; expected one folder of images per class")
     if len(by_class) == 1:
         raise BadInput(
-            f"{where}: only one class, {printable(*by_class)}; expected two or more"
+            f"{where}: found only one class, {printable(*by_class)}; expected at least "
+            "two"
         )
     for name, files in by_class.items():
         if len(files) < least:
-            what = f"{least} images, {least - 1} of them to train"
+            what = f"{least} images, {least - 1} of them for training"
             raise BadInput(
                 f"{printable(folder / name)}: expected at least "
                 f"{what if least > 1 else 'one image'}, found {len(files) or 'none'}"
@@ -103,6 +105,6 @@ def require_images(by_class: ByClass, folder: Path, least: int) -> None:
 
 
 def first_few(items: Sequence[str], between: str) -> str:
-    """The first ten items, and how many more there are."""
+    """Join the first ten items and the number of further ones."""
     more = [f"and {len(items) - LISTED:,} more"] if len(items) > LISTED else []
     return between.join([*items[:LISTED], *more])

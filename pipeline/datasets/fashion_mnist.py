@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): the files of MNIST, other pictures."""
+"""Fashion-MNIST (Xiao, Rasul & Vollgraf 2017), in the same format as MNIST."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CLASSES = (
 
 
 def load(folder: Path | None = None) -> Dataset:
-    """The official split, downloaded where absent; BadInput where a file is wrong."""
+    """Load the official split; download missing files, BadInput if one is wrong."""
     home = artifacts() / "data" / "fashion_mnist"
     return load_idx_dataset(
         "fashion_mnist", FILES, CLASSES, MIRRORS, home, folder, "objects"

@@ -1,7 +1,7 @@
-"""A folder of photographs as a data set: checked, split, and named.
+"""Load a folder of photographs as a dataset: check, split and name it.
 
-The names of its folders are the classes, see class_folders; where it has no split of
-its own, N random images a class train and all others test.
+The names of its folders are the classes, see `class_folders`. If it has no split, N
+random images per class are for training and all others for testing.
 """
 
 from __future__ import annotations
@@ -32,21 +32,23 @@ LARGEST_ICON_PX = 40  # longer side; digits have 28, CIFAR's images 32
 def load_folder(
     root: Path, train_per_class: int | None, seed: int, skip_bad: bool
 ) -> Dataset:
-    """Check every file, then split; nothing stays decoded.
+    """Check every file, then split; no image stays in memory.
 
-    train_per_class: images of each class that train where the folder has no split of
-    its own, chosen by seed; skip_bad: leave out files that cannot be read, and say so,
-    instead of raising. Raises BadInput for any fault of the folder.
+    train_per_class: training images per class if the folder has no split, chosen by
+    seed; skip_bad: report and skip files that cannot be read instead of raising. Raises
+    BadInput for any fault of the folder.
     """
     parts = find_classes(root, train_per_class)
     least = 1 if train_per_class is None else train_per_class + 1
     for part, by_class in parts.items():
         require_images(by_class, root / part, least)
-    files = [path for part in parts.values() for some in part.values() for path in some]
+    files = [
+        path for part in parts.values() for paths in part.values() for path in paths
+    ]
     photos, reasons = check_photos(files)
     if reasons:
-        _refuse_or_tell(root, len(files), reasons, skip_bad)
-        parts = {part: _without(some, reasons) for part, some in parts.items()}
+        _refuse_or_report(root, len(files), reasons, skip_bad)
+        parts = {part: _without(files, reasons) for part, files in parts.items()}
         for part, by_class in parts.items():
             require_images(by_class, root / part, least)
     if train_per_class is not None:
@@ -66,40 +68,42 @@ def load_folder(
         channels=3,
         published=False,
     )
-    _tell_twins(dataset)
+    _report_duplicates(dataset)
     return dataset
 
 
 def _require_distinct(root: Path, classes: tuple[str, ...]) -> None:
-    """Names that look alike would be one class to whoever reads the answers."""
+    """Raise BadInput if two class names would be printed alike."""
     counts = Counter(unicodedata.normalize("NFC", name) for name in classes)
     (name, n), *_ = counts.most_common(1)
     if n > 1:
-        raise BadInput(f"{printable(root)}: {n} classes are printed as {name}; rename")
+        raise BadInput(
+            f"{printable(root)}: {n} classes are printed as {name}; rename one"
+        )
 
 
 def dataset_name(root: Path) -> str:
-    """`folder-` and the last part of the path, fit for the name of one folder.
+    """Return `folder-` and the last part of the path, safe as the name of one folder.
 
-    Anything but letters, digits, dots, dashes and underscores becomes an underscore,
-    so that no name leads elsewhere; 60 characters of it fit every file system.
+    Anything but letters, digits, dots, dashes and underscores becomes an underscore, so
+    that no name leads to another folder; 60 characters fit every file system.
     """
     return "folder-" + re.sub(r"[^\w.-]", "_", root.resolve().name or "root")[:60]
 
 
-def _refuse_or_tell(
+def _refuse_or_report(
     root: Path, n_files: int, reasons: Mapping[Path, str], skip_bad: bool
 ) -> None:
-    """Name the files that cannot be read, each with its reason."""
+    """List the files that cannot be read with the reasons; BadInput unless skip_bad."""
     lines = [f"{_name(root, path)}: {reason}" for path, reason in reasons.items()]
-    many = f"{len(reasons):,} of {n_files:,} files cannot be read"
+    summary = f"{len(reasons):,} of {n_files:,} files cannot be read"
     listed = "\n  " + "\n  ".join(lines)
     if not skip_bad:
         raise BadInput(
-            f"{printable(root)}: {many}; repair or remove them, or leave them out with "
+            f"{printable(root)}: {summary}; repair or remove them, or skip them with "
             f"--skip-bad:{listed}"
         )
-    print(f"{many} and are left out:{listed}", file=sys.stderr)
+    print(f"{summary} and are skipped:{listed}", file=sys.stderr)
 
 
 def _without(by_class: ByClass, reasons: Mapping[Path, str]) -> ByClass:
@@ -110,7 +114,7 @@ def _without(by_class: ByClass, reasons: Mapping[Path, str]) -> ByClass:
 
 
 def _random_split(by_class: ByClass, n: int, seed: int) -> tuple[ByClass, ByClass]:
-    """n random files of each class, and the others; both sorted within the class."""
+    """Draw n random files per class; both parts are sorted within each class."""
     rng = np.random.default_rng(seed)
     train, test = {}, {}
     for name, files in by_class.items():
@@ -136,20 +140,20 @@ def _name(root: Path, path: Path) -> str:
     return printable(path.relative_to(root))
 
 
-def _tell_twins(dataset: Dataset) -> None:
-    """Say how many test images have the very pixels of a training image.
+def _report_duplicates(dataset: Dataset) -> None:
+    """Report how many test images have the same pixels as a training image.
 
-    They stay: published protocols leave them in, and figures must compare.
+    They are kept, as in published protocols, so that results are comparable.
     """
     train, test = dataset.train.images, dataset.test.images
     assert isinstance(train, PhotoFiles)
     assert isinstance(test, PhotoFiles)
     names = dict(zip(train.digests, dataset.train.names, strict=True))
-    twins = [row for row, digest in enumerate(test.digests) if digest in names]
-    if twins:
-        one = f"{dataset.test.names[twins[0]]} is {names[test.digests[twins[0]]]}"
+    rows = [row for row, digest in enumerate(test.digests) if digest in names]
+    if rows:
+        example = f"{dataset.test.names[rows[0]]} is {names[test.digests[rows[0]]]}"
         print(
-            f"{len(twins):,} of {len(test):,} test images are in training too, pixel "
-            f"for pixel ({one}); they count like the others",
+            f"{len(rows):,} of {len(test):,} test images are also training images, "
+            f"pixel for pixel ({example}); they are kept",
             file=sys.stderr,
         )

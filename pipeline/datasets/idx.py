@@ -1,4 +1,4 @@
-"""IDX files and data sets of four of them, as MNIST and its relatives are published.
+"""Read IDX files, and datasets of four of them such as MNIST.
 
 Layout (LeCun, Cortes & Burges, "The MNIST database"): two zero bytes, a type byte
 (8 = unsigned byte), the number of axes, each axis as a big-endian 32-bit integer, then
@@ -32,20 +32,20 @@ ENVIRONMENT = "VISBASE_DATA"
 
 @dataclass(frozen=True)
 class IdxFile:
-    """What a published file must contain."""
+    """The expected content of a published file."""
 
     name: str
     shape: tuple[int, ...]
     sha256: str  # of the uncompressed content
-    largest: int = 255  # the greatest value that may occur: 9 for ten classes
+    largest: int = 255  # greatest allowed value: 9 for labels of ten classes
 
 
 def read_idx(path: Path, expected: IdxFile) -> NDArray[np.uint8]:
-    """The array in a gzipped IDX file, read-only, of `expected.shape`.
+    """Read the array of `expected.shape` in a gzipped IDX file; it is read-only.
 
-    Raises BadInput that says whether the file is missing, no gzip file, truncated, of
-    the wrong magic number or shape, holds a value (a label) out of range, or has the
-    wrong checksum. Never unpacks more than the expected size.
+    Raises BadInput if the file is missing, not a gzip file, truncated or too long, has
+    a wrong magic number, shape or checksum, or a value out of range. Never unpacks more
+    than the expected size.
     """
     header = 4 + 4 * len(expected.shape)
     size = header + math.prod(expected.shape)
@@ -61,7 +61,7 @@ def read_idx(path: Path, expected: IdxFile) -> NDArray[np.uint8]:
     if len(content) >= header and shape != expected.shape:
         raise BadInput(
             f"{path}: expected an array of shape {expected.shape}, found {shape}; "
-            f"is this {expected.name} of another data set?"
+            f"is this {expected.name} from another dataset?"
         )
     if len(content) != size:
         fault = "truncated" if len(content) < size else "too long"
@@ -97,7 +97,7 @@ def _unpack(path: Path, limit: int) -> bytes:
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(
-            f"{path}: not a sound gzip file ({error}); fetch it again"
+            f"{path}: not a valid gzip file ({error}); fetch it again"
         ) from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
@@ -112,13 +112,12 @@ def load_idx_dataset(
     folder: Path | None,
     kind: Kind,
 ) -> Dataset:
-    """Read, check and label the four files; download the ones that are missing.
+    """Read and check the four files; download those that are missing.
 
     files: training images, training labels, test images, test labels; mirrors: URLs
-    that end in a slash; kind: see `Dataset`; home: where the files
-    are unless `folder` or the environment
-    variable VISBASE_DATA names another place (its subfolder of the data set's name
-    comes first). Raises BadInput where a file is wrong or cannot be had.
+    that end in a slash; home: where the files are, unless `folder` or the environment
+    variable VISBASE_DATA names another folder, or one with a subfolder `name`; kind:
+    see `Dataset`. Raises BadInput if a file is wrong or no mirror has it.
     """
     elsewhere = folder or os.environ.get(ENVIRONMENT) or None
     if elsewhere is not None:
@@ -150,25 +149,25 @@ def _split(part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> S
 
 
 def _download(file: IdxFile, mirrors: Sequence[str], path: Path) -> None:
-    """Fetch a file to `path`; it appears there only once its content was checked."""
+    """Fetch a file to `path`, where it appears only after its content was checked."""
     import pooch
 
     reasons = []
     fetch = pooch.HTTPDownloader()
     for mirror in mirrors:
         try:
-            # beside its place: whatever a killed process leaves, the next one removes
+            # not pooch.retrieve: it leaves a partial file behind when it is killed, and
+            # compares the packed file, which differs between mirrors
             with atomic_write(path) as partial:
                 fetch(mirror + file.name, partial, None)
                 partial.flush()
-                # mirrors pack differently: the content is checked, not the file
                 read_idx(Path(partial.name), file)
             return
         except (OSError, BadInput, ValueError) as error:
-            # the folder, named below, would leave no room for the reason
+            # the message names the folder once, below
             reason = " ".join(str(error).replace(f"{path.parent}/", "").split())
             reasons.append(f"{mirror}: {reason[:120]}")
     raise BadInput(
         f"{path}: missing, and no mirror had it ({'; '.join(reasons)}); put "
-        f"{file.name} there by hand or name its folder with --data or {ENVIRONMENT}"
+        f"{file.name} there yourself, or name its folder with --data or {ENVIRONMENT}"
     )

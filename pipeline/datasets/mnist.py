@@ -1,4 +1,4 @@
-"""MNIST (LeCun, Cortes & Burges 1998); its four files lie beside this one."""
+"""MNIST (LeCun, Cortes & Burges 1998); its four files are part of the program."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ CLASSES = tuple("0123456789")
 
 
 def load(folder: Path | None = None) -> Dataset:
-    """The official split; raises BadInput where a file is wrong."""
+    """Load the official split; BadInput if a file is wrong."""
     return load_idx_dataset("mnist", FILES, CLASSES, MIRRORS, HOME, folder, "digits")

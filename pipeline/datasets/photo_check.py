@@ -1,4 +1,4 @@
-"""Checking photographs: every file is decoded once, before any work begins."""
+"""Check photographs: decode every file once before any work begins."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from visbase.pipeline.progress import track
 
 
 def check_photos(paths: Sequence[Path]) -> tuple[PhotoFiles, dict[Path, str]]:
-    """Decode every file once, in threads: the sound ones, and why others are not.
+    """Decode every file once, in threads, and keep only sizes and digests.
 
-    Only sizes and digests are kept. Returns the sound files in the order of paths and
-    the reason for each of the rest.
+    Returns the readable files, in the order of paths, and for each of the others the
+    reason why it cannot be read.
     """
     results = Parallel(n_jobs(), prefer="threads", return_as="generator")(
         delayed(_check)(path) for path in paths
     )
-    sound, sizes, digests = [], [], []
+    readable, sizes, digests = [], [], []
     reasons = {}
-    followed = track(results, "checking photographs", len(paths))
-    for path, found in zip(paths, followed, strict=True):
-        if isinstance(found, str):
-            reasons[path] = found
+    tracked = track(results, "checking photographs", len(paths))
+    for path, result in zip(paths, tracked, strict=True):
+        if isinstance(result, str):
+            reasons[path] = result
             continue
-        sound.append(path)
-        sizes.append(found[0])
-        digests.append(found[1])
-    shape = np.array(sizes, np.int64).reshape(-1, 2)
-    return PhotoFiles(sound, shape, digests), reasons
+        readable.append(path)
+        sizes.append(result[0])
+        digests.append(result[1])
+    shapes = np.array(sizes, np.int64).reshape(-1, 2)
+    return PhotoFiles(readable, shapes, digests), reasons
 
 
 def _check(path: Path) -> tuple[tuple[int, int], str] | str:
-    """Size and digest of a file's pixels, or the reason why it cannot be read."""
+    """Return size and digest of a file's pixels, or why it cannot be read."""
     try:
         pixels = decode(path)
     except BadInput as reason:

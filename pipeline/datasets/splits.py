@@ -1,4 +1,4 @@
-"""Labelled images: splits, data sets, and parts held out to validate."""
+"""Labelled images: splits, datasets, and images held out for validation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Split:
     """n labelled images.
 
     images (n, h, w) or (n, h, w, 3) uint8, or a lazy sequence of such images;
-    labels (n,) int64 from 0; names one a image, for messages.
+    labels (n,) int64 from 0; names: one per image, for messages.
     """
 
     images: Images
@@ -32,12 +32,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The split of a data set and the names of its classes.
+    """The split of a dataset and the names of its classes.
 
-    kind: of `contracts.KINDS`, which chooses settings and what may be done to the
-    images: digits are deskewed and never mirrored, objects are small pictures of
-    things, photographs are larger; channels: 1 grey, 3 RGB (folders may mix both);
-    published: whether others have the same; records of a private one stay private.
+    kind: one of `contracts.KINDS`, which decides on settings and on what may be done to
+    the images: digits are deskewed and never mirrored, objects are small pictures of
+    things, photographs are larger; channels: 1 for grey, 3 for RGB (a folder may mix
+    both); published: whether it is public; records of a private one stay private.
     """
 
     name: str
@@ -50,8 +50,8 @@ class Dataset:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of classes, labels and pixels: the same for the same data set."""
-        from visbase.pipeline.images.fingerprint import fingerprint  # few are asked
+        """SHA-256 of classes, labels and pixels."""
+        from visbase.pipeline.images.fingerprint import fingerprint  # rarely needed
 
         return fingerprint(
             {
@@ -69,59 +69,59 @@ class Dataset:
 
     @property
     def description(self) -> str:
-        """What the images are, in words."""
+        """Describe the images in words."""
         height, width = typical_size(self.train.images)
         about = f"of about {width} x {height} pixels"
         return ("photographs " if self.photographs else "images ") + about
 
 
 def typical_size(images: Images) -> tuple[int, int]:
-    """Median height and width of n images."""
+    """Return the median height and width of n images."""
     height, width = np.median(sizes(images), axis=0).astype(int)
     return int(height), int(width)
 
 
 def hold_out(train: Split, n_validation: int) -> tuple[Split, Split]:
-    """Training and validation part: the last n_validation training images validate."""
+    """Split off the last n_validation training images for validation."""
     n = len(train) - n_validation
     if n_validation < 1 or n < 1:
         raise BadInput(
             f"cannot hold out {n_validation} validation images from {len(train)} "
-            "training images; at least one must remain on each side"
+            "training images; each part needs at least one"
         )
     return part(train, slice(0, n)), part(train, slice(n, None))
 
 
 def hold_out_sixth(train: Split, seed: int) -> tuple[Split, Split]:
-    """Training and validation part: a random sixth of each class validates.
+    """Split off a random sixth of each class for validation.
 
-    For images sorted by class. At least one image of every class that has two
-    validates; the training part is shuffled, so that its first images are a sample.
+    For images sorted by class. A class of two or more images gives at least one; the
+    training part is shuffled, so that its first images are a random sample.
     """
     rng = np.random.default_rng(seed)
-    kept, held = [], []
+    training, held_out = [], []
     for label in np.unique(train.labels):
         rows = rng.permutation(np.flatnonzero(train.labels == label))
         n = max(1, len(rows) // 6) if len(rows) > 1 else 0
-        held.append(rows[:n])
-        kept.append(rows[n:])
-    validation = np.sort(np.concatenate(held))
+        held_out.append(rows[:n])
+        training.append(rows[n:])
+    validation = np.sort(np.concatenate(held_out))
     if not len(validation):
         raise BadInput(
             "cannot hold out validation images: no class has two training images"
         )
     return (
-        take(train, rng.permutation(np.concatenate(kept))),
+        take(train, rng.permutation(np.concatenate(training))),
         take(train, validation),
     )
 
 
 def take(split: Split, rows: NDArray[np.int64]) -> Split:
-    """The images of a split at the given positions, in that order."""
+    """Return a split's images at the given positions, in that order."""
     names = [split.names[row] for row in rows]
     return Split(choose(split.images, rows), split.labels[rows], names)
 
 
 def part(split: Split, rows: slice) -> Split:
-    """A slice of a split's images."""
+    """Return a slice of a split's images."""
     return Split(split.images[rows], split.labels[rows], split.names[rows])

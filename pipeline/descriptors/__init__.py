@@ -1,1 +1,1 @@
-"""One file per descriptor: images to flat arrays of descriptors."""
+"""Turn images into flat arrays of descriptors, with one file per descriptor."""

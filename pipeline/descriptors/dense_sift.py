@@ -1,4 +1,4 @@
-"""SIFT descriptors on a dense grid: grey images in, flat descriptors out.
+"""Compute SIFT descriptors on a dense grid of each image.
 
 Definition. At a grid point with upright orientation, the SIFT histogram (Lowe 2004,
 section 6) is a sum over pixels of gradient magnitude times three triangular weights
@@ -11,7 +11,7 @@ points are two matrix products per orientation map:
 with M[o] the gradient magnitude that falls into orientation bin o. With blur_px =
 sqrt(1.6^2 - 0.5^2) this is OpenCV's `SIFT.compute` for a keypoint of angle 0 and size
 bin_px / 1.5 at integer coordinates, up to its rounding to 8 bits. VLFeat's fast mode
-replaces the Gaussian by one weight a bin; here it stays exact. The cost does not depend
+replaces the Gaussian by one weight per bin; here it is exact. The cost does not depend
 on the bin width.
 """
 
@@ -30,10 +30,10 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import to_grey
 from visbase.pipeline.images.compiled import compiled
 
-N_BINS = 4  # spatial bins a side
+N_BINS = 4  # spatial bins per side
 N_ORIENTATIONS = 8
 CLIP = 0.2  # Lowe 2004, section 6.1: no component above 0.2 of the norm
-BAND = 12  # grid points that share a matrix product
+BAND = 12  # grid points per matrix product
 WINDOW_BINS = 2.0  # Gaussian window: half the descriptor's width
 
 FloatArray = NDArray[np.float32]
@@ -43,7 +43,7 @@ FloatArray = NDArray[np.float32]
 class DenseSift:
     """RootSIFT at every point of a regular grid, one patch size.
 
-    bin_px: width of one of the 4 x 4 bins; step_px: distance of grid points;
+    bin_px: width of one of the 4 x 4 bins; step_px: distance between grid points;
     margin_px: least distance of a grid point from the border; blur_px: standard
     deviation of the Gaussian smoothing before the gradient.
     """
@@ -56,11 +56,11 @@ class DenseSift:
     def __post_init__(self) -> None:
         if not 0 < self.bin_px < np.inf or self.step_px < 1 or self.margin_px < 0:
             raise BadInput(
-                f"a grid needs bin_px above 0, step_px from 1 and margin_px from 0, "
-                f"found {self.bin_px}, {self.step_px} and {self.margin_px}"
+                "expected bin_px > 0, step_px >= 1 and margin_px >= 0, found "
+                f"{self.bin_px}, {self.step_px} and {self.margin_px}"
             )
         if not 0 <= self.blur_px < np.inf:
-            raise BadInput(f"a grid needs blur_px from 0, found {self.blur_px}")
+            raise BadInput(f"expected blur_px >= 0, found {self.blur_px}")
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class DenseSift:
         return N_BINS * N_BINS * N_ORIENTATIONS
 
     def extract(self, images: Images) -> Descriptors:
-        """n grey or colour uint8 images -> descriptors (N, 128) of unit length.
+        """Describe n grey or colour uint8 images by (N, 128) unit vectors.
 
         An image too small for one grid point has an empty range.
         """
@@ -95,12 +95,12 @@ class DenseSift:
             down = sampling_matrix(height, rows, self.bin_px)  # (4 gy, h)
             pixels = maps.reshape(-1, width)
             half = np.empty((len(pixels), len(across)), np.float32)  # (n 8 h, 4 gx)
-            for some, seen in _bands(across):
-                np.matmul(pixels[:, seen], across[some, seen].T, out=half[:, some])
-            columns_done = half.reshape(-1, height, len(across))
-            sums = np.empty((len(columns_done), len(down), len(across)), np.float32)
-            for some, seen in _bands(down):  # (n 8, 4 gy, 4 gx)
-                np.matmul(down[some, seen], columns_done[:, seen], out=sums[:, some])
+            for band, used in _bands(across):
+                np.matmul(pixels[:, used], across[band, used].T, out=half[:, band])
+            per_map = half.reshape(-1, height, len(across))
+            sums = np.empty((len(per_map), len(down), len(across)), np.float32)
+            for band, used in _bands(down):  # (n 8, 4 gy, 4 gx)
+                np.matmul(down[band, used], per_map[:, used], out=sums[:, band])
             _gather_and_normalise(
                 sums.reshape(n, N_ORIENTATIONS, len(down), len(across)), values
             )
@@ -117,7 +117,7 @@ class DenseSift:
 
 
 def grid_centres(size: int, step_px: int, margin_px: int) -> NDArray[np.int64]:
-    """Grid coordinates along an axis of `size` pixels, centred in the image."""
+    """Return grid coordinates along an axis of `size` pixels, centred on it."""
     room = size - 1 - 2 * margin_px
     if room < 0:
         return np.empty(0, np.int64)
@@ -127,7 +127,7 @@ def grid_centres(size: int, step_px: int, margin_px: int) -> NDArray[np.int64]:
 
 
 def smooth(images: NDArray[np.uint8], blur_px: float) -> FloatArray:
-    """Gaussian smoothing of each image, (n, h, w) uint8 -> float32."""
+    """Smooth each image by a Gaussian, (n, h, w) uint8 -> float32."""
     result = images.astype(np.float32)
     if blur_px > 0:
         for image in result:
@@ -136,10 +136,10 @@ def smooth(images: NDArray[np.uint8], blur_px: float) -> FloatArray:
 
 
 def orientation_maps(images: FloatArray) -> FloatArray:
-    """Gradient magnitude shared between the two nearest of 8 orientations.
+    """Split the gradient magnitude between the two nearest of 8 orientations.
 
-    images (n, h, w) -> (n, 8, h, w). Central differences; the outermost pixels, whose
-    difference would reach outside the image, carry no gradient (as in OpenCV).
+    images (n, h, w) -> (n, 8, h, w). Uses central differences; as in OpenCV, border
+    pixels have no gradient, since their differences would reach outside the image.
     """
     n, height, width = images.shape
     maps = np.zeros((n, N_ORIENTATIONS, height, width), np.float32)
@@ -156,10 +156,11 @@ def orientation_maps(images: FloatArray) -> FloatArray:
 
 
 def sampling_matrix(size: int, centres: NDArray[np.int64], bin_px: float) -> FloatArray:
-    """Weight of each pixel in each of the 4 bins around each centre.
+    """Weigh each pixel for each of the 4 bins around each centre.
 
-    -> (4 * len(centres), size): triangle of half-width bin_px around the bin's middle
-    (linear interpolation between bins) times the Gaussian window around the centre.
+    Returns (4 * len(centres), size): a triangle of half-width bin_px around the bin's
+    middle (linear interpolation between bins) times the Gaussian window around the
+    centre.
     """
     pixel = np.arange(size)
     from_centre = (pixel[None, :] - centres[:, None]) / bin_px  # in bins
@@ -171,14 +172,15 @@ def sampling_matrix(size: int, centres: NDArray[np.int64], bin_px: float) -> Flo
 
 
 def _bands(weights: FloatArray) -> Iterator[tuple[slice, slice]]:
-    """Rows of a sampling matrix, BAND centres at a time, and the pixels they weigh.
+    """Yield rows of a sampling matrix, BAND centres at a time, and the pixels they use.
 
-    Of a photograph each band sees a small part: the products take a third of the time.
+    Each band uses a small part of a photograph, so the products take a third of the
+    time.
     """
     for first in range(0, len(weights), N_BINS * BAND):
-        some = slice(first, first + N_BINS * BAND)
-        used = np.flatnonzero(weights[some].any(axis=0))
-        yield some, slice(used[0], used[-1] + 1)
+        band = slice(first, first + N_BINS * BAND)
+        used = np.flatnonzero(weights[band].any(axis=0))
+        yield band, slice(used[0], used[-1] + 1)
 
 
 @compiled()
@@ -200,10 +202,10 @@ def _share_orientations(magnitude, angle, maps):  # type: ignore[no-untyped-def]
 
 @compiled(fastmath={"reassoc", "contract"})
 def _gather_and_normalise(sums, values):  # type: ignore[no-untyped-def]
-    """Collect the 128 sums of each grid point; clip; RootSIFT.
+    """Gather the 128 sums of each grid point, clip them and convert them to RootSIFT.
 
-    Root of the L1-normalised descriptor: dot products become Hellinger kernels
-    (Arandjelovic & Zisserman 2012). A patch without gradient stays zero.
+    RootSIFT is the root of the L1-normalised descriptor: dot products become Hellinger
+    kernels (Arandjelovic & Zisserman 2012). A patch without gradient stays zero.
     """
     n, n_orientations, n_rows, n_columns = sums.shape
     row = 0

@@ -1,4 +1,4 @@
-"""Detected SIFT keypoints, the lecture's first slide: OpenCV's SIFT to the letter."""
+"""Detect and describe SIFT keypoints with OpenCV, as on the lecture's first slide."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BIN_PER_SIZE = 1.5  # OpenCV: a keypoint of diameter s has bins of 1.5 s pixels
 
 @dataclass(frozen=True)
 class DetectedSift:
-    """SIFT where the detector finds scale-space extrema (Lowe 2004).
+    """SIFT at scale-space extrema (Lowe 2004).
 
-    upscale: images are enlarged by this factor first, since 28 x 28 pixels hold few
-    extrema; contrast_threshold: OpenCV's, lower keeps weaker keypoints.
+    upscale: factor by which images are enlarged first, since 28 x 28 pixels hold few
+    extrema; contrast_threshold: as in OpenCV, lower values keep weaker keypoints.
     """
 
     upscale: float = 1.0
@@ -36,7 +36,7 @@ class DetectedSift:
         return 128
 
     def extract(self, images: Images) -> Descriptors:
-        """n grey or colour uint8 images -> descriptors (N, 128), OpenCV's 0 to 255."""
+        """Describe n grey or colour uint8 images by (N, 128) values from 0 to 255."""
         sift = cv2.SIFT.create(contrastThreshold=self.contrast_threshold)
         return concatenate(
             [self._extract_one(image, sift) for image in images], self.length

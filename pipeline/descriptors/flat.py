@@ -1,4 +1,4 @@
-"""Descriptors of groups of images, joined in the flat form of `contracts`."""
+"""Join descriptors of groups of images in the flat form of `contracts`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from visbase.pipeline.contracts import Descriptors
 def concatenate(parts: Sequence[Descriptors], length: int) -> Descriptors:
     """Join the descriptors of consecutive groups of images, in order.
 
-    length: numbers per descriptor, which no part can tell where there are none.
+    length: numbers per descriptor, needed if there are no parts.
     """
     if not parts:
-        nothing = np.empty((0, length), np.float32)
         return Descriptors(
-            nothing,
+            np.empty((0, length), np.float32),
             np.zeros(1, np.int64),
             np.empty((0, 2), np.float32),
             np.empty(0, np.float32),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.images.compiled import compiled
+from visbase.pipeline.images.compiled import compiled, compiled_inside
 
 BLOCK = 1024  # descriptors whose product with 400 words (1.6 MB) stays in cache
 LANES = 64  # of words, whose least scores are found side by side
@@ -127,7 +127,7 @@ def _smallest(products, half_norms, squares, index, distance):  # type: ignore[n
             words[first], scores[first] = words[place], scores[place]
 
 
-@compiled(fastmath={"nnan", "nsz"})
+@compiled_inside(fastmath={"nnan", "nsz"})
 def _least_of_lanes(row, half_norms, least):  # type: ignore[no-untyped-def]
     """Least score of each lane, by vector instructions: (k,), (k,) -> (LANES,)."""
     least[:] = np.inf
@@ -140,7 +140,7 @@ def _least_of_lanes(row, half_norms, least):  # type: ignore[no-untyped-def]
         least[word - whole] = min(least[word - whole], half_norms[word] - row[word])
 
 
-@compiled(fastmath={"nnan", "nsz"})
+@compiled_inside(fastmath={"nnan", "nsz"})
 def _mth_least(values, least):  # type: ignore[no-untyped-def]
     """The m-th least of values, m = len(least), which is overwritten; without branches.
 

@@ -1,1 +1,1 @@
-"""Files and arrays to batches of pixels, and how loops over them run."""
+"""Turn files and arrays into batches of pixels, and loop over them in parallel."""

@@ -1,4 +1,4 @@
-"""Batches of images: sizes, grey from colour, rows of pixels."""
+"""Batches of images: sizes, conversion to grey, rows of pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, for R, G, B
 
 
 def to_grey(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, h, w) unchanged; (n, h, w, 3) RGB -> (n, h, w), rounded luma."""
+    """Convert (n, h, w, 3) RGB to (n, h, w), the rounded luma; keep (n, h, w)."""
     if images.dtype != np.uint8 or (images.ndim != 3 and images.shape[3:] != (3,)):
         raise BadInput(
             "expected uint8 images of shape (n, h, w) or (n, h, w, 3), found "
@@ -24,20 +24,20 @@ def to_grey(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def stack_grey(images: Images) -> NDArray[np.uint8]:
-    """n images of one size -> grey (n, h, w); BadInput where their sizes differ."""
+    """Stack n images of one size as grey (n, h, w); BadInput if sizes differ."""
     if isinstance(images, np.ndarray):
         return to_grey(images)
     n_sizes = len(np.unique(sizes(images), axis=0))
     if n_sizes > 1:
         raise BadInput(
             f"this method needs images of one size, found {n_sizes} sizes; "
-            "use one without deskewing and distorted copies, or resize them"
+            "use a method without deskewing and distorted copies, or resize the images"
         )
     return np.stack([to_grey(image[None])[0] for image in images])
 
 
 def sizes(images: Images) -> NDArray[np.int64]:
-    """Height and width of each of n images, (n, 2)."""
+    """Return the height and width of each of n images, (n, 2)."""
     if isinstance(images, np.ndarray):
         return np.tile(np.array(images.shape[1:3], np.int64), (len(images), 1))
     if isinstance(images, LazyImages):
@@ -46,7 +46,7 @@ def sizes(images: Images) -> NDArray[np.int64]:
 
 
 def within(images: Images, longest_px: int) -> Images:
-    """Images whose longer side is at most longest_px, larger ones shrunk to it."""
+    """Shrink the images whose longer side exceeds longest_px to that size."""
     if isinstance(images, np.ndarray) and max(images.shape[1:3]) <= longest_px:
         return images
     if isinstance(images, LazyImages):
@@ -55,8 +55,8 @@ def within(images: Images, longest_px: int) -> Images:
 
 
 def shrink(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
-    """(h, w) or (h, w, 3), averaged over areas until the longer side is longest_px."""
-    import cv2  # commands that compute nothing do without
+    """Shrink (h, w) or (h, w, 3) by area averaging until it fits longest_px."""
+    import cv2  # slow to import, and many commands do not need it
 
     height, width = shrunk_size(image.shape[0], image.shape[1], longest_px)
     if (height, width) == image.shape[:2]:
@@ -67,14 +67,14 @@ def shrink(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
 
 
 def shrunk_size(height: int, width: int, longest_px: int) -> tuple[int, int]:
-    """Height and width once the longer side is longest_px at most."""
+    """Return height and width, scaled down until both are at most longest_px."""
     factor = min(longest_px / max(height, width), 1)
     return max(round(height * factor), 1), max(round(width * factor), 1)
 
 
 def resized(images: Images, height: int, width: int) -> NDArray[np.uint8]:
-    """n images of any sizes -> grey (n, height, width), the aspect given up."""
-    import cv2  # commands that compute nothing do without
+    """Resize n images of any size to grey (n, height, width); the aspect may change."""
+    import cv2  # slow to import, and many commands do not need it
 
     result = np.empty((len(images), height, width), np.uint8)
     for row, image in zip(result, images, strict=True):
@@ -84,7 +84,7 @@ def resized(images: Images, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def choose(images: Images, rows: NDArray[np.int64]) -> Images:
-    """The images at the given positions, in that order."""
+    """Return the images at the given positions, in that order."""
     if isinstance(images, np.ndarray):
         return images[rows]
     if isinstance(images, LazyImages):
@@ -93,7 +93,7 @@ def choose(images: Images, rows: NDArray[np.int64]) -> Images:
 
 
 def pixel_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey (n, h, w) uint8 -> (n, h w) float32 from 0 to 1."""
+    """Flatten grey (n, h, w) uint8 to (n, h w) float32 from 0 to 1."""
     n, height, width = images.shape
     rows = images.reshape(n, height * width).astype(np.float32)
     rows /= 255
@@ -101,7 +101,7 @@ def pixel_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def unit_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey (n, h, w) uint8 -> (n, h w) float32 of length 1; black images stay 0."""
+    """Flatten grey (n, h, w) uint8 to unit vectors (n, h w); black images stay 0."""
     rows = pixel_rows(images)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, length, out=rows, where=length > 0)

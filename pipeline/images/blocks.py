@@ -1,4 +1,4 @@
-"""The one place where loops over blocks of images run in parallel: threads, workers."""
+"""Loops over blocks of images, run in parallel by threads or Dask workers."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from visbase.pipeline.images.batches import sizes
 
 T = TypeVar("T")
 
-BLOCK = 200  # images: 144 dense descriptors of each are 15 MB
-BLOCK_PIXELS = BLOCK * 28 * 28  # larger images: as many pixels, but at least one image
+BLOCK = 200  # images; at 144 dense descriptors per image a block takes 15 MB
+BLOCK_PIXELS = BLOCK * 28 * 28  # per block of larger images, which holds at least one
 
 
 def n_jobs() -> int:
-    """Worker threads: VISBASE_JOBS, or one per core."""
+    """Return the number of worker threads: VISBASE_JOBS, or one per core."""
     wanted = os.environ.get("VISBASE_JOBS") or "0"
     if not re.fullmatch("[0-9]{1,3}", wanted):
         raise BadInput(
-            f"VISBASE_JOBS={printable(wanted[:40])}: expected a number of threads, at "
-            "most 999"
+            f"VISBASE_JOBS={printable(wanted[:40])}: expected a number of threads up "
+            "to 999"
         )
     return int(wanted) or int(cpu_count())
 
@@ -42,27 +42,27 @@ def map_blocks(
     label: str,
     track: Track = untracked,
 ) -> NDArray[np.float32]:
-    """Apply a function of images, a row per image, block by block in threads.
+    """Apply a function that returns one row per image, block by block in threads.
 
-    Each block is computed by one thread with single-threaded matrix products, so the
-    result does not depend on the number of jobs. VISBASE_SCHEDULER, the address of a
-    Dask scheduler, has its workers compute them.
+    One thread computes each block, with single-threaded matrix products, so the result
+    does not depend on the number of jobs. If VISBASE_SCHEDULER holds the address of a
+    Dask scheduler, its workers compute the blocks.
     """
-    cut = _cut(images)
-    if len(cut) == 1:  # no threads and no bar for a single photograph
-        return _alone(function, images)
+    blocks = _blocks(images)
+    if len(blocks) == 1:  # a single photograph needs neither threads nor a progress bar
+        return _apply(function, images)
     scheduler = os.environ.get("VISBASE_SCHEDULER")
     if scheduler:
-        return np.concatenate(_on_cluster(scheduler, function, images, cut))
+        return np.concatenate(_on_cluster(scheduler, function, images, blocks))
     with _one_blas_thread():
-        blocks = Parallel(n_jobs(), prefer="threads", return_as="generator")(
-            delayed(function)(images[rows]) for rows in cut
+        results = Parallel(n_jobs(), prefer="threads", return_as="generator")(
+            delayed(function)(images[rows]) for rows in blocks
         )
-        return np.concatenate(list(track(blocks, label, len(cut))))
+        return np.concatenate(list(track(results, label, len(blocks))))
 
 
 def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
-    """work of each start, in order; matrix products in one thread each."""
+    """Return work(start) for each start, in order, with single-threaded products."""
     with _one_blas_thread():
         return Parallel(n_jobs(), prefer="threads")(map(delayed(work), starts))
 
@@ -71,46 +71,46 @@ def _on_cluster(
     address: str,
     function: Callable[[Images], NDArray[np.float32]],
     images: Images,
-    cut: list[slice],
+    blocks: list[slice],
 ) -> list[NDArray[np.float32]]:
-    """The blocks' results, computed by the workers of a Dask scheduler.
+    """Compute the blocks on the workers of a Dask scheduler.
 
-    What a lost worker had is computed again by another. Files of photographs must be
-    where the workers are, too.
+    If a worker is lost, another one computes its blocks again. Workers read photographs
+    from the same paths as this process.
     """
-    from visbase.pipeline.images.cluster import connected  # few have a cluster
+    from visbase.pipeline.images.cluster import connected  # Dask is optional
 
     with connected(address), parallel_config(backend="dask"):
-        # as part of the function a block travels with its task; as an argument joblib
-        # would put it on one worker alone, and lose it with that worker
-        tasks = (delayed(partial(_alone, function, images[rows]))() for rows in cut)
+        # a block inside the function travels with its task; joblib would send an
+        # argument to one worker only, and it would be lost with that worker
+        tasks = (delayed(partial(_apply, function, images[rows]))() for rows in blocks)
         return list(Parallel()(tasks))
 
 
-def _alone(
+def _apply(
     function: Callable[[Images], NDArray[np.float32]], images: Images
 ) -> NDArray[np.float32]:
-    """The same to the bit wherever it runs: matrix products in one thread."""
+    """Call function(images) with single-threaded matrix products."""
     with _one_blas_thread():
         return function(images)
 
 
 def _one_blas_thread() -> AbstractContextManager[Any]:
-    """Matrix products in one thread, as long as it is open."""
+    """Limit matrix products to one thread inside a `with` block."""
     return _controller().limit(limits=1, user_api="blas")
 
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Finding the libraries takes as long as describing an image: done once.
+    """Find the BLAS libraries once: it takes as long as describing an image.
 
-    What multiplies here is numpy, which is loaded by then.
+    numpy, whose matrix products matter here, is loaded by then.
     """
     return ThreadpoolController()
 
 
-def _cut(images: Images) -> list[slice]:
-    """Consecutive blocks of images; without images one empty block, for its shape."""
+def _blocks(images: Images) -> list[slice]:
+    """Cut images into consecutive blocks; no images make one empty block."""
     starts, pixels = [0], 0
     for i, size in enumerate(sizes(images).prod(axis=1).tolist()):
         if i > starts[-1] and (pixels + size > BLOCK_PIXELS or i - starts[-1] == BLOCK):

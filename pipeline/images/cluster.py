@@ -1,4 +1,4 @@
-"""A Dask cluster whose workers compute blocks of images."""
+"""Connect to a Dask cluster whose workers compute blocks of images."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from visbase.pipeline.errors import BadInput
 
-PATIENCE_S = 5  # with a scheduler that does not answer, or has no workers
+PATIENCE_S = 5  # how long to wait for a scheduler and for its first worker
 
 
 def require_address(scheduler: str) -> None:
-    """BadInput for what is no tcp://HOST:PORT, before any work that may need it."""
+    """Raise BadInput, before any work, unless scheduler is tcp://HOST:PORT."""
     try:
         port = urlsplit(f"//{scheduler.rpartition('://')[2]}").port
     except ValueError:
@@ -23,7 +23,7 @@ def require_address(scheduler: str) -> None:
 
 
 def connected(address: str) -> Any:
-    """A client of the Dask scheduler there, which has workers; BadInput otherwise."""
+    """Return a client of the Dask scheduler; BadInput if it has no workers."""
     try:
         from distributed import Client
     except ModuleNotFoundError:
@@ -32,24 +32,27 @@ def connected(address: str) -> Any:
             "pip install -c requirements.lock -e '.[dask]'"
         ) from None
     try:
-        with ThreadPoolExecutor(1) as other:  # this one may run a loop, as notebooks do
-            other.submit(asyncio.run, _greet(address)).result()
+        with ThreadPoolExecutor(1) as thread:  # notebooks run a loop in this one
+            thread.submit(asyncio.run, _greet(address)).result()
         client = Client(address, timeout=PATIENCE_S)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, MemoryError) as error:
         reason = str(error) or "no answer"
-        raise BadInput(f"--scheduler {address}: no Dask scheduler ({reason})") from None
+        raise BadInput(
+            f"--scheduler {address}: no Dask scheduler answers ({reason})"
+        ) from None
     try:
         client.wait_for_workers(1, timeout=PATIENCE_S)
     except TimeoutError:
         client.close()  # type: ignore[no-untyped-call]
         raise BadInput(
-            f"--scheduler {address}: has no workers; start some: dask worker {address}"
+            f"--scheduler {address}: the scheduler has no workers; start one with "
+            f"`dask worker {address}`"
         ) from None
     return client
 
 
 async def _greet(address: str) -> None:
-    """Exchange greetings with a scheduler: a client would wait for ever for its own."""
+    """Shake hands with the scheduler: a client alone would wait forever."""
     from distributed.comm.core import connect
 
     greeting = connect(address, timeout=PATIENCE_S)  # type: ignore[no-untyped-call]

@@ -1,8 +1,10 @@
-"""Functions that numba compiles, whose machine code stays on disk between runs."""
+"""Functions compiled by numba, whose machine code is kept on disk between runs."""
 
 from __future__ import annotations
 
+import functools
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,39 +17,43 @@ except ValueError as error:  # it reads the environment while it is imported
 
 Function = Callable[..., Any]
 
+# for functions that compiled functions call: their code is kept with their callers'
+compiled_inside = functools.partial(numba.njit, nogil=True)
 
-def compiled(**how: Any) -> Callable[[Function], Function]:
-    """Compile a function to run without the interpreter's lock; how: of `numba.njit`.
 
-    The machine code is kept beside the source, or in the user's cache folder; where
-    neither can be written, each process compiles anew. Code on disk that cannot be
-    read is told and compiled anew.
+def compiled(**options: Any) -> Callable[[Function], Function]:
+    """Compile a function that runs without the interpreter's lock.
+
+    options: as for `numba.njit`. The machine code is kept where numba puts it: beside
+    the source or, if that is read-only, in the user's cache folder. If neither can be
+    written to, each process compiles the function again. Damaged code on disk is
+    reported and replaced.
     """
 
     def decorate(function: Function) -> Function:
         try:
-            kept: Any = numba.njit(cache=True, nogil=True, **how)(function)
-        except RuntimeError:  # no folder for its code
-            unkept: Function = numba.njit(nogil=True, **how)(function)
+            kept: Any = numba.njit(cache=True, nogil=True, **options)(function)
+        except RuntimeError:  # no folder for the code
+            unkept: Function = numba.njit(nogil=True, **options)(function)
             return unkept
-        on_disk = getattr(kept, "_cache", None)
-        if on_disk is None:  # NUMBA_DISABLE_JIT
-            return function
-        load = on_disk.load_overload
+        lock = threading.Lock()
 
-        def load_sound(*signature: Any) -> Any:
+        @functools.wraps(function)
+        def call(*arguments: Any) -> Any:
             try:
-                return load(*signature)
-            except Exception:  # whatever a damaged pickle raises
-                print(
-                    f"compiled code of {function.__name__} is damaged; compiling anew",
-                    file=sys.stderr,
-                )
-                on_disk.flush()
-                return None
+                return kept(*arguments)
+            except Exception:  # loading a damaged pickle raises almost anything
+                with lock:
+                    stats = kept.stats
+                    if not (stats.cache_hits or stats.cache_misses):  # it did not load
+                        print(
+                            f"compiled code of {function.__name__} is damaged; "
+                            "compiling it again",
+                            file=sys.stderr,
+                        )
+                        kept.recompile()  # empties the cache on disk
+                    return kept(*arguments)
 
-        on_disk.load_overload = load_sound
-        result: Function = kept
-        return result
+        return call
 
     return decorate

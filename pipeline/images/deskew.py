@@ -1,4 +1,4 @@
-"""Normalisation by image moments: slanted digits stand upright, wide ones get narrower.
+"""Normalise digits by image moments: straighten slanted ones, narrow wide ones.
 
 The slant of a shape is the regression of x on y over its ink, mu11 / mu02 (the central
 moments of Hu 1962); shearing rows by it about the centre of mass makes the regression
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.images.warp import warp
 
-LARGEST_SCALING = 1.8  # a hyphen or a one is not blown up to a full digit
+LARGEST_SCALING = 1.8  # so that a 1 is not widened to a full digit
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Centre of mass (x, y), slant (columns a row down), and spread in pixels.
+    """Centre of mass (x, y), slant in columns per row, and spread.
 
-    spread: standard deviation of x around the slanted axis.
+    spread_px: standard deviation of x about the slanted axis, in pixels.
     """
 
     x: float
@@ -34,9 +34,9 @@ class Shape:
 
 
 def measure(image: NDArray[np.uint8]) -> Shape | None:
-    """Shape of bright ink (h, w) on black; None where no slant can be told.
+    """Measure the shape of bright ink (h, w) on black.
 
-    A blank image, or ink in a single row, has no slant.
+    Returns None for a blank image or ink in a single row, which have no slant.
     """
     moments = cv2.moments(image)
     mass, mu02 = moments["m00"], moments["mu02"]
@@ -50,16 +50,16 @@ def measure(image: NDArray[np.uint8]) -> Shape | None:
 def deskew(
     images: NDArray[np.uint8], spread_px: float = 0.0, strength: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Shear each image (n, h, w) so that its slant is zero; bilinear, black outside.
+    """Shear each image (n, h, w) to zero slant, bilinear, with black outside.
 
-    With spread_px the width is scaled too, about the centre of mass, by the ratio of
-    spread_px to the digit's own spread to the power `strength`: 1 gives every digit
-    that spread, smaller values go part of the way.
+    If spread_px is not 0, the width is also scaled about the centre of mass, by
+    (spread_px / the digit's spread) ** strength: a strength of 1 gives every digit the
+    same spread, smaller values go part of the way.
     """
     sources = np.tile(np.eye(2, 3, dtype=np.float32), (len(images), 1, 1))
     for image, source in zip(images, sources, strict=True):
         shape = measure(image)
-        if shape is None:  # stays as it is
+        if shape is None:
             continue
         squeeze = 1.0  # input columns per output column
         if spread_px:

@@ -1,4 +1,4 @@
-"""Distorted copies of images: virtual training examples (Simard et al. 2003)."""
+"""Distort images to make virtual training examples (Simard et al. 2003)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from visbase.pipeline.images.warp import about_middle, warp
 
 @dataclass(frozen=True)
 class Distortion:
-    """Largest strength of each random affine distortion; drawn uniformly below it.
+    """Limits of random affine distortions, which are drawn uniformly within them.
 
-    rotation and shear in radians; scale as a fraction, each axis on its own; shift in
-    pixels.
+    rotation: angle in radians; scale: fraction, drawn for each axis separately; shear:
+    columns per row; shift_px: pixels in each direction.
     """
 
     rotation: float = 0.2
@@ -24,7 +24,7 @@ class Distortion:
     shift_px: float = 1.2
 
     def matrices(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """n random maps (n, 2, 3) from output to input pixels, about the origin."""
+        """Draw n random maps (n, 2, 3) from output to input, about the origin."""
         angle, shear = (
             rng.uniform(-limit, limit, n) for limit in (self.rotation, self.shear)
         )
@@ -42,10 +42,10 @@ class Distortion:
 
 
 def distort(
-    images: NDArray[np.uint8], how: Distortion, rng: np.random.Generator
+    images: NDArray[np.uint8], distortion: Distortion, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """One distorted copy of each image (n, h, w); bilinear, black outside."""
-    maps = how.matrices(len(images), rng)
+    """Distort a copy of each image (n, h, w), bilinear, with black outside."""
+    maps = distortion.matrices(len(images), rng)
     height, width = images.shape[1:]
     return warp(
         images, about_middle(maps[:, :, :2], height, width, moves=maps[:, :, 2])

@@ -1,4 +1,4 @@
-"""The one place that fingerprints data: arrays, images, and settings beside them."""
+"""Fingerprints of arrays, images and settings."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from visbase.pipeline.contracts import LazyImages
 
 
 def digest_array(array: NDArray[Any]) -> str:
-    """SHA-256 of an array's type, shape and values."""
+    """Return the SHA-256 of an array's type, shape and values."""
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:
-    """SHA-256 of named values: images, labels, parameters with a faithful repr."""
+    """Return the SHA-256 of named images, arrays and parameters with an exact repr."""
     parts = {name: _part(value) for name, value in values.items()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _part(value: Any) -> Any:
-    """A faithful text of a value, as JSON; repr would shorten the arrays inside one."""
+    """Represent a value in JSON; repr would abbreviate the arrays inside it."""
     if isinstance(value, np.ndarray):
         return digest_array(value)
     if isinstance(value, LazyImages):
@@ -37,7 +37,7 @@ def _part(value: Any) -> Any:
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return [type(value).__qualname__, _part(fields)]
     if isinstance(value, Mapping):
-        return {repr(key): _part(one) for key, one in value.items()}
+        return {repr(key): _part(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_part(one) for one in value]
+        return [_part(item) for item in value]
     return repr(value)

@@ -1,4 +1,4 @@
-"""Jittering: an image shifted by whole pixels (DeCoste & Schölkopf 2002)."""
+"""Jitter images: shift them by whole pixels (DeCoste & Schölkopf 2002)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def shift(images: NDArray[np.uint8], dx: int, dy: int) -> NDArray[np.uint8]:
-    """Images (n, h, w) moved right by dx and down by dy pixels; black moves in."""
+    """Shift images (n, h, w) right by dx and down by dy pixels, filling with black."""
     height, width = images.shape[1:]
     result = np.zeros_like(images)
     if abs(dx) < width and abs(dy) < height:
@@ -20,6 +20,6 @@ def shift(images: NDArray[np.uint8], dx: int, dy: int) -> NDArray[np.uint8]:
 
 
 def offsets_within(reach_px: int) -> list[tuple[int, int]]:
-    """All (dx, dy) but (0, 0) with both at most reach_px: 8 for 1 px, 24 for 2 px."""
+    """List all shifts up to reach_px except (0, 0): 8 for 1 px, 24 for 2 px."""
     reach = range(-reach_px, reach_px + 1)
     return [(dx, dy) for dy in reach for dx in reach if (dx, dy) != (0, 0)]

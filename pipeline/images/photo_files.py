@@ -1,7 +1,7 @@
-"""Image files: one decoded to pixels, and many as a sequence that decodes on demand.
+"""Decode an image file, and treat many as a sequence that decodes on demand.
 
 A photograph of 12 megapixels is a file of 4 MB but 36 MB of pixels, so a folder of
-them is never decoded as a whole.
+them is never held in memory as a whole.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from visbase.pipeline.images.fingerprint import digest_array
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 100_000_000  # decoded in colour 300 MB
 BLOCK = 1 << 20  # bytes
-MAX_BYTES = 400 * BLOCK  # of a file; the largest image takes as much uncompressed
+MAX_BYTES = 400 * BLOCK  # per file; about the largest image, uncompressed
 
 
 class PhotoFiles(Sequence[NDArray[np.uint8]]):
     """n image files; photos[i] decodes one: (h, w) grey or (h, w, 3) RGB, uint8.
 
-    paths: the files; sizes (n, 2) int64: h and w of each; digests: SHA-256 of each
-    one's decoded pixels, as digest_array gives it, so that caches and comparisons
-    need not decode; BadInput where a file has other pixels by then. longest_px: larger
-    ones are shrunk to it once they are decoded, 0 for none. A slice, `take` or `within`
-    gives another PhotoFiles and decodes nothing.
+    paths: the files; sizes (n, 2) int64: h and w of each; digests: SHA-256 of the
+    decoded pixels of each, from `digest_array`, so that caches and comparisons need not
+    decode; longest_px: size that larger images are shrunk to after decoding, 0 for no
+    limit. Decoding raises BadInput if the pixels no longer match the digest. A slice,
+    `take` and `within` return another PhotoFiles and decode nothing.
     """
 
     def __init__(
@@ -62,15 +62,15 @@ class PhotoFiles(Sequence[NDArray[np.uint8]]):
             return self.take(np.array(rows, np.int64))
         path, checked = self.paths[at], self.digests[at].partition(" ")[0]
         image = read_image(path)
-        if digest_array(image) != checked:  # of what the caches speak
+        if digest_array(image) != checked:  # which keys the caches
             raise BadInput(
-                f"{printable(path)}: changed since it was checked; leave the folder "
-                "alone and run again"
+                f"{printable(path)}: changed since it was checked; run again and do "
+                "not change the folder meanwhile"
             )
         return shrink(image, self.longest_px) if self.longest_px else image
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> PhotoFiles:
-        """The files at the given positions, in that order."""
+        """Return the files at the given positions, in that order."""
         positions = np.asarray(rows, np.int64)
         return PhotoFiles(
             [self.paths[row] for row in positions],
@@ -80,7 +80,7 @@ class PhotoFiles(Sequence[NDArray[np.uint8]]):
         )
 
     def within(self, longest_px: int) -> PhotoFiles:
-        """The same files, shrunk to longest_px where their longer side is longer."""
+        """Return the same files; images longer than longest_px are shrunk to it."""
         if self.longest_px:
             longest_px = min(longest_px, self.longest_px)
         large = self.sizes.max(axis=1, initial=0) > longest_px
@@ -96,11 +96,11 @@ class PhotoFiles(Sequence[NDArray[np.uint8]]):
 
 
 def read_image(source: Path | IO[bytes]) -> NDArray[np.uint8]:
-    """Decode an image file: (h, w) uint8 where it is grey, else (h, w, 3) RGB.
+    """Decode an image file to (h, w) uint8 if it is grey, else to (h, w, 3) RGB.
 
-    source: its path, or a file open for reading. Turned upright as EXIF says; what is
-    transparent becomes white; of 16 bits the upper 8 count; of several pages or frames
-    the first. Raises BadInput where it is no such image, damaged or too large.
+    source: a path, or a file open for reading. Follows the EXIF orientation, makes
+    transparent pixels white, keeps the upper 8 of 16 bits and reads the first page or
+    frame. Raises BadInput if the file is not such an image, is damaged or too large.
     """
     try:
         return decode(source)
@@ -114,52 +114,52 @@ def read_image(source: Path | IO[bytes]) -> NDArray[np.uint8]:
 
 
 def decode(source: Path | IO[bytes]) -> NDArray[np.uint8]:
-    """As read_image does, but BadInput holds the reason alone, without a name."""
+    """Decode like `read_image`, but raise BadInput with the reason alone."""
     try:
         if not isinstance(source, Path):
             return _decode(source)
-        if not source.is_file():  # opening a pipe would wait for ever
-            raise BadInput(_what_it_is(source))
+        if not source.is_file():  # opening a pipe would wait forever
+            raise BadInput(_what_is_there(source))
         with open(source, "rb") as file:
             return _decode(file)
     except BadInput:
         raise
     except UnidentifiedImageError:
         raise BadInput("not a JPEG, PNG, WebP, BMP or TIFF image") from None
-    except Image.DecompressionBombError:  # Pillow's own limit, which is the user's
+    except Image.DecompressionBombError:  # Pillow's own limit
         raise BadInput(f"more than {MAX_PIXELS:,} pixels; make it smaller") from None
     # Pillow's decoders raise almost anything on damaged data: SyntaxError, EOFError,
-    # struct.error, ... and each of them means the same to the user
+    # struct.error, ... and all of them mean the same to the user
     except Exception as error:
-        found = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise BadInput(printable(" ".join(str(found).split())[:120])) from None
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise BadInput(printable(" ".join(str(reason).split())[:120])) from None
 
 
-def _what_it_is(path: Path) -> str:
+def _what_is_there(path: Path) -> str:
     if path.is_dir():
         return "a folder, expected an image file"
     if path.is_symlink():
-        return "a link that leads to no file"
+        return "a broken link"
     return "not a regular file" if path.exists() else "no such file"
 
 
 def _decode(file: IO[bytes]) -> NDArray[np.uint8]:
-    # Pillow reads as many bytes as a header claims, for which a file reserves memory
+    # from a file, Pillow would reserve as much memory as a header claims
     whole = io.BytesIO(read_bytes(file))
     with Image.open(whole, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise BadInput(
-                f"{width:,} x {height:,} pixels, at most {MAX_PIXELS:,} in all; make "
-                "it smaller"
+                f"{width:,} x {height:,} pixels, expected at most {MAX_PIXELS:,} in "
+                "all; make it smaller"
             )
-        # not in place it would be a copy, as converting to its own mode would be
+        # in place, since a copy of a large image costs memory
         ImageOps.exif_transpose(image, in_place=True)
         return _to_pixels(image)
 
 
 def read_bytes(file: IO[bytes]) -> bytes:
-    """All of a file; BadInput where it is larger than an image may be."""
+    """Read a whole file; raise BadInput if it is too large for an image."""
     blocks = []
     for _ in range(MAX_BYTES // BLOCK):
         blocks.append(file.read(BLOCK))
@@ -169,12 +169,12 @@ def read_bytes(file: IO[bytes]) -> bytes:
 
 
 def _to_pixels(image: Image.Image) -> NDArray[np.uint8]:
-    """An upright image of any of Pillow's modes -> (h, w) or (h, w, 3) uint8."""
+    """Convert an image of any of Pillow's modes to (h, w) or (h, w, 3) uint8."""
     if image.mode.startswith("I;16"):
-        # as Pillow does for 16-bit colour
+        # like Pillow's own conversion of 16-bit colour
         return (np.asarray(image) >> 8).astype(np.uint8)
     if image.mode in ("I", "F"):
-        raise BadInput("32 bits a pixel, expected 8 or 16; save it with 8")
+        raise BadInput("32 bits per pixel, expected 8 or 16; save it with 8")
     grey = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         alpha = image.convert("LA" if grey else "RGBA")

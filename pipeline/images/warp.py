@@ -1,4 +1,4 @@
-"""The one place that warps images by affine maps."""
+"""Warp images by affine maps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 
 def warp(images: NDArray[np.uint8], sources: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Images (n, h, w[, 3]) whose pixel p shows the input's at the image of p.
+    """Warp images (n, h, w[, 3]), bilinear, with black outside.
 
-    sources (n, 2, 3): a map from output to input pixels for each image, x first.
-    Bilinear, black outside.
+    sources (n, 2, 3): for each image the map from output to input pixels, x first.
     """
     height, width = images.shape[1:3]
     result = np.empty_like(images)
@@ -32,9 +31,9 @@ def about_middle(
     width: int,
     moves: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Linear maps (n, 2, 2) about an image's middle, as sources (n, 2, 3) of `warp`.
+    """Turn linear maps (n, 2, 2) about an image's middle into sources of `warp`.
 
-    moves (n, 2): what is added to the source, x first, in pixels.
+    moves (n, 2): pixels to add to the source, x first. Returns (n, 2, 3).
     """
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     offsets = middle - maps @ middle

@@ -66,7 +66,7 @@ def _copied() -> Fault:
         shutil.copy(image, digits / "train" / "3" / "copied.png")
         home = Path(folder) / "home"
         done = visbase(command("bovw_pyramid", digits, home), places(home))
-        told = "1 of 300 test images are in training too" in done.stderr
+        told = "1 of 300 test images are also training images" in done.stderr
     outcome = "the run reports it"
     return Fault(
         "a test image copied into training", 1, outcome, [] if told else ["no"]

@@ -1,1 +1,1 @@
-"""A drawn or photographed digit: its ink found, brought to MNIST's form."""
+"""Find the ink of a drawn or photographed digit and bring it into MNIST's form."""

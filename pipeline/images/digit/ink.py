@@ -1,7 +1,7 @@
-"""Ink of a drawing or photograph: uneven light, polarity and noise taken out.
+"""Extract the ink of a drawn or photographed digit.
 
 In: an image of any size, grey or RGB, dark on light or light on dark. Out: how much ink
-each pixel holds, from 0 to 1, cropped to the drawing.
+each pixel holds, from 0 to 1, cropped to the digit; uneven light and noise are removed.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from visbase.pipeline.errors import BadInput
 
 FloatArray = NDArray[np.float32]
 
-WORK_PX = 400  # longest side that is looked at: 20 times what MNIST keeps of a digit
+WORK_PX = 400  # larger images are shrunk to this longest side: 20 times MNIST's box
 SMOOTHED_FROM_PX = 64  # smaller images have strokes too thin to be smoothed
-FAINTEST = 10.0  # grey levels between ink and background
-NOISE_FACTOR = 5.0  # ink stands out by so many deviations of the background
-WIDEST_STROKE = 0.3  # of the image's longest side: what is wider is a shadow
-GAP = 0.1  # parts of a digit lie closer than this, as a fraction of its longest side
-SPECK = 0.1  # parts with less than this fraction of the largest part's ink are specks
+FAINTEST = 10.0  # least contrast of ink with its background, in grey levels
+NOISE_FACTOR = 5.0  # least contrast of ink, in standard deviations of the noise
+WIDEST_STROKE = 0.3  # of the image's longest side; anything wider is a shadow
+GAP = 0.1  # of the longest side of a digit; its parts lie closer than this
+SPECK = 0.1  # of the ink of the largest part; parts with less are specks
 
 BLANK = (
-    "no digit found: expected ink that stands out from its background by at least "
-    f"{FAINTEST:.0f} of 255 grey levels and by more than its noise, found none; use an "
-    "image with one dark digit on light ground, or a light one on dark"
+    "no digit found: expected ink that differs from the background by at least "
+    f"{FAINTEST:.0f} of 255 grey levels and by more than the noise; use an image of "
+    "one digit, dark on light or light on dark"
 )
 
 
 def find_ink(image: NDArray[np.uint8]) -> FloatArray:
-    """(h, w) or (h, w, 3) uint8 -> ink (h', w') from 0 to 1, black around it.
+    """Find the ink (h', w') from 0 to 1 in an image (h, w) or (h, w, 3) uint8.
 
-    The drawing is cropped, with a rim of at least one pixel without ink, and shrunk
-    where the image has more than WORK_PX pixels a side. BadInput where there is none.
+    Images larger than WORK_PX are shrunk first. The ink is cropped to the digit and a
+    rim of at least one pixel without ink. Raises BadInput if there is no ink.
     """
     contrast = _contrast(_shrink(image.reshape(*image.shape[:2], -1)))
     both = (_subtract_shadows(contrast), _subtract_shadows(-contrast))
@@ -52,7 +52,7 @@ def find_ink(image: NDArray[np.uint8]) -> FloatArray:
 
 
 def _shrink(image: NDArray[np.uint8]) -> FloatArray:
-    """(h, w, c) -> the same, by area averaging, with no side above WORK_PX."""
+    """Shrink (h, w, c) by area averaging until no side exceeds WORK_PX."""
     height, width = image.shape[:2]
     values = image.astype(np.float32)
     ratio = WORK_PX / max(height, width)
@@ -65,11 +65,11 @@ def _shrink(image: NDArray[np.uint8]) -> FloatArray:
 
 
 def _contrast(values: FloatArray) -> FloatArray:
-    """(h, w, c) -> difference from the background (h, w), grey levels of either sign.
+    """Subtract the background of (h, w, c): signed grey levels (h, w).
 
     Colours are projected on the axis along which they differ most from the background,
-    so that red on green of the same luma is seen too. Dark ink keeps back a part of the
-    light, so it differs less where there is less light; that is evened out.
+    so that red on green of the same luma stands out too. Dark ink absorbs a share of
+    the light, so its contrast is lower in darker places; this is compensated.
     """
     background = _background(values)
     difference = values - background
@@ -83,25 +83,25 @@ def _contrast(values: FloatArray) -> FloatArray:
 
 
 def _background(values: FloatArray) -> FloatArray:
-    """The quadratic surface of each channel that the background lies on, (h, w, c).
+    """Fit a quadratic surface to the background of each channel, (h, w, c).
 
-    Begun with a plane through the border, which is background; what is far from the
-    plane, measured by how well the border itself follows it, is ink and hardly counts.
+    The fit starts from a plane through the border, which is background. Pixels far from
+    the plane, compared with how well the border follows it, are ink and hardly count.
     """
     height, width, n_channels = values.shape
-    step = max(max(height, width) // 50, 1)  # a surface so smooth needs few pixels
+    step = max(max(height, width) // 50, 1)  # a smooth surface needs few pixels
     v, u = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=2)
-    seen, target = terms[::step, ::step], values[::step, ::step]
-    rim = np.ones(seen.shape[:2], bool)
+    sampled, target = terms[::step, ::step], values[::step, ::step]
+    rim = np.ones(sampled.shape[:2], bool)
     rim[1:-1, 1:-1] = False
     start = np.broadcast_to(np.median(target[rim], axis=0), target[rim].shape)
-    plane = _robust_fit(seen[rim][:, :3], target[rim], start)
-    scale = _spread(target[rim] - seen[rim][:, :3] @ plane)
+    plane = _robust_fit(sampled[rim][:, :3], target[rim], start)
+    scale = _spread(target[rim] - sampled[rim][:, :3] @ plane)
     surface = _robust_fit(
-        seen.reshape(-1, 6),
+        sampled.reshape(-1, 6),
         target.reshape(-1, n_channels),
-        seen[..., :3].reshape(-1, 3) @ plane,
+        sampled[..., :3].reshape(-1, 3) @ plane,
         scale,
     )
     return (terms @ surface).astype(np.float32)
@@ -110,9 +110,9 @@ def _background(values: FloatArray) -> FloatArray:
 def _robust_fit(
     terms: FloatArray, target: FloatArray, guess: FloatArray, scale: float | None = None
 ) -> FloatArray:
-    """Coefficients (t, c) of target (N, c) in terms (N, t), from a first guess of it.
+    """Fit coefficients (t, c) of terms (N, t) to target (N, c), from a first guess.
 
-    Least squares with weights that fall with the residual (Geman & McClure).
+    Least squares with weights that fall with the residual (Geman & McClure 1985).
     """
     for _ in range(10):
         residual = np.abs(target - guess).max(axis=1)
@@ -127,17 +127,16 @@ def _robust_fit(
 
 
 def _spread(residual: NDArray[np.floating]) -> float:
-    """How far residuals (N, c) of background may lie, in grey levels."""
+    """Return how far residuals (N, c) of background may lie, in grey levels."""
     return max(3 * float(np.median(np.abs(residual).max(axis=1))), 4.0)
 
 
 def _subtract_shadows(contrast: FloatArray) -> FloatArray:
-    """Take away what is wider than any stroke, by a morphological opening.
+    """Subtract shadows: wider than any stroke, and touching the border of the image.
 
-    Only where it reaches the border, as shadows do: a blot inside is ink.
-
-    A median before it takes noise out, whose lowest values the opening would follow,
-    and leaves the edges of shadows where they are.
+    A morphological opening finds what is wider than a stroke. It would follow the
+    lowest values of noise, so a median removes noise first and keeps the edges of
+    shadows in place.
     """
     longest = max(contrast.shape)
     levels = np.clip(contrast, 0, 255).astype(np.uint8)
@@ -150,11 +149,10 @@ def _subtract_shadows(contrast: FloatArray) -> FloatArray:
 
 
 def _noise(ink: FloatArray) -> float:
-    """Deviation of the background, in grey levels.
+    """Estimate the standard deviation of the background, in grey levels.
 
-    Seen below no ink, where only background lies. That holds rests of shadows too;
-    beyond a tenth of the strongest ink they no longer count, only what varies over few
-    pixels, which is noise.
+    Negative values are background only: noise and remains of shadows. Above a tenth of
+    the strongest ink, only variation over a few pixels counts, which is noise.
     """
     below = -ink[ink < 0]
     if not below.size:
@@ -165,14 +163,14 @@ def _noise(ink: FloatArray) -> float:
 
 
 def _otsu(ink: FloatArray) -> float:
-    """The threshold that parts ink from background best (Otsu 1979)."""
+    """Return the threshold that best separates ink from background (Otsu 1979)."""
     largest = max(float(ink.max()), 1e-6)
     levels = np.clip(ink * (255 / largest), 0, 255).astype(np.uint8)
     return cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)[0] * largest / 255
 
 
 def _without_specks(amount: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
-    """The ink of the digit's parts and their soft edges, cropped."""
+    """Crop to the digit's parts and their soft edges, without specks."""
     parts = _groups(mask)
     near = cv2.dilate(parts, np.ones((5, 5), np.uint8)) > 0
     kept = np.where(near, amount, 0).astype(np.float32)
@@ -182,10 +180,10 @@ def _without_specks(amount: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
 
 
 def _groups(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The parts (h, w) of the mask that belong to the digit, 1 there and 0 elsewhere.
+    """Mark the parts of the mask (h, w) that belong to the digit with 1.
 
-    What lies close together is one group; the largest that stays off the border leads,
-    else the largest of all (a digit cropped tightly).
+    Parts that lie close together form a group. The largest group off the border is the
+    digit, or the largest of all if the digit was cropped tightly.
     """
     stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2]
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))

@@ -43,7 +43,9 @@ def test_fashion_mnist_is_loaded_by_the_same_code() -> None:
 
 
 def test_unknown_dataset_lists_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"no data set 'cifar'.*fashion_mnist, mnist"):
+    with pytest.raises(
+        BadInput, match=r"unknown dataset 'cifar'.*fashion_mnist, mnist"
+    ):
         load_dataset("cifar")
 
 

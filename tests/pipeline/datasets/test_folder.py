@@ -162,7 +162,7 @@ def test_skipped_files_are_told_and_the_others_split(
     assert data.train.names == sound.train.names
     assert data.test.names == sound.test.names
     err = capsys.readouterr().err
-    assert "1 of 25 files cannot be read and are left out:\n  cat/000.txt: not " in err
+    assert "1 of 25 files cannot be read and are skipped:\n  cat/000.txt: not " in err
 
 
 def test_class_that_is_too_small_once_bad_files_are_left_out_is_told(
@@ -170,14 +170,16 @@ def test_class_that_is_too_small_once_bad_files_are_left_out_is_told(
 ) -> None:
     (flat / "cat" / "000.png").write_bytes(b"x")
     message = refusal(flat, 11, skip_bad=True)
-    assert "cat: expected at least 12 images, 11 of them to train, found 11" in message
+    assert (
+        "cat: expected at least 12 images, 11 of them for training, found 11" in message
+    )
 
 
 @pytest.mark.parametrize(
     ("train_per_class", "expected"),
     [
-        (None, "has no folders train and test; say with --train-per-class N"),
-        (12, "cat: expected at least 13 images, 12 of them to train, found 12"),
+        (None, "pass --train-per-class N"),
+        (12, "cat: expected at least 13 images, 12 of them for training, found 12"),
     ],
 )
 def test_split_that_the_flat_layout_cannot_have_is_told(
@@ -198,7 +200,7 @@ def test_train_and_test_of_differing_classes_are_told(split: Path) -> None:
 
 def test_train_without_test_is_told(split: Path) -> None:
     (split / "test").rename(split / "validation")
-    assert "train holds classes, but test is missing" in refusal(split)
+    assert "found train with classes, but no folder test" in refusal(split)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def test_image_in_training_and_test_is_told_and_stays(
     data = load_folder(root, 5 if part == "flat" else None, 0, False)
     assert test in data.test.names
     err = capsys.readouterr().err
-    assert f"1 of {len(data.test)} test images are in training too" in err
+    assert f"1 of {len(data.test)} test images are also training images" in err
     assert f"({test} is {train})" in err
 
 
@@ -354,9 +356,9 @@ def test_dataset_is_loaded_by_its_path(
     ("arguments", "expected"),
     [
         (("--dataset", "folder:"), "expected folder:PATH, found no path"),
-        (("--dataset", "folder:x", "--data", "y"), "folder:PATH says where"),
-        (("--train-per-class", "3"), "--train-per-class is for folder:PATH"),
-        (("--skip-bad",), "--skip-bad is for folder:PATH"),
+        (("--dataset", "folder:x", "--data", "y"), "folder:PATH names the folder"),
+        (("--train-per-class", "3"), "--train-per-class only applies to folder:PATH"),
+        (("--skip-bad",), "--skip-bad only applies to folder:PATH"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(

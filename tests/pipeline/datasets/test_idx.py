@@ -57,7 +57,7 @@ def test_file_that_is_no_gzip_is_told(tmp_path: Path) -> None:
     path = tmp_path / "labels.gz"
     expected = write_labels(path)
     path.write_bytes(ERROR_PAGE)
-    assert "not a sound gzip file" in fault_of(path, expected)
+    assert "not a valid gzip file" in fault_of(path, expected)
 
 
 def test_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_damaged_gzip_stream_is_told(tmp_path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[-5] ^= 1  # of the checksum at the end
     path.write_bytes(whole)
-    assert "not a sound gzip file" in fault_of(path, expected)
+    assert "not a valid gzip file" in fault_of(path, expected)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_error_pages_are_refused_and_leave_nothing_behind(
     message = str(raised.value)
     assert message.startswith(f"{home / 'images.gz'}: missing")
     assert all(mirror in message for mirror in MIRRORS)
-    assert "not a sound gzip file" in message
+    assert "not a valid gzip file" in message
     assert "\n" not in message
     assert list(home.iterdir()) == []
 
@@ -159,7 +159,7 @@ def test_damaged_file_is_told_and_not_replaced(
     expected = write_tiny_dataset(tmp_path)
     asked = mirror({})
     (tmp_path / "labels.gz").write_bytes(b"mine")
-    with pytest.raises(BadInput, match=r"labels.gz: not a sound gzip file"):
+    with pytest.raises(BadInput, match=r"labels.gz: not a valid gzip file"):
         load_tiny(expected, tmp_path, None)
     assert (tmp_path / "labels.gz").read_bytes() == b"mine"
     assert asked == []

@@ -75,7 +75,7 @@ def test_blank_image_has_descriptors_of_zeros() -> None:
 @pytest.mark.parametrize("setting", ["bin_px", "blur_px"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1])
 def test_lengths_that_are_none_are_told(setting: str, value: float) -> None:
-    with pytest.raises(BadInput, match=f"a grid needs {setting}"):
+    with pytest.raises(BadInput, match=f"expected {setting}"):
         DenseSift(**{setting: value})  # type: ignore[arg-type]
 
 

@@ -51,7 +51,7 @@ def test_damaged_code_is_told_and_compiled_anew(
     file.write_bytes(file.read_bytes()[:n_bytes])
     done = run(module, NUMBA_CACHE_DIR="")
     assert done.stdout == "42\n"
-    assert done.stderr == "compiled code of doubled is damaged; compiling anew\n"
+    assert done.stderr == "compiled code of doubled is damaged; compiling it again\n"
     assert run(module, NUMBA_CACHE_DIR="").stderr == ""
 
 

@@ -167,7 +167,7 @@ def refusal(source: Path) -> str:
 
 def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tif", GREY.astype(np.float32))
-    assert "32 bits a pixel, expected 8 or 16" in refusal(path)
+    assert "32 bits per pixel, expected 8 or 16" in refusal(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"GIF89a" + bytes(50)])
@@ -242,14 +242,14 @@ def test_largest_size_is_decoded_and_one_row_more_is_not(
     monkeypatch.setattr(photo_files, "MAX_PIXELS", 12)
     assert read_image(path).shape == (3, 4)
     monkeypatch.setattr(photo_files, "MAX_PIXELS", 11)
-    assert "4 x 3 pixels, at most 11" in refusal(path)
+    assert "4 x 3 pixels, expected at most 11" in refusal(path)
 
 
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
     assert "not a regular file" in refusal(tmp_path / "pipe.png")
-    assert "a link that leads to no file" in refusal(tmp_path / "loop.png")
+    assert "a broken link" in refusal(tmp_path / "loop.png")
     assert "a folder, expected an image file" in refusal(tmp_path)
     assert "no such file" in refusal(tmp_path / "missing.png")
 
