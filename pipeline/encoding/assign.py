@@ -1,7 +1,7 @@
-"""Descriptors to visual words: the nearest words of each descriptor and their weights.
+"""Assign descriptors to visual words: the nearest words and their weights.
 
 Squared distances come from one matrix product, |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2);
-the search for the nearest m words reads that product row by row while it is in cache.
+the search for the m nearest words reads that product row by row while it is in cache.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from visbase.pipeline.images.compiled import compiled, compiled_inside
 
 BLOCK = 1024  # descriptors whose product with 400 words (1.6 MB) stays in cache
-LANES = 64  # of words, whose least scores are found side by side
-FOLDED = 16  # of whose least scores the m-th is a bound
+LANES = 64  # groups of words whose lowest scores are computed side by side
+FOLDED = 16  # groups left after folding the lanes; their m-th lowest score is a bound
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Words:
 
 
 def assign_hard(values: NDArray[np.float32], vocabulary: NDArray[np.float32]) -> Words:
-    """Each descriptor counts once, for its nearest word (Csurka et al. 2004).
+    """Count each descriptor once, for its nearest word (Csurka et al. 2004).
 
     values (N, d), vocabulary (k, d) -> Words with m = 1.
     """
@@ -44,11 +44,12 @@ def assign_soft(
     n_nearest: int,
     softness: float,
 ) -> Words:
-    """Each descriptor is shared among its nearest words by a Gaussian of the distance.
+    """Share each descriptor among its nearest words by a Gaussian of the distance.
 
     Localised soft assignment (Liu, Wang & Liu 2011): weights proportional to
     exp(-d^2 / softness) over the n_nearest words. values (N, d), vocabulary (k, d);
-    softness in squared descriptor units. With fewer than n_nearest words, all are used.
+    softness in squared descriptor units. Uses all words if there are fewer than
+    n_nearest.
     """
     index, distance = nearest(values, vocabulary, min(n_nearest, len(vocabulary)))
     weight = np.exp((distance[:, :1] - distance) / np.float32(softness))
@@ -58,14 +59,16 @@ def assign_soft(
 def nearest(
     values: NDArray[np.float32], vocabulary: NDArray[np.float32], m: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The m nearest words and their squared distances, nearest first.
+    """Find the m nearest words and their squared distances, nearest first.
 
     values (N, d), vocabulary (k, d), 1 <= m <= k -> index (N, m), distance (N, m).
-    Where distances overflow or are NaN, words are arbitrary, though always of the k.
-    Raises ValueError for another m.
+    If distances overflow or are NaN, the words are arbitrary but valid indices.
+    Raises ValueError if m is out of range.
     """
     if not 1 <= m <= len(vocabulary):
-        raise ValueError(f"{m} nearest of {len(vocabulary)} words")
+        raise ValueError(
+            f"expected m from 1 to {len(vocabulary)} (the number of words), found {m}"
+        )
     index = np.zeros((len(values), m), np.int32)
     distance = np.empty((len(values), m), np.float32)
     half_norms = np.einsum("kd,kd->k", vocabulary, vocabulary) / 2
@@ -74,18 +77,19 @@ def nearest(
         rows = slice(start, start + BLOCK)
         block = values[rows]
         squares = np.einsum("nd,nd->n", block, block)
-        found = np.matmul(block, vocabulary.T, out=products[: len(block)])
-        _smallest(found, half_norms, squares, index[rows], distance[rows])
+        product = np.matmul(block, vocabulary.T, out=products[: len(block)])
+        _smallest(product, half_norms, squares, index[rows], distance[rows])
     return index, distance
 
 
 @compiled()
 def _smallest(products, half_norms, squares, index, distance):  # type: ignore[no-untyped-def]
-    """The m words of least score |c|^2 / 2 - x.c, row by row of products (n, k).
+    """Find the m words with the lowest score |c|^2 / 2 - x.c in each row of products.
 
-    Words are dealt to LANES in turn. The m-th of the lanes' least scores is a bound:
-    only lanes that reach it are read word by word. Of equals the first word. Lists are
-    filled without branches, which the processor could not foresee.
+    products (n, k). Words are dealt to LANES in turn. The m-th lowest of the lanes'
+    minima bounds the m-th lowest score, so only lanes within that bound are read word
+    by word. Ties go to the lower index. Lists are filled without branches because the
+    processor could not predict them.
     """
     n, n_words = products.shape
     m = index.shape[1]
@@ -109,12 +113,12 @@ def _smallest(products, half_norms, squares, index, distance):  # type: ignore[n
                 words[n_found] = word
                 scores[n_found] = half_norms[word] - row[word]
                 n_found += scores[n_found] <= enough
-        if n_found < m:  # some scores are no numbers, which no bound can find
+        if n_found < m:  # some scores are NaN, which no bound can find
             n_found = n_words
             for word in range(n_words):
                 words[word] = word
                 scores[word] = half_norms[word] - row[word]
-        for place in range(m):  # sort as far as is asked for
+        for place in range(m):  # a selection sort of the first m
             first = place
             for other in range(place + 1, n_found):
                 if scores[other] < scores[first] or (
@@ -129,7 +133,7 @@ def _smallest(products, half_norms, squares, index, distance):  # type: ignore[n
 
 @compiled_inside(fastmath={"nnan", "nsz"})
 def _least_of_lanes(row, half_norms, least):  # type: ignore[no-untyped-def]
-    """Least score of each lane, by vector instructions: (k,), (k,) -> (LANES,)."""
+    """Find the lowest score of each lane, vectorised: (k,), (k,) -> (LANES,)."""
     least[:] = np.inf
     whole = row.size - row.size % LANES
     for first in range(0, whole, LANES):
@@ -142,9 +146,9 @@ def _least_of_lanes(row, half_norms, least):  # type: ignore[no-untyped-def]
 
 @compiled_inside(fastmath={"nnan", "nsz"})
 def _mth_least(values, least):  # type: ignore[no-untyped-def]
-    """The m-th least of values, m = len(least), which is overwritten; without branches.
+    """Find the m-th lowest of values without branches; m = len(least).
 
-    Infinity where there are fewer than m.
+    Overwrites least. Returns infinity if there are fewer than m values.
     """
     least[:] = np.inf
     for value in values:

@@ -1,10 +1,15 @@
-"""A mixture of Gaussians over descriptors and their places: a soft vocabulary.
+"""A mixture of Gaussians over descriptors and their positions: a soft vocabulary.
 
-    descriptors (N, length), places (N, 2) -> points (N, D) -> k Gaussians
+    descriptors (N, length), positions (N, 2) -> points (N, D) -> k Gaussians
 
 Fitted by expectation maximisation (Dempster, Laird & Rubin 1977) from k-means centres.
-A keypoint's place in the image stands beside its descriptor (Sanchez, Perronnin & de
-Campos 2012).
+A keypoint's position in the image is appended to its descriptor (Sanchez, Perronnin &
+de Campos 2012).
+
+We keep our own EM: with 256 Gaussians, scikit-learn's GaussianMixture (diagonal) has
+the same log-likelihood per held-out descriptor (119.05) from the same start and in as
+many steps, but takes 29 s instead of 3.3 s; with its own defaults it reaches 119.19 in
+91 s (100,800 descriptors of photographs, 2 threads, Intel Xeon with AVX-512, 2 cores).
 """
 
 from __future__ import annotations
@@ -21,17 +26,17 @@ from visbase.pipeline.images.compiled import compiled
 FloatArray = NDArray[np.float32]
 
 ITERATIONS = 15
-LEAST_VARIANCE = 1e-3  # of a dimension's overall variance: no Gaussian is a needle
-LEAST_SHARE = 1e-3  # of a point: a Gaussian that owns less stays where it is
-BLOCK = 8192  # points whose posteriors are held at once
+LEAST_VARIANCE = 1e-3  # fraction of a dimension's overall variance, so none collapses
+LEAST_SHARE = 1e-3  # points: a Gaussian that owns fewer is not moved
+BLOCK = 8192  # points whose posteriors are in memory at once
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """k Gaussians with diagonal covariance over projected descriptors and places.
+    """k Gaussians with diagonal covariance over projected descriptors and positions.
 
-    mean (length,) and components (length, d): the descriptors' projection. weights
-    (k,), means (k, D) and variances (k, D) with D = d + 2, the place last.
+    mean (length,) and components (length, d) project the descriptors; weights (k,),
+    means (k, D) and variances (k, D) have D = d + 2, with the position last.
     """
 
     mean: FloatArray
@@ -41,7 +46,7 @@ class Mixture:
     variances: FloatArray
 
     def project(self, values: FloatArray, xy: FloatArray) -> FloatArray:
-        """Descriptors (N, length) and places (N, 2) in [0, 1) -> points (N, D)."""
+        """Descriptors (N, length) and positions (N, 2) in [0, 1) -> points (N, D)."""
         return _points(values, xy, self.mean, self.components)
 
     def statistics(
@@ -49,22 +54,22 @@ class Mixture:
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Sums over points (N, D), weighted by the posterior of each Gaussian.
 
-        -> of 1 (k,), of x (k, D) and of x^2 (k, D).
+        -> the sums of 1 (k,), of x (k, D) and of x^2 (k, D).
         """
         zeroth = np.zeros(len(self.means), np.float64)
         first, second = np.zeros_like(self.means), np.zeros_like(self.means)
         for start in range(0, len(points), BLOCK):
             block = points[start : start + BLOCK]
-            shares = self.posteriors(block)
-            zeroth += shares.sum(axis=0, dtype=np.float64)
-            first += shares.T @ block
-            second += shares.T @ np.square(block)
+            posteriors = self.posteriors(block)
+            zeroth += posteriors.sum(axis=0, dtype=np.float64)
+            first += posteriors.T @ block
+            second += posteriors.T @ np.square(block)
         return zeroth.astype(np.float32), first, second
 
     def posteriors(self, points: FloatArray) -> FloatArray:
         """Probability of each Gaussian given each point: (N, D) -> (N, k)."""
         inverse = 1 / self.variances
-        # log of weight times density, its squares multiplied out: two matrix products
+        # expanding the square in log(weight * density) leaves two matrix products
         constants = np.log(np.maximum(self.weights, np.float32(1e-30))) - 0.5 * (
             np.log(self.variances) + np.square(self.means) * inverse
         ).sum(axis=1)
@@ -83,13 +88,14 @@ def fit_mixture(
     rng: np.random.Generator,
     track: Track = untracked,
 ) -> Mixture:
-    """Principal components of descriptors, then k-means, then maximum likelihood.
+    """Project descriptors by PCA, then fit Gaussians by k-means followed by EM.
 
-    values (N, length), xy (N, 2) in [0, 1), N > 0 -> n_components of a descriptor;
-    n_gaussians of them, fewer where there are fewer distinct points.
+    values (N, length), xy (N, 2) in [0, 1), N > 0. Keeps n_components principal
+    components of each descriptor. Returns n_gaussians Gaussians, or fewer if there are
+    fewer distinct points.
     """
     mean = values.mean(axis=0)
-    # eigh sorts upwards: the last columns are the directions of largest variance
+    # eigh sorts in ascending order: the last columns have the largest variance
     directions = np.linalg.eigh((values - mean).T @ (values - mean))[1]
     components = np.ascontiguousarray(directions[:, ::-1][:, :n_components])
     points = _points(values, xy, mean, components)
@@ -108,12 +114,12 @@ def fit_mixture(
 
 
 def _maximise(old: Mixture, points: FloatArray, least: FloatArray) -> Mixture:
-    """One step: the likeliest parameters under the old mixture's posteriors."""
+    """One EM step: maximise the likelihood under the old mixture's posteriors."""
     zeroth, first, second = old.statistics(points)
-    owns = (zeroth > LEAST_SHARE)[:, None]
-    share = np.where(owns, zeroth[:, None], np.float32(1))
-    means = np.where(owns, first / share, old.means)
-    variances = np.where(owns, second / share - np.square(means), old.variances)
+    moves = (zeroth > LEAST_SHARE)[:, None]
+    mass = np.where(moves, zeroth[:, None], np.float32(1))
+    means = np.where(moves, first / mass, old.means)
+    variances = np.where(moves, second / mass - np.square(means), old.variances)
     floor = np.maximum(least, np.float32(1e-10))
     return Mixture(
         old.mean,
@@ -132,13 +138,13 @@ def _points(
 
 @compiled(fastmath={"reassoc", "contract"})
 def _softmax(logs):  # type: ignore[no-untyped-def]
-    """Rows of logarithms to probabilities, in place."""
+    """Turn rows of log-probabilities into probabilities, in place."""
     for i in range(len(logs)):
         row = logs[i]
         largest = row.max()
         total = np.float32(0)
         for k in range(row.size):
-            # e^-14 is lost in float32 beside the largest
+            # e^-14 is negligible in float32 beside the largest term
             row[k] = np.exp(row[k] - largest) if row[k] > largest - 14 else 0
             total += row[k]
         inverse = np.float32(1) / total

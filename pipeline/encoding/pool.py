@@ -1,4 +1,4 @@
-"""Words of an image to its histogram: the spatial pyramid and its normalisation."""
+"""Pool the words of an image into its histogram: spatial pyramid, normalisation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float32]
 
 
 def n_cells(levels: Sequence[int]) -> int:
-    """Cells of all pyramid levels: [1, 2, 4] -> 1 + 4 + 16."""
+    """Count the cells of all pyramid levels: [1, 2, 4] -> 1 + 4 + 16."""
     return sum(side * side for side in levels)
 
 
@@ -25,10 +25,10 @@ def pool(
     offsets: NDArray[np.int64],
     levels: Sequence[int],
 ) -> FloatArray:
-    """Sum word weights over the cells of Lazebnik et al. 2006, levels weighted alike.
+    """Sum word weights over pyramid cells (Lazebnik et al. 2006), all levels equal.
 
     words (N, m) nearest words and weights; xy (N, 2) in [0, 1); offsets (n + 1,);
-    levels the cells a side of each level, [1] for a plain bag of words.
+    levels the cells per side of each level, [1] for a plain bag of words.
     -> (n, n_cells * k) float32. An image without keypoints is a row of zeros.
     """
     histograms = np.zeros((len(offsets) - 1, n_cells(levels), n_words), np.float32)
@@ -38,7 +38,10 @@ def pool(
 
 
 def cells(xy: FloatArray, levels: Sequence[int]) -> Iterator[NDArray[np.int32]]:
-    """For each level the cell (N,) of each place xy (N, 2), counted over all levels."""
+    """Yield the cell (N,) of each position xy (N, 2), level by level.
+
+    Cells are numbered across all levels.
+    """
     first = 0
     for side in levels:
         cell = np.minimum((xy * side).astype(np.int32), side - 1)
@@ -56,10 +59,11 @@ def _add(index, weight, cell, offsets, histograms):  # type: ignore[no-untyped-d
 
 
 def normalise(histograms: FloatArray, power: float) -> FloatArray:
-    """Power, then unit length; rows of zeros stay zero. In place, returned.
+    """Raise to a power, then scale rows to unit length, in place; returns its argument.
 
-    Power 0.5 turns counts into the Hellinger kernel's features; it keeps a word that
-    fills an image from drowning the others (Perronnin et al. 2010, section 3.2).
+    Power 0.5 turns counts into features of the Hellinger kernel; it keeps a frequent
+    word from dominating the others (Perronnin et al. 2010, section 3.2). Rows of zeros
+    stay zero.
     """
     if power == 0.5:
         np.sqrt(histograms, out=histograms)
@@ -73,10 +77,11 @@ def normalise(histograms: FloatArray, power: float) -> FloatArray:
 def share_out(
     features: FloatArray, sums: FloatArray, weights: FloatArray
 ) -> FloatArray:
-    """Weight of each unit of the sums over keypoints, so that they add up exactly.
+    """Convert weights of features to weights of the sums behind them.
 
-    features (d,) came from sums (d,) by powers and lengths that keep the zeros; weights
-    (d,) of the features -> (d,) with result . sums = weights . features.
+    features (d,) are sums (d,) over keypoints after powers and scaling that keep zeros.
+    weights (d,) of the features -> (d,) with result . sums = weights . features, so
+    the contributions of the keypoints add up exactly.
     """
     return np.divide(
         weights * features, sums, out=np.zeros_like(weights), where=sums != 0

@@ -1,4 +1,4 @@
-"""Principal components: long histograms to a few hundred features."""
+"""Principal components: project long histograms to a few hundred features."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Projection:
-    """mean (D,) and components (D, d) of a principal component analysis."""
+    """A principal component analysis: mean (D,) and components (D, d)."""
 
     mean: FloatArray
     components: FloatArray
 
     def apply(self, histograms: FloatArray) -> FloatArray:
-        """(n, D) -> (n, d).
+        """Project histograms: (n, D) -> (n, d).
 
-        One histogram is multiplied where it has counts, seldom more than a sixth of
-        its length: the product takes the time of reading the components from memory.
+        A single histogram is multiplied only where it has counts, rarely more than a
+        sixth of its length, since reading the components from memory dominates.
         """
         if len(histograms) == 1:
-            counted = np.flatnonzero(histograms[0])
-            part = histograms[:, counted] @ self.components[counted]
-            return part - self._projected_mean
+            nonzero = np.flatnonzero(histograms[0])
+            product = histograms[:, nonzero] @ self.components[nonzero]
+            return product - self._projected_mean
         return (histograms - self.mean) @ self.components  # type: ignore[return-value]
 
     def arrays(self) -> dict[str, FloatArray]:
-        """What was learned, by name."""
+        """Return the learned arrays by name."""
         return {"mean": self.mean, "components": self.components}
 
     @cached_property
     def _projected_mean(self) -> FloatArray:
-        """(d,): kept, since it takes as long as a whole histogram."""
+        """The projection of the mean (d,), cached: it costs as much as a histogram."""
         return self.mean @ self.components
 
 
 def fit_projection(histograms: FloatArray, n_components: int, seed: int) -> Projection:
-    """The directions of largest variance, by randomised SVD (Halko et al. 2011).
+    """Find the directions of largest variance by randomised SVD (Halko et al. 2011).
 
-    histograms (n, D); at most min(n, D) components are there to find.
+    histograms (n, D). Keeps at most min(n, D) components.
     """
     from sklearn.decomposition import PCA
 

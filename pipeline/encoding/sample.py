@@ -1,4 +1,4 @@
-"""The descriptors that encoders learn from: a sample of some training images."""
+"""Sample the descriptors that encoders learn from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import choose
 from visbase.pipeline.images.blocks import map_blocks
 
-SAMPLE_IMAGES = 5000  # at most, whose descriptors are looked at
+SAMPLE_IMAGES = 5000  # at most this many images are described
 
 
 def learn_vocabularies(
@@ -34,14 +34,14 @@ def learn_vocabularies(
     seed: int,
     track: Track = untracked,
 ) -> list[FloatArray]:
-    """One vocabulary per descriptor, from about n_samples values of the images.
+    """Learn one vocabulary per descriptor, each from about n_samples descriptors.
 
-    n images -> list of (k, length), k = n_words unless there are fewer distinct
-    values. Raises BadInput where no image has a keypoint.
+    n images -> list of (k, length), with k = n_words unless there are fewer distinct
+    descriptors. Raises BadInput if no image has a keypoint.
     """
     rng = np.random.default_rng(seed)
-    some = sample_images(images, n_words, n_samples, rng)
-    n = len(some)
+    sampled = sample_images(images, n_words, n_samples, rng)
+    n = len(sampled)
 
     def sample(descriptor: Descriptor, block: Images) -> FloatArray:
         values = descriptor.extract(block).values
@@ -53,23 +53,24 @@ def learn_vocabularies(
 
     vocabularies = []
     for descriptor in descriptors:
-        values = map_blocks(partial(sample, descriptor), some, "descriptors", track)
+        values = map_blocks(partial(sample, descriptor), sampled, "descriptors", track)
         if len(values) == 0:
             raise BadInput(
-                f"none of {n} training images has a keypoint ({descriptor.name}); "
-                "are they blank? Use larger images or a method with a dense grid"
+                f"none of the {n} training images has a keypoint ({descriptor.name}); "
+                "check that they are not blank, use larger images or a method with a "
+                "dense grid"
             )
         vocabularies.append(learn_vocabulary(values, n_words, rng, track=track))
     return vocabularies
 
 
 def named(vocabularies: Sequence[FloatArray]) -> Arrays:
-    """Vocabularies as arrays to keep, in the order of their descriptors."""
+    """Name vocabularies for storage, in the order of their descriptors."""
     return {f"vocabulary{i:02}": words for i, words in enumerate(vocabularies)}
 
 
 def layout_of_vocabularies(descriptors: Sequence[Descriptor]) -> dict[str, str]:
-    """What such arrays must be, see `check_layout`."""
+    """Return the layout of the named vocabularies, see `check_layout`."""
     return {
         f"vocabulary{i:02}": f"float32 k{i} {descriptor.length}"
         for i, descriptor in enumerate(descriptors)
@@ -77,10 +78,10 @@ def layout_of_vocabularies(descriptors: Sequence[Descriptor]) -> dict[str, str]:
 
 
 def vocabularies_of(arrays: Arrays) -> list[FloatArray]:
-    """The reverse of `named`; BadInput where a vocabulary is empty."""
+    """Undo `named`; raises BadInput if a vocabulary is empty."""
     vocabularies = [arrays[name] for name in sorted(arrays)]
     if any(len(words) == 0 for words in vocabularies):
-        raise BadInput("a vocabulary without words")
+        raise BadInput("expected a vocabulary of at least one word, found an empty one")
     return vocabularies
 
 
@@ -91,36 +92,37 @@ def sample_points(
     seed: int,
     track: Track = untracked,
 ) -> FloatArray:
-    """About n_samples values of all descriptors with their places, (m, length + 2).
+    """Sample about n_samples descriptors of all kinds with their positions.
 
-    Raises BadInput where descriptors differ in length or no image has a keypoint.
+    n images -> (m, length + 2), the position last. Raises BadInput if the descriptors
+    differ in length or if no image has a keypoint.
     """
     if len({descriptor.length for descriptor in descriptors}) > 1:
-        lengths = ", ".join(f"{one.name}: {one.length}" for one in descriptors)
-        raise BadInput(f"one mixture needs descriptors of one length, found {lengths}")
-    quota = n_samples / (len(images) * len(descriptors))  # of an image and descriptor
+        lengths = ", ".join(f"{each.name}: {each.length}" for each in descriptors)
+        raise BadInput(f"a mixture needs descriptors of equal length, found {lengths}")
+    quota = n_samples / (len(images) * len(descriptors))  # per image and descriptor
     sample = partial(_sample, descriptors, quota, seed)
-    found = map_blocks(sample, images, "descriptors", track)
-    if len(found) == 0:
+    points = map_blocks(sample, images, "descriptors", track)
+    if len(points) == 0:
         names = ", ".join(descriptor.name for descriptor in descriptors)
         raise BadInput(
-            f"none of {len(images)} training images has a keypoint ({names}); "
-            "are they blank or tiny? Use larger images"
+            f"none of the {len(images)} training images has a keypoint ({names}); "
+            "check that they are not blank, use larger images"
         )
-    return found
+    return points
 
 
 def sample_images(
     images: Images, n_words: int, n_samples: int, rng: np.random.Generator
 ) -> Images:
-    """SAMPLE_IMAGES random ones of n images, or all: where descriptors come from.
+    """Choose at most SAMPLE_IMAGES random images whose descriptors are sampled.
 
-    Raises BadInput where no words or no descriptors are asked for.
+    Raises BadInput if n_words or n_samples is less than 1.
     """
     if n_words < 1 or n_samples < 1:
         raise BadInput(
-            f"a vocabulary needs words and samples from 1 on, found {n_words} and "
-            f"{n_samples}"
+            "a vocabulary needs at least one word and one sample, found "
+            f"{n_words} words and {n_samples} samples"
         )
     n = min(len(images), SAMPLE_IMAGES)
     return choose(images, np.sort(rng.choice(len(images), n, replace=False)))
@@ -131,19 +133,20 @@ def _sample(
 ) -> FloatArray:
     rows = []
     for descriptor in descriptors:
-        found = descriptor.extract(block)
-        points = np.hstack([found.values, found.xy])
-        # drawn by content: images of one size do not all give the same grid points
-        rng = np.random.default_rng([seed, zlib.crc32(found.values.data)])
+        extracted = descriptor.extract(block)
+        points = np.hstack([extracted.values, extracted.xy])
+        # seeded by content, so that images of equal size give different grid points
+        rng = np.random.default_rng([seed, zlib.crc32(extracted.values.data)])
         count = min(len(points), math.ceil(quota * len(block)))
         rows.append(points[rng.choice(len(points), count, replace=False)])
     return np.concatenate(rows)
 
 
 def _rng_of(block: Images, seed: int) -> np.random.Generator:
-    """Where a block is a single photograph, another one must not give the same rows.
+    """Return the generator that samples a block.
 
-    All would be sampled at the same points of the grid.
+    A block of photographs may hold a single one. It is seeded by the content of its
+    first photograph; otherwise all would be sampled at the same points of the grid.
     """
     if isinstance(block, LazyImages):
         return np.random.default_rng([seed, int(block.digests[0][:16], 16)])

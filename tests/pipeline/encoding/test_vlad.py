@@ -74,5 +74,5 @@ def test_each_patch_size_has_a_part_of_unit_length(mnist: Dataset) -> None:
 
 
 def test_empty_vocabulary_is_bad_input() -> None:
-    with pytest.raises(BadInput, match="a vocabulary without words"):
+    with pytest.raises(BadInput, match="vocabulary"):
         Vlad().bag((Rows(),), {"vocabulary00": WORDS[:0]})

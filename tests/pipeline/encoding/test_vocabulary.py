@@ -78,7 +78,7 @@ def test_words_beyond_all_numbers_still_have_an_index(
 
 @pytest.mark.parametrize("m", [0, 4])
 def test_more_neighbours_than_words_or_none_are_told(m: int) -> None:
-    with pytest.raises(ValueError, match=f"{m} nearest of 3 words"):
+    with pytest.raises(ValueError, match=rf"1 to 3 .*found {m}"):
         nearest(LINE, LINE, m)
 
 
