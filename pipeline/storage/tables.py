@@ -71,7 +71,10 @@ def read_rows(table: Path, kind: type[R]) -> list[R]:
 
 
 def _parse(line: list[str], kind: type[R]) -> R:
-    values: dict[str, Any] = dict(zip(kind.__struct_fields__, line, strict=True))
+    columns = kind.__struct_fields__
+    if len(line) != len(columns):
+        raise ValueError(f"expected {len(columns)} columns, found {len(line)}")
+    values: dict[str, Any] = dict(zip(columns, line, strict=True))
     for field in msgspec.structs.fields(kind):
         if field.type == Settings:
             values[field.name] = msgspec.json.decode(values[field.name], type=dict)
