@@ -6,6 +6,7 @@ import errno
 import functools
 import io
 import os
+import re
 import resource
 import signal
 import sys
@@ -19,10 +20,7 @@ from visbase.pipeline.errors import FULL, BadInput, printable
 
 # a lack of memory in the words of the loader, PyTorch, CUDA and Python's threads, which
 # raise ImportError or RuntimeError for it
-NO_MEMORY = (
-    *("allocate", "out of memory", "map segment", "cannot map"),
-    "start new thread",
-)
+NO_MEMORY = "allocate|out of memory|map segment|cannot map|start new thread"
 # MiB that the libraries take before the first image: of address space (ulimit -v), and
 # of its part that is no file's (ulimit -d)
 LIBRARIES_MIB = {
@@ -61,9 +59,7 @@ def ends_in_one_line(command: Callable[..., Any]) -> Callable[..., Any]:
             _end(f"{place}{error.strerror}; {advice} run it again; {INTACT}", 1)
         except (MemoryError, ImportError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
-            if not isinstance(error, MemoryError) and not any(
-                sign in reason for sign in NO_MEMORY
-            ):
+            if not isinstance(error, MemoryError) and not re.search(NO_MEMORY, reason):
                 raise
             cause = f" ({reason})" if reason else ""
             _end(f"out of memory{cause}; make room and run it again; {INTACT}", 1)

@@ -9,6 +9,7 @@ combination/<dataset>/<a>+<b>.json, .npy    `combine`
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -172,7 +173,8 @@ class CombinationFacts(
             _check_errors(n_errors, self.n_validation)
 
 
-class Combination(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Combination:
     """Answers of two methods and of both combined to the test images.
 
     truth (n_test,) labels; answers: labels (n_test,) by name.

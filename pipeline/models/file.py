@@ -86,13 +86,14 @@ def save_model(path: Path, classifier: Method, card: Card) -> None:
         file.write(memoryview(content)[place + len(BLANK) :])
 
 
-def load_model(path: Path) -> Model:
+def load_model(path: Path | str) -> Model:
     """The model in a file, checked in every respect, ready to score images.
 
     Raises BadInput, in one line, on a file that is no model, damaged, edited, of
     another format version, or whose parts do not fit together; where its method is
     unknown here or needs torch and torch is missing.
     """
+    path = Path(path)
     name = printable(path)
     card, arrays, sha256 = _read(path)
     try:

@@ -26,12 +26,6 @@ def fit_svm_cached(
             features, labels, kernel, c, multi_class, takes_part, track
         ).arrays()
 
-    key = {
-        "features": features,
-        "labels": labels,
-        "kernel": kernel,
-        "c": c,
-        "multi_class": multi_class,
-        "takes_part": takes_part,
-    }
+    key = {"features": features, "labels": labels, "kernel": kernel, "c": c}
+    key |= {"multi_class": multi_class, "takes_part": takes_part}
     return assemble(kernel, multi_class, recall("svm", key, fit, (fit_svm,)))

@@ -30,11 +30,8 @@ def locked(folder: Path) -> Iterator[None]:
             print(f"{name}: waiting for another process", file=sys.stderr)
             fcntl.flock(opened, fcntl.LOCK_EX)
         except OSError as error:  # as on some network file systems
-            reason = error.strerror
-            print(
-                f"{name}: cannot be locked ({reason}); run one command at a time",
-                file=sys.stderr,
-            )
+            advice = f"cannot be locked ({error.strerror}); run one command at a time"
+            print(f"{name}: {advice}", file=sys.stderr)
         yield
     finally:
         os.close(opened)

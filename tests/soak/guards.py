@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from tests.soak.fault import (
@@ -81,7 +81,7 @@ def _too_good() -> Fault:
         home = Path(folder)
         quick = home / "artifacts" / "results" / "quick"
         for name, method in find_methods().items():
-            forged = dataclasses.replace(
+            forged = msgspec.structs.replace(
                 source,
                 method=name,
                 family=method.family,

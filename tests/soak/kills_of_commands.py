@@ -13,8 +13,10 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
+
 from tests.soak.fault import Fault, leftovers, places, visbase
-from visbase.pipeline.experiments.measured import CURVE, read_measurements
+from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
 from visbase.pipeline.storage import ROOT, results
 
 CURVE_POINTS, N_POINTS = ("--sizes", "10,20", "--seeds", "3"), 6
@@ -51,12 +53,12 @@ def curve(digits: Path, short: bool) -> Fault:
     return Fault(name, trials, outcome, bad)
 
 
-def _points(home: Path) -> list[tuple[str, ...]]:
+def _points(home: Path) -> list[CurvePoint]:
     """Every point of a learning curve but its seconds."""
     return [
-        tuple(row[column] for column in CURVE if column not in ("fit_s", "seconds"))
+        msgspec.structs.replace(row, fit_s=0.0, seconds=0.0)
         for table in home.rglob("linear*.csv")
-        for row in read_measurements(table, CURVE)
+        for row in read_measurements(table, CurvePoint)
     ]
 
 

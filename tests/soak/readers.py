@@ -20,8 +20,8 @@ from tests.soak.fault import places, visbase
 from visbase.pipeline.datasets.folder import load_folder
 from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.experiments.measured import (
-    CORRUPTION,
-    CURVE,
+    CorruptionErrors,
+    CurvePoint,
     read_combination,
     read_measurements,
 )
@@ -212,7 +212,8 @@ def _tables(folder: Path) -> tuple[Target, list[bytes]]:
     table, combination = folder / "linear.csv", folder / "a+b.json"
     np.save(combination.with_suffix(".npy"), np.zeros((5, 3), np.int16))
     seeds = [json.dumps(COMBINATION)]
-    for columns in (CURVE, CORRUPTION):
+    for kind in (CurvePoint, CorruptionErrors):
+        columns = kind.__struct_fields__
         row = dict.fromkeys(columns, "7") | {"method": "linear", "config": '{"a": 1}'}
         row |= {"family": "classical", "fit_s": "1.5", "seconds": "2.5"}
         row |= {"changes": "{}", "source": "curve"}
@@ -225,6 +226,8 @@ def _tables(folder: Path) -> tuple[Target, list[bytes]]:
             _write_anew(combination, data)
             return read_combination(combination)
         _write_anew(table, data)
-        return read_measurements(table, CURVE if b"n_train" in data else CORRUPTION)
+        if b"n_train" in data:
+            return read_measurements(table, CurvePoint)
+        return read_measurements(table, CorruptionErrors)
 
     return target, [seed.encode() for seed in seeds]

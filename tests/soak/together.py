@@ -19,7 +19,7 @@ from tests.soak.fault import (
     places,
     visbase,
 )
-from visbase.pipeline.experiments.measured import CURVE, read_measurements
+from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
 from visbase.pipeline.storage import ROOT
 
 ROUNDS, SHORT_ROUNDS = 3, 1
@@ -100,7 +100,7 @@ def _one_table(digits: Path, rounds: int) -> Fault:
             ]
             states = [process.wait(timeout=600) for process in both]
             (table,) = home.rglob("linear*.csv")
-            n_points = len(read_measurements(table, CURVE))
+            n_points = len(read_measurements(table, CurvePoint))
             if any(states) or n_points != 2 * SEEDS:
                 bad.append(f"exit statuses {states}, {n_points} points")
             bad += [f"{path} was left" for path in leftovers(home)]
