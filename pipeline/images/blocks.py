@@ -30,8 +30,8 @@ def n_jobs() -> int:
     wanted = os.environ.get("VISBASE_JOBS") or "0"
     if not re.fullmatch("[0-9]{1,3}", wanted):
         raise BadInput(
-            f"VISBASE_JOBS={printable(wanted[:40])}: expected a number of threads up "
-            "to 999"
+            f"VISBASE_JOBS={printable(wanted[:40])}: expected a number of threads, at "
+            "most 999"
         )
     return int(wanted) or int(cpu_count())
 
