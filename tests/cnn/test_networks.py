@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from visbase.cnn import committee, convnet, lenet5, plain, resnet
+from visbase.cnn import committee, convnet, lenet5, mlp2, mlp3, plain, resnet
 from visbase.cnn.residual import Block, residual_network
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
@@ -61,6 +62,20 @@ def test_convnet_has_the_parameters_that_its_docstring_says() -> None:
     assert counts[-1] == 11_530
     assert sum(norms) == 896
     assert f"{sum(counts):,}" in (convnet.__doc__ or "")
+
+
+@pytest.mark.parametrize(
+    ("method", "by_layer"),
+    [(mlp2, [628_000, 8_010]), (mlp3, [235_500, 30_100, 1_010])],
+)
+def test_fully_connected_networks_have_the_parameters_in_their_docstrings(
+    method: Any, by_layer: list[int], mnist: Dataset
+) -> None:
+    model = method.build(dataclasses.replace(method.PRESETS["quick"], epochs=1), 0)
+    model.fit(mnist.train.images[:200], mnist.train.labels[:200])
+    assert parameters_by_layer(model.network_) == by_layer
+    assert model.n_parameters == sum(by_layer)
+    assert all(f"{count:,}" in method.__doc__ for count in (*by_layer, sum(by_layer)))
 
 
 @pytest.mark.parametrize("depth", [8, 20, 44])
@@ -136,15 +151,12 @@ def test_no_two_members_of_two_committees_are_the_same_net() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ({"n_plain": 10**9}, "n_plain is 1,000,000,000, expected at most 100"),
-        ({"spreads_px": [3.0] * 101}, "spreads_px: 101 values, expected at most 100"),
-    ],
+    "settings", [{"n_plain": 10**9}, {"spreads_px": [3.0] * 101}], ids=["n", "spreads"]
 )
-def test_committee_of_any_number_of_members_is_refused_before_they_are_made(
-    settings: dict[str, object], told: str
+def test_committee_of_too_many_members_is_refused_before_they_are_built(
+    settings: dict[str, object],
 ) -> None:
-    usual = dataclasses.asdict(committee.PRESETS["quick"])
-    with pytest.raises(BadInput, match=told):
-        committee.build(find_method("committee").config_from_json(usual | settings), 0)
+    config = dataclasses.asdict(committee.PRESETS["quick"]) | settings
+    (name,) = settings
+    with pytest.raises(BadInput, match=rf"{name}.*at most 100"):
+        committee.build(find_method("committee").config_from_json(config), 0)

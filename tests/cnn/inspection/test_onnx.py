@@ -100,7 +100,7 @@ def test_missing_onnx_is_one_line(
     )
     result = export(tmp_path / "model", tmp_path / "net.onnx")
     assert result.exit_code == 2
-    assert result.stderr.startswith("visbase: export needs onnx and onnxscript, not")
+    assert "onnx, onnxscript" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

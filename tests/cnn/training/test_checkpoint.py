@@ -1,4 +1,4 @@
-"""A run that was killed continues, and ends as if it had not been."""
+"""A run that was killed continues and ends with the same network."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.training import checkpoint, trainer
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.trainer import Recipe
-from visbase.pipeline.datasets.splits import Dataset
-from visbase.pipeline.storage import spent
+from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.storage import ROOT, spent
 
-N = 300
+Digits = tuple[np.ndarray, np.ndarray]
 
 
 def with_dropout_and_norm(height: int, width: int, n_classes: int) -> nn.Module:
     """A network with every kind of state: weights, buffers, random dropout.
 
-    The second convolution's weights, channels last, lie in another order than their
-    axes say; those of a single input channel do not.
+    The weights of the second convolution are stored channels last, in another order
+    than their axes; those of a single input channel are not.
     """
     rows, columns = ((side - 2) // 3 - 2 for side in (height, width))
     return nn.Sequential(
@@ -50,19 +52,54 @@ def checkpoints() -> list[Path]:
     return list((Path(os.environ["VISBASE_ARTIFACTS"]) / "cache").glob("network-*"))
 
 
+def after_each_write(action: Callable[[int], object]) -> Callable[..., None]:
+    """`write_checkpoint`, followed by an action on the number of epochs written."""
+    write = checkpoint.write_checkpoint
+
+    def write_and_act(*state: object) -> None:
+        write(*state)  # type: ignore[arg-type]
+        action(len(state[-1]))  # type: ignore[arg-type]
+
+    return write_and_act
+
+
+def train_until_killed() -> None:
+    """Train in this process, which kills itself after the second epoch."""
+
+    def kill(n_epochs: int) -> None:
+        if n_epochs == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    trainer.write_checkpoint = after_each_write(kill)  # type: ignore[assignment]
+    train = load_dataset("mnist").train
+    classifier().fit(train.images[:300], train.labels[:300])
+
+
 class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def kill_after(monkeypatch: pytest.MonkeyPatch, n_epochs: int) -> None:
-    """Let the trainer die once it has written the checkpoint of that epoch."""
-
-    def write(path: Path, *state: object) -> None:
-        checkpoint.write_checkpoint(path, *state)  # type: ignore[arg-type]
-        if len(state[-1]) == n_epochs:  # type: ignore[arg-type]
-            raise Killed
-
-    monkeypatch.setattr(trainer, "write_checkpoint", write)
+def assert_continues(
+    digits: Digits, monkeypatch: pytest.MonkeyPatch, **changes: object
+) -> None:
+    """Train from a checkpoint of two epochs, and again from scratch: the same."""
+    epochs: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "write_checkpoint", after_each_write(epochs.append))
+        resumed = classifier(**changes)
+        resumed.fit(*digits)
+    assert epochs == [3, 4]
+    monkeypatch.setenv("VISBASE_ARTIFACTS", os.environ["VISBASE_ARTIFACTS"] + "-new")
+    undisturbed = classifier(**changes)
+    undisturbed.fit(*digits)
+    np.testing.assert_array_equal(
+        resumed.scores(digits[0]), undisturbed.scores(digits[0])
+    )
+    resumed_history, undisturbed_history = (
+        [(epoch.loss, epoch.error_pct, epoch.rate) for epoch in model.histories[0]]
+        for model in (resumed, undisturbed)
+    )
+    assert resumed_history == undisturbed_history
 
 
 @pytest.mark.parametrize(
@@ -75,131 +112,94 @@ def kill_after(monkeypatch: pytest.MonkeyPatch, n_epochs: int) -> None:
     ids=str,
 )
 def test_resumed_run_ends_with_the_same_scores(
-    changes: dict[str, object],
-    mnist: Dataset,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, object], digits: Digits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, labels = mnist.train.images[:N], mnist.train.labels[:N]
-    monkeypatch.setenv("VISBASE_ARTIFACTS", str(tmp_path / "undisturbed"))
-    undisturbed = classifier(**changes)
-    undisturbed.fit(images, labels)
-    monkeypatch.setenv("VISBASE_ARTIFACTS", str(tmp_path / "killed"))
-    with monkeypatch.context() as patch:
-        kill_after(patch, 2)
-        with pytest.raises(Killed):
-            classifier(**changes).fit(images, labels)
-    epochs = []
-    write = checkpoint.write_checkpoint
-    monkeypatch.setattr(
-        trainer,
-        "write_checkpoint",
-        lambda *state: (epochs.append(len(state[-1])), write(*state)),
+    def stop(n_epochs: int) -> None:
+        if n_epochs == 2:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(trainer, "write_checkpoint", after_each_write(stop))
+        classifier(**changes).fit(*digits)
+    assert_continues(digits, monkeypatch, **changes)
+
+
+def test_run_killed_by_the_system_continues(
+    digits: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = f"from {__name__} import train_until_killed; train_until_killed()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False
     )
-    resumed = classifier(**changes)
-    resumed.fit(images, labels)
-    assert epochs == [3, 4]  # it did continue
-    np.testing.assert_array_equal(resumed.scores(images), undisturbed.scores(images))
-    for mine, theirs in zip(
-        resumed.histories[0], undisturbed.histories[0], strict=True
-    ):
-        assert (mine.loss, mine.error_pct, mine.rate) == (
-            theirs.loss,
-            theirs.error_pct,
-            theirs.rate,
-        )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert_continues(digits, monkeypatch)
 
 
-def test_run_killed_by_the_system_continues(mnist: Dataset, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "visbase", "run", "mlp3", "--preset", "quick"]
-    outcomes = []
-    for name in ("undisturbed", "killed"):
-        here = {
-            **os.environ,
-            "VISBASE_ARTIFACTS": str(tmp_path / name),
-            "VISBASE_RESULTS": str(tmp_path / name / "results"),
-        }
-        if name == "killed":
-            process = subprocess.Popen(command, env=here, stderr=subprocess.DEVNULL)
-            while not list((tmp_path / name).glob("cache/network-*.safetensors")):
-                assert process.poll() is None
-            process.send_signal(signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL
-        subprocess.run(command, env=here, check=True, capture_output=True)
-        (predictions,) = (tmp_path / name).rglob("seed0.npy")
-        outcomes.append(predictions.read_bytes())
-        assert not list((tmp_path / name).rglob("*.part"))
-    assert outcomes[0] == outcomes[1]
-
-
-def test_trained_network_is_recalled_and_its_seconds_count(
-    mnist: Dataset, fresh_folders: Path
-) -> None:
-    images, labels = mnist.train.images[:N], mnist.train.labels[:N]
+def test_trained_network_is_recalled_and_its_seconds_count(digits: Digits) -> None:
     first = classifier()
-    first.fit(images, labels)
+    first.fit(*digits)
     before = spent.recalled_s()
     again = classifier()
-    again.fit(images, labels)
+    again.fit(*digits)
     assert spent.recalled_s() - before == pytest.approx(first.histories[0][-1].seconds)
     assert again.histories == first.histories
-    np.testing.assert_array_equal(again.scores(images), first.scores(images))
+    np.testing.assert_array_equal(again.scores(digits[0]), first.scores(digits[0]))
 
 
-def test_other_settings_or_data_train_a_network_of_their_own(
-    mnist: Dataset, fresh_folders: Path
-) -> None:
-    images, labels = mnist.train.images[:N], mnist.train.labels[:N]
+def test_other_settings_or_data_train_another_network(digits: Digits) -> None:
+    images, labels = digits
     classifier().fit(images, labels)
     classifier(learning_rate=2e-3).fit(images, labels)
-    classifier().fit(images[: N - 1], labels[: N - 1])
+    classifier().fit(images[:-1], labels[:-1])
     classifier().fit(images, labels[::-1].copy())
     assert len(checkpoints()) == 4
 
 
-def test_finished_checkpoint_holds_weights_only(
-    mnist: Dataset, fresh_folders: Path
-) -> None:
+def test_finished_checkpoint_holds_weights_only(digits: Digits) -> None:
     model = classifier()
-    model.fit(mnist.train.images[:N], mnist.train.labels[:N])
+    model.fit(*digits)
     (path,) = checkpoints()
-    from safetensors.torch import load_file
+    expected = {f"network.{key}" for key in model.network_.state_dict()}
+    assert set(load_file(path)) == expected
 
-    stored = load_file(path)
-    assert set(stored) == {f"network.{key}" for key in model.network_.state_dict()}
+
+def pickled(path: Path, model: NetworkClassifier) -> None:
+    torch.save({"network": model.network_.state_dict()}, path)
+
+
+def of_another_network(path: Path, model: NetworkClassifier) -> None:
+    checkpoint.write_checkpoint(path, nn.Linear(3, 2), None, model.histories[0])
+
+
+def changed(
+    change: Callable[[bytes], bytes],
+) -> Callable[[Path, NetworkClassifier], object]:
+    return lambda path, _model: path.write_bytes(change(path.read_bytes()))
 
 
 @pytest.mark.parametrize(
     "damage",
-    ["flipped", "truncated", "empty", "pickle", "other network", "edited history"],
+    [
+        changed(lambda content: content[:-5] + bytes([content[-5] ^ 1]) + content[-4:]),
+        changed(lambda content: content[: len(content) // 2]),
+        changed(lambda content: b""),
+        changed(lambda content: content.replace(b"seconds", b"sec0nds", 1)),
+        pickled,
+        of_another_network,
+    ],
+    ids=["flipped", "truncated", "empty", "edited history", "pickle", "other network"],
 )
-def test_damaged_checkpoint_is_told_and_trained_anew(
-    damage: str,
-    mnist: Dataset,
-    fresh_folders: Path,
+def test_damaged_checkpoint_is_reported_and_trained_from_scratch(
+    damage: Callable[[Path, NetworkClassifier], object],
+    digits: Digits,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    images, labels = mnist.train.images[:N], mnist.train.labels[:N]
     model = classifier()
-    model.fit(images, labels)
-    expected = model.scores(images)
+    model.fit(*digits)
+    expected = model.scores(digits[0])
     (path,) = checkpoints()
-    content = bytearray(path.read_bytes())
-    if damage == "flipped":
-        content[-5] ^= 1
-    elif damage == "truncated":
-        del content[len(content) // 2 :]
-    elif damage == "empty":
-        content.clear()
-    path.write_bytes(content)
-    if damage == "pickle":
-        torch.save({"network": model.network_.state_dict()}, path)
-    elif damage == "other network":
-        checkpoint.write_checkpoint(path, nn.Linear(3, 2), None, model.histories[0])
-    elif damage == "edited history":
-        assert content.count(b"seconds") > 0
-        path.write_bytes(content.replace(b"seconds", b"sec0nds", 1))
+    damage(path, model)
     again = classifier()
-    again.fit(images, labels)
-    assert "is damaged" in capsys.readouterr().err
-    np.testing.assert_array_equal(again.scores(images), expected)
+    again.fit(*digits)
+    assert f"{path.name} is damaged" in capsys.readouterr().err
+    np.testing.assert_array_equal(again.scores(digits[0]), expected)
