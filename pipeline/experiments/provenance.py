@@ -73,8 +73,12 @@ def n_cores() -> int:
 
 
 def _git(*arguments: str) -> str | None:
-    # a git hook's variables may name another repository
-    here = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    # a git hook's variables may name another repository; GIT_CONFIG* are settings
+    here = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith("GIT_CONFIG")
+    }
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", *arguments],  # a kill leaves no lock behind

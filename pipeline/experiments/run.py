@@ -34,7 +34,7 @@ from visbase.pipeline.experiments.records import (
     write_record,
 )
 from visbase.pipeline.images.batches import sizes
-from visbase.pipeline.models.methods import MethodFile
+from visbase.pipeline.models.methods import MethodFile, as_json
 from visbase.pipeline.storage import artifacts, results, spent
 
 # starts a child of this program; -P keeps modules of the working folder out of it
@@ -71,7 +71,7 @@ def run_method(
         "dataset": dataset.name,
         "preset": preset,
         "seed": seed,
-        "config": dataclasses.asdict(config),
+        "config": as_json(config),
         "n_train": len(train),
         "n_test": len(dataset.test),
         "device": "cpu",

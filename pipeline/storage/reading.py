@@ -68,7 +68,8 @@ def read_array(path: Path) -> NDArray[Any]:
         open_regular(path).close()
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except UNREADABLE as error:
-        raise BadInput(f"{path}: cannot be read ({error}); run it again") from None
+        name = printable(path)
+        raise BadInput(f"{name}: cannot be read ({error}); run it again") from None
 
 
 def read_json(path: Path, kind: type[T], what: str) -> T:
@@ -76,11 +77,12 @@ def read_json(path: Path, kind: type[T], what: str) -> T:
 
     kind: a `msgspec.Struct`, whose annotations are checked.
     """
+    name = printable(path)
     try:
         with open_regular(path) as file:
             return msgspec.json.decode(file.read(), type=kind)
     except FileNotFoundError:
-        raise BadInput(f"{path}: no such {what}") from None
+        raise BadInput(f"{name}: no such {what}") from None
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BadInput(f"{path}: not a sound {what} ({reason}); run it again") from None
+        raise BadInput(f"{name}: not a sound {what} ({reason}); run it again") from None
