@@ -64,7 +64,7 @@ const place = (tile, i) => {
   tile.style.setProperty("--y", Math.floor(i / atlas.columns));
 };
 const describe = (image) =>
-  `Test image ${image[0]}: ${atlas.classes[image[TRUTH]]}, misclassified by ${image[WRONG]} of ${atlas.methods.length} methods`;
+  `Test image ${image[0]}: true class ${atlas.classes[image[TRUTH]]}, misclassified by ${image[WRONG]} of ${atlas.methods.length} methods`;
 const tiles = atlas.images.map((image, i) => {
   const tile = document.createElement("button");
   tile.type = "button";
@@ -89,7 +89,7 @@ function filter() {
   const by = { most: (i) => -atlas.images[i][WRONG], fewest: (i) => atlas.images[i][WRONG], position: (i) => atlas.images[i][0] }[order];
   shown.sort((a, b) => by(a) - by(b) || a - b);
   document.getElementById("atlas").replaceChildren(...shown.map((i) => tiles[i]));
-  document.getElementById("shown").textContent = `Showing ${shown.length} of ${atlas.images.length} images`;
+  document.getElementById("shown").textContent = `Showing ${shown.length.toLocaleString("en")} of ${atlas.images.length.toLocaleString("en")} images`;
 }
 filters.addEventListener("change", filter);
 filter();

@@ -1,11 +1,10 @@
-"""One new file is one new measure or finding: every table and the page have it."""
+"""One new file is one new measure or finding; measures agree with hand arithmetic."""
 
 from __future__ import annotations
 
 import csv
 import importlib
 import io
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,20 +14,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.reports.test_compare import add_run, markdown_of, rows_of, tiny_dataset
+from tests.reports.builders import add_run, markdown_of, rows_of, tiny_dataset
 from visbase.pipeline.errors import BadInput
 from visbase.reports import findings, measures
 from visbase.reports.compare import read_runs
 from visbase.reports.findings import find_findings
 from visbase.reports.measures import Measure, find_measures
-from visbase.reports.write import (
-    print_table,
-    to_csv,
-    to_json,
-    to_latex,
-    write_into_readme,
-    write_report,
-)
+from visbase.reports.write import to_csv, write_report
 
 MEASURE = """
 from visbase.reports.measures import SHORT, Measure, of_labels
@@ -56,119 +48,92 @@ def find(folder, dataset):
     if not path.exists():
         return None
     rows = [{"method": "linear", "tint": path.read_text()}]
-    told = [f"linear sees {rows[0]['tint']}."]
+    sentences = [f"linear sees {rows[0]['tint']}."]
     table = [("linear", rows[0]["tint"])]
-    return Finding(NAME, "Tints", told, "<svg></svg>", COLUMNS, rows, COLUMNS, table)
+    return Finding(NAME, "Tints", sentences, "<svg/>", COLUMNS, rows, COLUMNS, table)
 """
 
 
 @contextmanager
-def new_file(
-    package: ModuleType, folder: Path, name: str, text: str
-) -> Iterator[ModuleType]:
-    """The package with one more file, from another folder."""
+def new_file(package: ModuleType, folder: Path, name: str, text: str) -> Iterator[None]:
+    """Add a file from another folder to a package."""
     folder.mkdir()
     (folder / f"{name}.py").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(package, "__path__", [*package.__path__, str(folder)])
         importlib.invalidate_caches()
-        try:
-            yield package
-        finally:
-            sys.modules.pop(f"{package.__name__}.{name}", None)
+        yield
+        sys.modules.pop(f"{package.__name__}.{name}", None)
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """Two methods; of ten answers two and three are 1."""
-    add_run(tmp_path / "results", "linear", dataset="tiny")
-    add_run(tmp_path / "results", "nearest", range(1), dataset="tiny")
-    return tmp_path / "results"
-
-
-def test_new_measure_is_in_every_table(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_new_measure_is_in_its_tables_behind_the_standard_ones(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    add_run(results, "linear", dataset="tiny")  # of ten predictions two are 1
+    add_run(results, "nearest", range(1), dataset="tiny")  # three are
     with new_file(measures, tmp_path / "more", "a_first", MEASURE):
         rows, runs = rows_of(results, "tiny"), read_runs(results, "tiny")
         write_report(tmp_path / "out", rows, runs, tiny_dataset("tiny"))
-        print_table(rows, runs, "tiny")
-        shown = {
-            "terminal": capsys.readouterr().out,
-            "Markdown": markdown_of(results, "tiny"),
-            "LaTeX": to_latex(rows, "tiny").replace("\\%", "%"),
-        }
-        page = (tmp_path / "out" / "index.html").read_text()
+        markdown = markdown_of(results, "tiny")
         lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
-        content = json.loads(to_json(rows, runs, "tiny"))
-    for text in (*shown.values(), page):
-        assert "ones %" in text
-        assert "30.0" in text and "20.0" in text
-    assert not any("rare" in text for text in shown.values())
+    page = (tmp_path / "out" / "index.html").read_text()
+    for text in (markdown, page):
+        assert "ones %" in text and "30.0" in text and "20.0" in text
+    assert "rare" not in markdown
     assert "rare ones" in page and "30.000" in page
     assert "The same, apart. Higher is better." in page
     assert [line["ones_pct"] for line in lines] == ["30.0000", "20.0000"]
-    assert [row["rare"] for row in content["rows"]] == [30, 20]
-    assert content["measures"]["rare"]["better"] == "higher"
-    # its name comes first in the folder, its columns behind those of the standard file
     assert {"ones_pct", "rare"} <= {*list(lines[0])[15:]}
-    assert list(lines[0])[:3] == ["method", "summary", "error_pct"]
-    assert "ones_pct" not in {one.name for one in find_measures()}
+    assert "ones_pct" not in {measure.name for measure in find_measures()}
 
 
-def test_new_finding_is_on_the_page_and_in_the_readme(
-    results: Path, tmp_path: Path
-) -> None:
-    data, runs = tiny_dataset("tiny"), read_runs(results, "tiny")
-    rows, out, readme = rows_of(results, "tiny"), tmp_path / "out", tmp_path / "x.md"
-    readme.write_text(
-        "<!-- table begins --><!-- table ends -->"
-        "<!-- findings begin --><!-- findings end -->"
+def test_new_finding_is_on_the_page_and_its_data_goes_with_it(tmp_path: Path) -> None:
+    results, out = tmp_path / "results", tmp_path / "out"
+    add_run(results, "linear", dataset="tiny")
+    data, runs, rows = (
+        tiny_dataset("tiny"),
+        read_runs(results, "tiny"),
+        rows_of(results, "tiny"),
     )
-    (tmp_path / "tints").mkdir()
-    (tmp_path / "tints" / "tiny.csv").write_text("red")
+    measured = tmp_path / "tints" / "tiny.csv"
+    measured.parent.mkdir()
+    measured.write_text("red")
     with new_file(findings, tmp_path / "more", "tint", FINDING):
-        found = find_findings(tmp_path, data)
-        write_report(out, rows, runs, data, found)
-        write_into_readme(readme, rows, runs, "tiny", found)
+        write_report(out, rows, runs, data, find_findings(tmp_path, data))
         assert (out / "tints.csv").read_text() == "method,tint\nlinear,red\n"
-        assert "<h3>Tints</h3>" in (out / "index.html").read_text()
-        assert "- linear sees red.\n" in readme.read_text()
-        (tmp_path / "tints" / "tiny.csv").unlink()
-        assert find_findings(tmp_path, data) == []
-        write_report(out, rows, runs, data)
-        assert not (out / "tints.csv").exists()  # of an earlier report
+        page = (out / "index.html").read_text()
+        assert "<h3>Tints</h3>" in page and "linear sees red." in page
+        measured.unlink()
+        (out / "cost.csv").write_text("the user's own")
+        (out / "curves.csv").mkdir()
+        write_report(out, rows, runs, data, find_findings(tmp_path, data))
+    assert not (out / "tints.csv").exists()
+    assert (out / "cost.csv").read_text() == "the user's own"
+    assert (out / "curves.csv").is_dir()
 
 
-@pytest.mark.parametrize(
-    ("changes", "fault"),
-    [
-        ({"better": "more"}, "is not a direction"),
-        ({"short": ("table",)}, "short tables are terminal"),
-    ],
-)
+@pytest.mark.parametrize("changes", [{"better": "more"}, {"short": ("table",)}])
 def test_measure_that_is_declared_wrongly_is_refused(
-    changes: dict[str, object], fault: str
+    changes: dict[str, object],
 ) -> None:
     facts = {"name": "x", "title": "x", "better": "", "format": "d", "note": ""}
-    with pytest.raises(ValueError, match=fault):
+    with pytest.raises(ValueError, match=f"x: {next(iter(changes))} is"):
         Measure(**{**facts, "compute": lambda runs: 0.0, **changes})  # type: ignore[arg-type]
 
 
-def test_two_measures_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_second_measure_with_a_name_is_refused(tmp_path: Path) -> None:
     text = MEASURE.replace('"ones_pct"', '"error_pct"')
     with (
         new_file(measures, tmp_path / "more", "again", text),
-        pytest.raises(BadInput, match="there is a measure error_pct already"),
+        pytest.raises(BadInput, match=r"again\.py: .* error_pct already exists"),
     ):
         find_measures()
 
 
 def test_measures_of_classes_and_probabilities_by_hand(tmp_path: Path) -> None:
-    path = add_run(tmp_path, "sure", range(1))  # image 0 is of class 0, answered 1
-    answers = np.load(path.with_suffix(".npy"))[1]
+    path = add_run(tmp_path, "sure", range(1))  # image 0 is of class 0, predicted 1
+    predictions = np.load(path.with_suffix(".npy"))[1]
     chances = np.full((10, 6), 0.1)
-    chances[np.arange(10), answers] = 0.5
+    chances[np.arange(10), predictions] = 0.5
     np.save(path.with_suffix(".scores.npy"), np.log(chances).astype(np.float16))
     (row,) = rows_of(tmp_path)
     assert row["balanced_accuracy_pct"] == pytest.approx(100 * 4.5 / 5)

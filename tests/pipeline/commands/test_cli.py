@@ -15,7 +15,7 @@ import pooch
 import pytest
 
 from tests.command_line import refusal, start_visbase, visbase
-from tests.reports.test_compare import add_failure, add_run, tiny_dataset
+from tests.reports.builders import add_failure, add_run, tiny_dataset
 from visbase.pipeline.commands import COMMANDS, RENAMED, main
 from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.errors import BadInput
@@ -23,7 +23,7 @@ from visbase.pipeline.experiments.records import read_predictions, read_record
 from visbase.pipeline.images.blocks import n_jobs
 from visbase.pipeline.models.methods import find_methods
 from visbase.pipeline.storage import ROOT
-from visbase.reports.write import FINDINGS, TABLE
+from visbase.reports.readme import FINDINGS, TABLE
 
 
 @pytest.fixture(autouse=True)

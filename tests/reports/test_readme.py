@@ -1,0 +1,125 @@
+"""Markdown files with markers: what is renewed, what is kept, what is committed."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.reports.builders import markdown_of, rows_of, table_line
+from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.storage import ROOT
+from visbase.reports.compare import compare, read_runs
+from visbase.reports.findings import Finding, find_findings
+from visbase.reports.readme import (
+    FINDINGS,
+    PICTURES,
+    TABLE,
+    readme_pictures,
+    renew_files,
+    renewed,
+)
+
+(BEGIN, END), (TOLD, TOLD_END) = TABLE, FINDINGS
+FINDING = Finding("cost", "Cost", ["a is dear.", "b is not."], "", (), [], (), [])
+TEXT = f"# Über\n{BEGIN}\n{{table}}{END}\nafter\n{TOLD}\n{{findings}}{TOLD_END}\nend\n"
+
+
+def renew(results: Path, *paths: Path) -> None:
+    runs = read_runs(results, "mnist")
+    renew_files(paths, rows_of(results), runs, "mnist", [FINDING])
+
+
+def test_only_the_text_between_markers_is_renewed(
+    results: Path, tmp_path: Path
+) -> None:
+    readme, other = tmp_path / "README.md", tmp_path / "docs" / "results.md"
+    other.parent.mkdir()
+    readme.write_text(f"{TOLD}old{TOLD_END}\n![error](docs/pictures/error.svg)\n")
+    other.write_text(TEXT.format(table="old\n", findings="old\n"), "utf-8")
+    told = "- a is dear.\n- b is not.\n"
+    expected = TEXT.format(table=markdown_of(results), findings=told)
+    for _ in range(2):
+        renew(results, readme, other)
+        assert other.read_text("utf-8") == expected
+        assert readme.read_text().startswith(f"{TOLD}\n{told}{TOLD_END}\n![error]")
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.svg")}
+    assert files == {"docs/pictures/error.svg", "docs/pictures/fit.svg"}
+
+
+def test_marker_that_names_methods_shows_their_rows_by_error(
+    results: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "README.md"
+    begin = "<!-- table begins: svm_rbf linear -->"
+    path.write_text(f"{begin}\n{END}")
+    renew(results, path)
+    lines = path.read_text().splitlines()
+    assert (lines[0], lines[-1]) == (begin, END)
+    assert [line.split("`")[1] for line in lines[3:-1]] == ["linear", "svm_rbf"]
+    row = ["`linear` the linear method", "45.00 ± 7.07", "21.79 to 70.59", "12", "15"]
+    cells = table_line(path.read_text(), "linear")
+    assert cells[:2] + cells[3:] == row[:2] + row[3:]
+    assert len(cells) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("no markers", "expected the lines"),
+        (BEGIN, "expected the lines"),
+        (END, "expected the lines"),
+        (f"{END}\n{BEGIN}\n", "expected the lines"),
+        (f"{BEGIN}\n{END}\n{TOLD}", "expected the lines"),
+        (f"<!-- table begins: linear nearest -->{END}", "'nearest', which has no"),
+    ],
+)
+def test_file_with_wrong_markers_is_refused_and_nothing_written(
+    results: Path, tmp_path: Path, text: str, fault: str
+) -> None:
+    good, bad = tmp_path / "good.md", tmp_path / "bad.md"
+    good.write_text(f"{BEGIN}\n{END} (docs/pictures/error.svg)")
+    bad.write_text(text)
+    with pytest.raises(BadInput, match=rf"bad\.md: .*{fault}"):
+        renew(results, good, bad)
+    assert bad.read_text() == text
+    assert good.read_text().startswith(f"{BEGIN}\n{END}")
+    assert not list(tmp_path.rglob("*.svg"))
+
+
+def git(*arguments: str) -> bytes:
+    """What git prints; skips the test if there is no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no git checkout to look into: {error}")
+    return done.stdout
+
+
+def test_committed_files_show_the_committed_records(
+    tmp_path: Path, mnist: Dataset
+) -> None:
+    committed = git("ls-tree", "-r", "--name-only", "HEAD").decode().splitlines()
+    if not any(name.startswith("reports/results/mnist/") for name in committed):
+        pytest.skip("the last commit has no records yet")
+    with tarfile.open(fileobj=io.BytesIO(git("archive", "HEAD", "reports"))) as tar:
+        tar.extractall(tmp_path, filter="data")
+    runs = read_runs(tmp_path / "reports" / "results", "mnist")
+    rows, findings = compare(runs), find_findings(tmp_path / "reports", mnist)
+    checked = []
+    for name in ("README.md", "docs/results.md"):
+        text = git("show", f"HEAD:{name}").decode() if name in committed else ""
+        if BEGIN.removesuffix(" -->") in text or TOLD in text:
+            checked.append(text)
+            assert renewed(Path(name), text, rows, runs, "mnist", findings) == text
+    assert any(BEGIN in text for text in checked)  # the whole table
+    assert any(TOLD in text for text in checked)
+    for name, svg in readme_pictures(rows, runs).items():
+        assert any(f"pictures/{name})" in text for text in checked)
+        assert git("show", f"HEAD:{PICTURES}/{name}").decode() == svg
