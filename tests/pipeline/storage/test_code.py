@@ -73,7 +73,7 @@ class Project:
         (elsewhere / "sizes.py").write_text("def length():\n    return 3\n")
 
     def run(self, code: str) -> str:
-        """What a new process prints that runs the code."""
+        """Run the code in a new process; return what it prints."""
         return subprocess.run(
             [sys.executable, "-c", code],
             cwd=self.root,
@@ -89,15 +89,15 @@ class Project:
         ).stdout
 
     def fit(self) -> dict[str, set[str]]:
-        """Fit in a new process; the entries of each stage that are there then."""
+        """Fit in a new process; return the entries of each stage."""
         self.run(FIT)
         return self.entries()
 
     def entries(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {stage: set() for stage in STAGES}
+        names: dict[str, set[str]] = {stage: set() for stage in STAGES}
         for entry in (self.root / "artifacts" / "cache").iterdir():
-            found[entry.name.partition("-")[0]].add(entry.name)
-        return found
+            names[entry.name.partition("-")[0]].add(entry.name)
+        return names
 
     def edit(self, file: str) -> None:
         path = self.root / file
@@ -112,27 +112,32 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.mark.parametrize(
-    ("file", "rebuilt"),
+    ("files", "rebuilt"),
     [
-        ("elsewhere/brightness.py", {"vocabulary", "features"}),
-        ("elsewhere/sizes.py", {"vocabulary", "features"}),
-        ("beside.py", {"vocabulary", "features"}),
-        ("visbase/pipeline/encoding/pool.py", {"vocabulary", "features"}),
-        ("visbase/pipeline/encoding/vocabulary.py", {"vocabulary", "features"}),
-        ("visbase/pipeline/svm/kernel.py", {"svm"}),
-        ("visbase/pipeline/bovw.py", {"vocabulary", "features"}),
-        ("visbase/pipeline/images/blocks.py", {"vocabulary", "features"}),
-        ("visbase/pipeline/descriptors/dense_sift.py", set()),
-        ("visbase/pipeline/commands/run.py", set()),
-        ("visbase/pipeline/storage/atomic.py", set()),
-        ("visbase/pipeline/experiments/run.py", set()),
+        (["elsewhere/brightness.py"], {"vocabulary", "features"}),
+        (["elsewhere/sizes.py"], {"vocabulary", "features"}),
+        (["beside.py"], {"vocabulary", "features"}),
+        (["visbase/pipeline/encoding/pool.py"], {"vocabulary", "features"}),
+        (["visbase/pipeline/images/blocks.py"], {"vocabulary", "features"}),
+        (["visbase/pipeline/bovw.py"], {"vocabulary", "features"}),
+        (["visbase/pipeline/svm/kernel.py"], {"svm"}),
+        (
+            [
+                "visbase/pipeline/descriptors/dense_sift.py",
+                "visbase/pipeline/commands/run.py",
+                "visbase/pipeline/storage/atomic.py",
+                "visbase/pipeline/experiments/run.py",
+            ],
+            set(),
+        ),
     ],
 )
 def test_editing_a_source_file_rebuilds_the_stages_that_it_computes(
-    file: str, rebuilt: set[str], project: Project
+    files: list[str], rebuilt: set[str], project: Project
 ) -> None:
     before = project.entries()
-    project.edit(file)
+    for file in files:
+        project.edit(file)
     after = project.fit()
     assert {stage for stage in STAGES if after[stage] - before[stage]} == rebuilt
 
