@@ -53,6 +53,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a class occurs twice")
         if self.kind == "digits" and self.image_size != (28, 28):
             raise ValueError("digits must be images of 28 x 28 pixels")
+        if self.n_correct > self.n_test:
+            raise ValueError(f"{self.n_correct} of {self.n_test} are correct")
 
 
 def make_card(
@@ -96,7 +98,9 @@ def read_card(text: str) -> Card:
             )
         return msgspec.json.decode(text, type=Card)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"its card is not sound ({error})") from None
+        raise BadInput(
+            f"its card is not sound ({error}); run the method again with --save"
+        ) from None
 
 
 def _common_size(images: Images) -> tuple[int, int] | None:
