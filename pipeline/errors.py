@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
+from errno import EDQUOT, EFBIG, EMFILE, ENFILE, ENOMEM, ENOSPC
 
 # The disk, the memory or the table of open files is full: nobody's input is wrong.
-FULL = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM),
-    *(errno.EMFILE, errno.ENFILE),
-)
+FULL = (ENOSPC, EDQUOT, EFBIG, ENOMEM, EMFILE, ENFILE)
 
 
 class BadInput(Exception):

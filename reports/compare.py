@@ -28,8 +28,18 @@ from visbase.pipeline.experiments.records import (
 )
 from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.reading import listed
-from visbase.reports.measures import Measure, Row, Runs, find_measures, mean_of_known
+from visbase.reports.measures import (
+    MARKDOWN,
+    Measure,
+    Row,
+    Runs,
+    columns,
+    find_measures,
+    mean_of_known,
+)
 from visbase.reports.published import WITHOUT_LEARNED_FILTERS, lecture_figure
+
+SHORT_COLUMNS = ("error_pct", "low_pct", "lecture_pct", "fit_s")  # of the README
 
 
 def read_runs(results: Path, dataset: str) -> list[Runs]:
@@ -234,3 +244,38 @@ def _require_same_settings(records: Sequence[Record]) -> None:
                 f"{other.dataset}/{other.method}: seeds {first.seed} and {other.seed} "
                 f"differ in {differing[0]}; run all seeds with the same settings"
             )
+
+
+def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
+    """Return the table with the notes that explain it and the machines."""
+    below = [*notes(rows, dataset, runs[0].records[0].n_test), *machine_lines(runs)]
+    return _table(rows, columns(MARKDOWN), dataset) + "\n" + "\n\n".join(below) + "\n"
+
+
+def short_table(rows: Sequence[Row], dataset: str) -> str:
+    """Return the table with the most important columns, without notes."""
+    measures = [one for one in columns(MARKDOWN) if one.name in SHORT_COLUMNS]
+    return _table(rows, measures, dataset)
+
+
+def _table(rows: Sequence[Row], measures: Sequence[Measure], dataset: str) -> str:
+    titles = " | ".join(measure.title for measure in measures)
+    lines = [
+        f"| method | {dataset} test {titles} |",
+        "| --- " * (len(measures) + 1) + "|",
+    ]
+    for row in rows:
+        name = f"`{row.method}` {_cell(row.summary)}"
+        failure = _cell(row.failure or "")
+        if not row.seeds:
+            lines.append(f"| {name} | failed: {failure} |" + " |" * (len(measures) - 1))
+            continue
+        cells = [_cell(measure.text(row)) for measure in measures]
+        cells[0] += f" (a seed failed: {failure})" if failure else ""
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Escape what would end a cell or begin an HTML comment."""
+    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -15,8 +15,8 @@ from pathlib import Path
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.reading import open_regular
+from visbase.reports.compare import short_table, to_markdown
 from visbase.reports.findings import Finding
-from visbase.reports.markdown import short_table, to_markdown
 from visbase.reports.measures import Row, Runs
 
 PICTURES = Path("docs") / "pictures"  # beside a file that shows them, the README

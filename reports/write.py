@@ -22,9 +22,9 @@ from visbase.reports.compare import (
     machine_lines,
     read_runs,
     require_images_of,
+    to_markdown,
 )
 from visbase.reports.findings import Finding, find_findings, finding_files
-from visbase.reports.markdown import to_markdown
 from visbase.reports.measures import (
     LATEX,
     TERMINAL,
@@ -34,7 +34,6 @@ from visbase.reports.measures import (
     find_measures,
     format_value,
 )
-from visbase.reports.readme import renew_files
 
 BEFORE_FAILURE = "peak_rss_mb"  # CSV column; newer measures stand after "failure"
 
@@ -52,7 +51,10 @@ def make_report(
     rows = compare(runs)
     findings = find_findings(results.parent, dataset)
     write_report(folder, rows, runs, dataset, findings)
-    renew_files(readmes, rows, runs, dataset.name, findings)
+    if readmes:
+        from visbase.reports.readme import renew_files
+
+        renew_files(readmes, rows, runs, dataset.name, findings)
     print_table(rows, runs, dataset.name)
 
 

@@ -98,9 +98,7 @@ def read_card(text: str) -> Card:
             )
         return msgspec.json.decode(text, type=Card)
     except (ValueError, RecursionError) as error:
-        raise BadInput(
-            f"its card is not sound ({error}); run the method again with --save"
-        ) from None
+        raise BadInput(f"unsound card ({error}); run again with --save") from None
 
 
 def _common_size(images: Images) -> tuple[int, int] | None:

@@ -23,8 +23,7 @@ from visbase.pipeline.contracts import Arrays
 from visbase.pipeline.images.fingerprint import fingerprint
 from visbase.pipeline.storage import artifacts
 from visbase.pipeline.storage.atomic import atomic_write
-from visbase.pipeline.storage.code import library_versions as versions
-from visbase.pipeline.storage.code import module_digest, source_digest
+from visbase.pipeline.storage.code import library_versions, module_digest, source_digest
 from visbase.pipeline.storage.reading import open_regular
 from visbase.pipeline.storage.spent import count_as_spent, peak_rss_mb, recalled_s
 
@@ -60,7 +59,7 @@ def entry_path(
     stage: str, key: Mapping[str, Any], code: Sequence[object], suffix: str
 ) -> Path:
     """Where the results of a stage with these parameters, inputs and code belong."""
-    parts = [stage, fingerprint(key), versions(), source_digest(code)]
+    parts = [stage, fingerprint(key), library_versions(), source_digest(code)]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
     return artifacts() / "cache" / f"{stage}-{digest}{suffix}"
 

@@ -18,9 +18,7 @@ from pathlib import Path
 
 OURS = __name__.partition(".")[0]
 # These store and show what others compute: editing them changes no number.
-KEEPERS = tuple(
-    f"{OURS}.pipeline.{name}" for name in ("storage", "commands", "progress")
-)
+KEEPERS = tuple(f"{OURS}.pipeline.{n}." for n in ("storage", "commands", "progress"))
 IN_THIS_PROCESS = uuid.uuid4().hex  # stands for code without a file, such as a shell's
 LIBRARIES = (  # whose versions change numbers
     *("numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "numba", "torch"),
@@ -78,7 +76,7 @@ def _digest(names: frozenset[str]) -> str:
     waiting = sorted(names)
     while waiting:
         name = waiting.pop()
-        if name in followed or _is_keeper(name):
+        if name in followed or f"{name}.".startswith(KEEPERS):
             continue
         followed.add(name)
         waiting += [
@@ -88,10 +86,6 @@ def _digest(names: frozenset[str]) -> str:
         ]
     lines = [f"{name} {hashlib.sha256(_source(name)).hexdigest()}" for name in followed]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-
-
-def _is_keeper(name: str) -> bool:
-    return any(name == keeper or name.startswith(f"{keeper}.") for keeper in KEEPERS)
 
 
 @functools.cache

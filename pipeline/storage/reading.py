@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Annotated, Any, TypeVar
 
 import msgspec
@@ -22,8 +21,6 @@ Positive = Annotated[int, Meta(ge=1, le=int(LARGEST))]
 Amount = Annotated[float, Meta(ge=0, le=LARGEST)]  # such as seconds
 
 T = TypeVar("T")
-
-UNREADABLE = (OSError, ValueError, TypeError, EOFError, SyntaxError, TokenError)
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
@@ -67,7 +64,7 @@ def read_array(path: Path) -> NDArray[Any]:
     try:
         open_regular(path).close()
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-    except UNREADABLE as error:
+    except Exception as error:  # numpy raises almost anything on damaged bytes
         name = printable(path)
         raise BadInput(f"{name}: cannot be read ({error}); run it again") from None
 

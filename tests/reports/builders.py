@@ -9,8 +9,7 @@ import numpy as np
 
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.experiments.records import Record, write_record
-from visbase.reports.compare import compare, read_runs
-from visbase.reports.markdown import to_markdown
+from visbase.reports.compare import compare, read_runs, to_markdown
 from visbase.reports.measures import Row
 
 TRUTH = np.arange(10) % 5
