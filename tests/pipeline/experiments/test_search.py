@@ -2,152 +2,93 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
-from visbase.pipeline.datasets.splits import Dataset, Split
+from tests.pipeline.builders import ROWS
+from tests.pipeline.experiments.constant import (
+    FITTED,
+    PREDICTED,
+    make_dataset,
+    make_method,
+)
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import search
-from visbase.pipeline.experiments.measured import SEARCH
-from visbase.pipeline.models.methods import MethodFile
-from visbase.pipeline.storage.tables import read_rows, write_rows
+from visbase.pipeline.experiments.measured import Trial
+from visbase.pipeline.models.methods import MethodFile, find_methods
+from visbase.pipeline.storage.tables import read_rows
 
-
-@dataclass(frozen=True)
-class Config:
-    answer: int = 0
-
-
-class Constant:
-    """Always answers the same, and remembers what it was shown."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def fit(self, images: np.ndarray, labels: np.ndarray) -> None:
-        assert images.max() < 200, "a test image was used"
-        SEEN.append(len(images))
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        assert images.max() < 200, "a test image was used"
-        return np.full(len(images), self.config.answer)
-
-
-SEEN: list[int] = []
-MODULE = SimpleNamespace(
-    PRESETS={"full": Config()},
-    SEARCH=({"answer": 1},),
-    build=lambda config, seed: Constant(config),
-)
-
-
-def tiny() -> Dataset:
-    """120 training images, the last 20 of class 1; test images are bright."""
-    labels = np.repeat([0, 1], [100, 20])
-    train = Split(np.zeros((120, 4, 4), np.uint8), labels, ["a"] * 120)
-    test = Split(np.full((5, 4, 4), 255, np.uint8), labels[:5], ["b"] * 5)
-    return Dataset("tiny", train, test, ("0", "1"), "digits", 1)
+# the last 20 training images are of class 1
+DATASET = make_dataset(np.repeat([0, 1], [100, 20]), np.zeros(5, int))
 
 
 @pytest.fixture
 def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MethodFile:
-    SEEN.clear()
     monkeypatch.setattr(search, "ROOT", tmp_path)
-    monkeypatch.setattr(MethodFile, "load", lambda self: MODULE)
-    return MethodFile("constant", "baselines", "always the same")
+    return make_method(monkeypatch, SEARCH=({"answer": 1},))
 
 
-def rows(tmp_path: Path) -> list[dict[str, str]]:
-    with open(tmp_path / "docs" / "search" / "tiny" / "constant.csv") as file:
-        return list(csv.DictReader(file))
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return tmp_path / "docs" / "search" / "tiny" / "constant.csv"
+
+
+def run(method: MethodFile, seed: int = 0, n_train: int | None = None) -> list[str]:
+    return list(search.search_method(method, seed, DATASET, n_train))
 
 
 def test_last_sixth_of_the_training_images_validates(
-    method: MethodFile, tmp_path: Path
+    method: MethodFile, table: Path
 ) -> None:
-    lines = list(search.search_method(method, 0, tiny(), None))
-    assert len(lines) == 2
-    assert SEEN == [100, 100]
-    best, worst = rows(tmp_path)
-    assert (best["changes"], best["n_errors"]) == ('{"answer": 1}', "0")
-    assert (worst["changes"], worst["n_errors"]) == ("{}", "20")
-    assert best["n_validation"] == "20"
+    assert len(run(method)) == 2
+    assert FITTED == [100, 100]
+    assert max(PREDICTED) < 200  # no test image
+    best, worst = read_rows(table, Trial)
+    assert (best.changes, best.n_errors) == ({"answer": 1}, 0)
+    assert (worst.changes, worst.n_errors) == ({}, 20)
+    assert (best.n_validation, worst.error_pct) == (20, 100)
 
 
-def test_trials_in_the_table_are_not_run_again(
-    method: MethodFile, tmp_path: Path
+def test_trials_in_the_table_are_not_run_again(method: MethodFile, table: Path) -> None:
+    lines = [run(method), run(method), run(method, seed=1), run(method, n_train=50)]
+    assert [len(some) for some in lines] == [2, 0, 2, 2]
+    assert FITTED == [100, 100, 100, 100, 50, 50]
+    assert [row.n_train for row in read_rows(table, Trial)] == [100] * 4 + [50] * 2
+
+
+def test_trials_that_another_process_adds_are_kept(
+    method: MethodFile, table: Path
 ) -> None:
-    list(search.search_method(method, 0, tiny(), None))
-    assert list(search.search_method(method, 0, tiny(), None)) == []
-    assert len(list(search.search_method(method, 1, tiny(), None))) == 2
-    assert len(list(search.search_method(method, 0, tiny(), 50))) == 2
-    assert SEEN == [100, 100, 100, 100, 50, 50]
-    assert [row["n_train"] for row in rows(tmp_path)] == ["100"] * 4 + ["50"] * 2
-
-
-def test_trials_that_others_add_meanwhile_are_kept(
-    method: MethodFile, tmp_path: Path
-) -> None:
-    ours = search.search_method(method, 0, tiny(), None)
+    ours = search.search_method(method, 0, DATASET, None)
     next(ours)
-    list(search.search_method(method, 1, tiny(), None))
+    run(method, seed=1)
     list(ours)
-    found = sorted((row["seed"], row["changes"]) for row in rows(tmp_path))
-    both = [(seed, how) for seed in "01" for how in ('{"answer": 1}', "{}")]
-    assert found == sorted(both)
+    rows = {(row.seed, row.config["answer"]) for row in read_rows(table, Trial)}
+    assert rows == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
-        ("config", "not json", "settings as a JSON object"),
-        ("config", "[1]", "settings as a JSON object"),
-        ("config", "[" * 5000, "settings as a JSON object"),
-        ("n_train", "x", "a whole number from 1 on"),
-        ("n_train", "9" * 5000, "a whole number from 1 on"),
-        ("n_errors", "-3e", "a whole number from 0 on"),
-        ("n_validation", "3", "at least its 20 errors"),
-    ],
-)
-def test_table_that_no_search_wrote_is_told_in_one_line(
-    method: MethodFile, tmp_path: Path, name: str, value: str, expected: str
-) -> None:
-    list(search.search_method(method, 0, tiny(), None))
-    table = tmp_path / "docs" / "search" / "tiny" / "constant.csv"
-    first, second = rows(tmp_path)
-    write_rows(table, SEARCH, [first, second | {name: value}])
-    with pytest.raises(BadInput, match=f"line 3: {name} is .* expected {expected}"):
-        list(search.search_method(method, 0, tiny(), None))
+def test_more_training_images_than_there_are_is_refused(method: MethodFile) -> None:
+    with pytest.raises(BadInput, match=r"101.* 100 "):
+        run(method, n_train=101)
 
 
-def test_method_without_search_is_refused(
-    method: MethodFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bare = SimpleNamespace(PRESETS=MODULE.PRESETS, build=MODULE.build)
-    monkeypatch.setattr(MethodFile, "load", lambda self: bare)
+def test_method_without_search_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInput, match="constant has no SEARCH"):
-        list(search.search_method(method, 0, tiny(), None))
+        run(make_method(monkeypatch))
 
 
 def test_every_listed_trial_is_a_valid_configuration() -> None:
-    from visbase.pipeline.models.methods import find_methods
-
-    for found in find_methods().values():
-        module = found.load()
+    for method in find_methods().values():
+        module = method.load()
         for changes in getattr(module, "SEARCH", ()):
             replace(module.PRESETS["full"], **changes)
 
 
-def test_setting_that_a_row_did_not_have_is_null_in_its_changes(
-    method: MethodFile, fresh_folders: Path
-) -> None:
-    table = search.ROOT / "docs" / "search" / "tiny" / "x.csv"
-    rows = [dict.fromkeys(SEARCH, "0") | {"config": '{"a": 1}'}]
-    table.parent.mkdir(parents=True, exist_ok=True)
-    search._write(table, rows, {"a": 1, "b": True})
-    assert read_rows(table, SEARCH)[0]["changes"] == '{"b": null}'
+def test_setting_that_a_row_did_not_have_is_null_in_its_changes(table: Path) -> None:
+    trial = msgspec.structs.replace(ROWS[-1], config={"a": 1})
+    search._add(table, [trial], {"a": 1, "b": True})
+    assert read_rows(table, Trial)[0].changes == {"b": None}

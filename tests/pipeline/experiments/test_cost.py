@@ -1,0 +1,92 @@
+"""What methods cost: measured in processes that end as they should."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.command_line import visbase
+from tests.pipeline.builders import ROWS
+from visbase.pipeline.experiments.measured import Cost, read_measurements
+from visbase.pipeline.models.file import load_model
+from visbase.pipeline.storage.tables import write_rows
+from visbase.reports.findings.cost import cost_finding
+
+
+def test_cost_is_measured_in_its_own_process_and_replaces_the_earlier_row(
+    fresh_folders: Path,
+) -> None:
+    other = msgspec.structs.replace(ROWS[2], method="other")
+    earlier = msgspec.structs.replace(ROWS[2], method="majority")
+    artifacts = fresh_folders / "artifacts"
+    for root in (artifacts, fresh_folders):  # the code may be committed or not
+        write_rows(root / "cost" / "mnist.csv", Cost, [other, earlier])
+    done = visbase("cost", "majority")
+    assert done.exit_code == 0, done.output
+    tables = {
+        path: read_measurements(path, Cost) for path in fresh_folders.rglob("*.csv")
+    }
+    assert {len(rows) for rows in tables.values()} == {2}
+    assert all(rows[0] == other for rows in tables.values())
+    ((path, row),) = (
+        (path, rows[1]) for path, rows in tables.items() if rows[1] != earlier
+    )
+    assert (row.method, row.n_errors, row.n_test) == ("majority", 8865, 10_000)
+    assert row.cpu_s > 0.1
+    assert row.one_us > 0 and row.batch_us > 0
+    assert not list(fresh_folders.rglob("seed0.json"))  # it leaves no record
+    model = artifacts / "models" / "mnist" / "majority"
+    assert load_model(model).method == "majority"
+    committed = msgspec.structs.replace(row, commit=row.commit.rstrip("+"))
+    write_rows(path, Cost, [committed])
+    finding = cost_finding(path.parent, "mnist")
+    assert finding is not None
+    assert "majority" in finding.sentences[0] and "88.65 %" in finding.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("sys.exit(1)", []),  # it has said why
+        ("os.kill(os.getpid(), 9)", ["majority", "9"]),
+    ],
+)
+def test_failed_process_ends_the_measurement_with_status_1(
+    end: str, words: list[str], fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = fresh_folders / "python"
+    program.write_text(f"#!{sys.executable}\nimport os, sys\n{end}\n")
+    program.chmod(0o755)
+    scratch = fresh_folders / "artifacts" / "scratch"
+    (scratch / "cost" / "of a killed measurement").mkdir(parents=True)
+    monkeypatch.setattr(
+        "visbase.pipeline.experiments.cost.OWN_PROGRAM", (str(program),)
+    )
+    done = visbase("cost", "majority")
+    assert done.exit_code == 1
+    assert done.output.count("\n") == bool(words)
+    assert all(word in done.output for word in words)
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ("curve linear --sizes 10,x", "--sizes"),
+        ("curve linear --sizes 15", "15"),
+        ("curve nonsense", "nonsense"),
+        ("corruption missing.visbase", "missing.visbase"),
+        ("cost nonsense", "nonsense"),
+        ("combine linear nonsense", "nonsense"),
+    ],
+)
+def test_wrong_arguments_are_one_line(
+    fresh_folders: Path, arguments: str, word: str
+) -> None:
+    done = visbase(*arguments.split())
+    assert done.exit_code == 2
+    assert word in done.output
+    assert done.output.count("\n") == 1
