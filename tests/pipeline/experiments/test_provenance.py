@@ -1,4 +1,4 @@
-"""Whether a run was of committed code."""
+"""Whether a run was of committed code, and what it needed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ import pytest
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import is_committed
 from visbase.pipeline.storage import spent
+
+
+def make_repository(folder: Path) -> None:
+    """A repository with one commit, of a.py."""
+    (folder / "a.py").write_text("1")
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a", "-C", str(folder))
+    for command in ("init -q", "add a.py", "commit -q -m a"):
+        subprocess.run([*git, *command.split()], check=True)
 
 
 @pytest.mark.parametrize(
@@ -34,42 +42,43 @@ def test_new_files_count_as_changes_where_they_are_code(
     assert provenance.dirty() is expected
 
 
-def test_commit_is_that_of_this_code_and_no_other(
+def test_commit_is_of_this_code_whatever_repository_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inside = tmp_path / "copy"
-    inside.mkdir()
-    git = ("git", "-c", "user.name=a", "-c", "user.email=a", "-C", str(tmp_path))
-    subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "other"], check=True)
+    make_repository(tmp_path)
     here = provenance.commit()
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
     assert provenance.commit() == here
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "broken")  # git's settings are heeded
-    assert provenance.commit() is None
-    monkeypatch.delenv("GIT_CONFIG_COUNT")
     monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
     assert len(str(provenance.commit())) == 40
     assert provenance.commit() != here
     assert provenance.dirty() is False
-    # a copy without a repository of its own, inside another one
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "broken")  # git's settings are heeded
+    assert provenance.commit() is None
+
+
+def test_code_without_a_repository_of_its_own_has_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_repository(tmp_path)
+    inside = tmp_path / "copy"
+    inside.mkdir()
     monkeypatch.setattr(provenance, "ROOT", inside.resolve())
     assert (provenance.commit(), provenance.dirty()) == (None, None)
-    assert provenance.revision() == ""
+    monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
+    monkeypatch.setenv("PATH", "")  # no git
+    assert (provenance.commit(), provenance.dirty()) == (None, None)
 
 
 def test_git_takes_no_lock_that_it_could_leave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    git = ("git", "-c", "user.name=a", "-c", "user.email=a", "-C", str(tmp_path))
-    subprocess.run([*git, "init", "-q"], check=True)
-    (tmp_path / "a.py").write_text("1")
-    (tmp_path / os.fsdecode(b"\xff.py")).write_text("2")  # untracked, no UTF-8
-    subprocess.run([*git, "add", "a.py"], check=True)
-    subprocess.run([*git, "commit", "-q", "-m", "a"], check=True)
-    subprocess.run([*git, "config", "core.quotepath", "false"], check=True)
-    os.utime(tmp_path / "a.py", (1, 1))  # git would write what it found into its index
+    make_repository(tmp_path)
+    (tmp_path / os.fsdecode(b"\xff.py")).write_text("2")  # untracked, not UTF-8
+    quote = ("config", "core.quotepath", "false")
+    subprocess.run(["git", "-C", str(tmp_path), *quote], check=True)
+    os.utime(tmp_path / "a.py", (1, 1))  # a usual `git status` would renew its index
     before = (tmp_path / ".git" / "index").stat()
     monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
     assert provenance.dirty() is True
@@ -85,7 +94,7 @@ def test_git_takes_no_lock_that_it_could_leave(
         (None, None, "", False),
     ],
 )
-def test_revision_tells_committed_code(
+def test_revision_says_whether_code_is_committed(
     commit: str | None,
     dirty: bool | None,
     revision: str,
@@ -99,7 +108,7 @@ def test_revision_tells_committed_code(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_peak_memory_is_not_that_of_the_process_that_started_this_one() -> None:
+def test_peak_memory_excludes_the_process_that_started_this_one() -> None:
     large = np.ones(300 << 20, np.uint8)
     code = (
         "from visbase.pipeline.storage.spent import own_peak_rss_mb as peak; "
