@@ -1,8 +1,9 @@
-"""Saved models on corrupted images: errors are counted once, kept per model, reported."""
+"""Errors of saved models on corrupted images: counted once, kept per model."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import corruption, provenance
 from visbase.pipeline.experiments.corruption import measure_corruption
 from visbase.pipeline.experiments.corruptions import find_corruptions
+from visbase.pipeline.experiments.corruptions.other_hand import other_hand
 from visbase.pipeline.experiments.measured import CorruptionErrors, read_measurements
 from visbase.pipeline.experiments.run import run_method
 from visbase.pipeline.models.card import make_card
@@ -29,12 +31,14 @@ from visbase.reports.findings.corruption import (
 )
 
 KINDS = [kind for kind in find_corruptions() if kind.name in ("shift", "blur")]
+OTHER_HAND = functools.cache(other_hand)  # slow to prepare
 N_TEST_SETS = 1 + 5 * len(KINDS) + 1  # clean, five severities per kind, other digits
 
 
 @pytest.fixture(autouse=True)
 def committed_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corruption, "find_corruptions", lambda: KINDS)
+    monkeypatch.setattr(corruption, "other_hand", OTHER_HAND)
     monkeypatch.setattr(provenance, "commit", lambda: "abcdefabcdef")
     monkeypatch.setattr(provenance, "dirty", lambda: False)
 
@@ -214,5 +218,5 @@ def test_table_of_uncommitted_code_is_refused(tmp_path: Path) -> None:
     text = (ROOT / "reports" / "corruption" / "mnist" / "linear.csv").read_text()
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "linear.csv").write_text(text.rstrip("\n") + "+\n")
-    with pytest.raises(BadInput, match="linear.*uncommitted"):
+    with pytest.raises(BadInput, match=r"linear.*uncommitted"):
         corruption_finding(tmp_path, "mnist")

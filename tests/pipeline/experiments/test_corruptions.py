@@ -1,4 +1,4 @@
-"""Damaged images: each kind does what its formula says, the same in every run."""
+"""Corrupted images: each corruption follows its formula, the same in every run."""
 
 from __future__ import annotations
 
@@ -41,19 +41,13 @@ def centres(images: Batch) -> NDArray[np.float64]:
     return np.stack([x, y], axis=1)
 
 
-def test_corruption_is_the_same_in_every_run(
-    corruption: Corruption, digits: Batch
-) -> None:
-    first, second = corruption.apply(digits, 3), corruption.apply(digits, 3)
-    assert first.dtype == np.uint8 and first.shape == digits.shape
-    np.testing.assert_array_equal(first, second)
-
-
-def test_corruption_leaves_its_input_as_it_was(
+def test_corruption_repeats_and_leaves_its_input_unchanged(
     corruption: Corruption, digits: Batch
 ) -> None:
     before = digits.copy()
-    corruption.apply(digits, 5)
+    first, second = corruption.apply(digits, 5), corruption.apply(digits, 5)
+    assert first.dtype == np.uint8 and first.shape == digits.shape
+    np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(digits, before)
 
 
@@ -164,7 +158,7 @@ def test_spatter_covers_its_part_of_a_blank_image() -> None:
     assert (drops > 0).mean() == pytest.approx(0.2, abs=0.005)
 
 
-def test_digits_of_another_hand_look_like_mnists() -> None:
+def test_digits_from_another_dataset_look_like_those_of_mnist() -> None:
     images, labels = other_hand()
     assert images.shape == (1797, 28, 28) and images.dtype == np.uint8
     assert np.bincount(labels).min() > 170

@@ -26,16 +26,6 @@ def test_interrupted_write_leaves_the_old_content_and_no_part(tmp_path: Path) ->
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
-def test_reader_of_the_old_file_still_reads_all_of_it(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    with open(path, "rb") as reader:
-        with atomic_write(path) as file:
-            file.write(b"new")
-        assert reader.read() == b"old"
-    assert path.read_bytes() == b"new"
-
-
 def test_leftovers_of_killed_processes_are_removed_from_the_folder(
     tmp_path: Path,
 ) -> None:
