@@ -1,4 +1,4 @@
-"""Sound records, rows and combinations, for tests to change."""
+"""Sound records, cards, rows and combinations, for tests to change."""
 
 from __future__ import annotations
 
@@ -38,6 +38,26 @@ RECORD: dict[str, Any] = {
     "commit": "abc",
     "dirty": False,
     "started": "2026-01-01T00:00:00+00:00",
+}
+CARD: dict[str, Any] = {
+    "format": 1,
+    "method": "majority",
+    "preset": "quick",
+    "config": {},
+    "seed": 0,
+    "dataset": "toy",
+    "kind": "objects",
+    "classes": ["a", "b"],
+    "image_size": [28, 28],
+    "training_data_sha256": "0",
+    "n_train": 4,
+    "n_test": 4,
+    "n_correct": 2,
+    "versions": {},
+    "commit": None,
+    "dirty": None,
+    "started": "2026",
+    "licence": "CC0",
 }
 COMBINATION: dict[str, Any] = {
     "methods": ["a", "b"],

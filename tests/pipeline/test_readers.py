@@ -13,7 +13,13 @@ import pytest
 import safetensors.numpy
 
 from tests.hostile import sealed
-from tests.pipeline.builders import COMBINATION, RECORD, ROWS, write_combination_files
+from tests.pipeline.builders import (
+    CARD,
+    COMBINATION,
+    RECORD,
+    ROWS,
+    write_combination_files,
+)
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import read_combination, read_measurements
 from visbase.pipeline.experiments.records import read_record
@@ -22,26 +28,6 @@ from visbase.pipeline.storage.tables import as_text, to_csv
 
 HUGE = 10**400
 NAN, INFINITY = float("nan"), float("inf")
-CARD: dict[str, Any] = {
-    "format": 1,
-    "method": "majority",
-    "preset": "quick",
-    "config": {},
-    "seed": 0,
-    "dataset": "toy",
-    "kind": "objects",
-    "classes": ["a", "b"],
-    "image_size": [28, 28],
-    "training_data_sha256": "0",
-    "n_train": 4,
-    "n_test": 4,
-    "n_correct": 2,
-    "versions": {},
-    "commit": None,
-    "dirty": None,
-    "started": "2026",
-    "licence": "CC0",
-}
 
 
 def write_model(path: Path, text: str) -> None:

@@ -47,7 +47,7 @@ def test_what_a_user_can_mend_ends_in_one_line(
 
 @pytest.mark.parametrize(
     "error",
-    [RuntimeError("sizes differ"), ImportError("no module"), OSError(22, "Odd")],
+    [RuntimeError("sizes differ"), ImportError("no module"), OSError("odd")],
 )
 def test_error_of_the_program_keeps_its_traceback(error: Exception) -> None:
     with pytest.raises(type(error)):
@@ -64,20 +64,19 @@ def test_run_goes_on_if_standard_error_is_closed(fresh_folders: Path) -> None:
     assert list(fresh_folders.rglob("seed0.json"))
 
 
-@pytest.mark.parametrize(
-    ("limited", "option"), [(resource.RLIMIT_AS, "-v"), (resource.RLIMIT_DATA, "-d")]
-)
+@pytest.mark.parametrize("limit", LIBRARIES_MIB.values(), ids=LIBRARIES_MIB)
 def test_too_little_memory_is_refused_before_a_library_aborts(
-    limited: int, option: str
+    limit: tuple[int, int, str],
 ) -> None:
-    def limit() -> None:
-        size = (LIBRARIES_MIB[limited] - 1) << 20
-        resource.setrlimit(limited, (size, size))
-
-    run = start_visbase("run", "bovw_pyramid", preexec_fn=limit)
+    kind, least_mib, option = limit
+    size = (least_mib - 1) << 20
+    run = start_visbase(
+        *("run", "bovw_pyramid"),
+        preexec_fn=lambda: resource.setrlimit(kind, (size, size)),
+    )
     stdout, stderr = run.communicate()
     assert (run.returncode, stdout) == (1, "")
     assert stderr.startswith("visbase: ")
-    assert f"{LIBRARIES_MIB[limited] - 1:,} MiB" in stderr
+    assert f"{least_mib - 1:,} MiB" in stderr
     assert f"ulimit {option}" in stderr
     assert stderr.count("\n") == 1

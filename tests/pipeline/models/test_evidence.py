@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.command_line import refusal, visbase
-from tests.pipeline.models.test_model_file import fit_and_save
+from tests.pipeline.saved_models import fit_and_save
 from visbase.pipeline.bovw import BovwSVM
 from visbase.pipeline.contracts import Evidence
 from visbase.pipeline.datasets.splits import Dataset, part

@@ -62,11 +62,8 @@ METHOD = Fake("fake", "baselines", "")
 )
 def test_setting_becomes_a_value_of_its_fields_type(setting: str, value: Any) -> None:
     key = setting.partition("=")[0]
-    found = getattr(METHOD.configure("full", [setting]), key)
-    assert found == value
-    assert type(found) is type(value)
-    if isinstance(value, tuple):
-        assert [type(item) for item in found] == [type(item) for item in value]
+    configured = getattr(METHOD.configure("full", [setting]), key)
+    assert repr(configured) == repr(value)  # 2.0 is not 2
 
 
 def test_settings_change_the_chosen_preset_and_nothing_else() -> None:
@@ -79,31 +76,22 @@ def test_settings_change_the_chosen_preset_and_nothing_else() -> None:
 def test_unknown_key_lists_the_keys(setting: str) -> None:
     with pytest.raises(BadInput) as raised:
         METHOD.configure("full", [setting])
-    message = str(raised.value)
-    assert "expected key=value with a key of fake" in message
-    assert "n_words, gamma, bins_px, levels, deskewed, kernel" in message
+    for key in Config.__dataclass_fields__:
+        assert key in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("setting", "expected", "found"),
+    "setting",
     [
-        ("n_words=many", "int", "str"),
-        ("n_words=2.5", "int", "float"),
-        ("n_words=True", "int", "bool"),
-        ("n_words=", "int", "str"),
-        ("gamma=wide", "float", "str"),
-        ("gamma=None", "float", "NoneType"),
-        ("deskewed=1", "bool", "int"),
-        ("deskewed=yes", "bool", "str"),
-        ("levels=[1, 2.5]", "int", "float"),
-        ("levels=[[1]]", "int", "list"),
-        ("bins_px=['wide']", "float", "str"),
+        *("n_words=many", "n_words=2.5", "n_words=True", "n_words=", "n_words=-1"),
+        *("gamma=wide", "gamma=None", "gamma=1e400", "deskewed=1", "deskewed=yes"),
+        *("levels=[1, 2.5]", "levels=[[1]]", "bins_px=['wide']", "kernel=3"),
     ],
 )
-def test_value_of_another_type_is_told(setting: str, expected: str, found: str) -> None:
+def test_value_of_another_type_or_out_of_range_is_refused(setting: str) -> None:
     with pytest.raises(BadInput) as raised:
         METHOD.configure("full", [setting])
-    assert str(raised.value) == f"--set {setting}: expected {expected}, found {found}"
+    assert str(raised.value).startswith(f"--set {setting}: ")
 
 
 AWKWARD = [
@@ -143,17 +131,8 @@ def test_any_text_is_a_config_or_bad_input(key: str, text: str) -> None:
         assert type(value) is type(default)
 
 
-@pytest.mark.parametrize("key", Config.__dataclass_fields__)
-@pytest.mark.parametrize("text", AWKWARD, ids=range(len(AWKWARD)))
-def test_awkward_text_is_a_config_or_bad_input(key: str, text: str) -> None:
-    try:
-        METHOD.configure("full", [f"{key}={text}"])
-    except BadInput as error:
-        assert str(error).startswith(f"--set {key}=")
-
-
 def test_unknown_method_lists_the_names() -> None:
-    with pytest.raises(BadInput, match=r"no method 'bow'; there are: .*majority"):
+    with pytest.raises(BadInput, match=r"'bow'.*majority"):
         find_method("bow")
 
 
@@ -180,23 +159,18 @@ def test_a_method_is_any_file_that_says_summary(
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        ("SUMMARY = 'broken' +", "broken.py: is no Python file"),
-        ("SUMMARY = f'{1}'", "baselines/broken.py: SUMMARY must be a literal text"),
-        ("SUMMARY = 3", "baselines/broken.py: SUMMARY must be a literal text"),
-    ],
+    "source", ["SUMMARY = 'a' +", "SUMMARY = f'{1}'", "SUMMARY = 3"]
 )
 def test_broken_method_file_is_named(
-    source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.py").write_text(source)
     monkeypatch.setattr(visbase.baselines, "__path__", [str(tmp_path)])
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=r"broken\.py: "):
         find_methods()
 
 
-def test_method_file_says_its_summary_with_a_type_too(
+def test_summary_may_have_a_type_but_no_method_two_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "typed.py").write_text("SUMMARY: str = 'typed'\n")
@@ -206,7 +180,5 @@ def test_method_file_says_its_summary_with_a_type_too(
         find_methods()
     (tmp_path / "linear.py").unlink()
     assert find_method("typed").summary == "typed"
-    with pytest.raises(
-        BadInput, match=r"cnn/typed.py: a method file must define Config"
-    ):
+    with pytest.raises(BadInput, match=r"cnn/typed\.py: .* Config"):
         find_method("typed").load()

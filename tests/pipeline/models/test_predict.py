@@ -10,30 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replaced
 from PIL import Image
 
 from tests.command_line import refusal, visbase
-from tests.pipeline.models.test_model_file import fit_and_save, resave
+from tests.pipeline.builders import CARD
+from tests.pipeline.saved_models import fit_and_save, of_classes, resave
 from visbase.pipeline.datasets.splits import Dataset, Split, part
 from visbase.pipeline.images.digit import normalise as digit
 from visbase.pipeline.images.photo_files import read_image
+from visbase.pipeline.models.card import read_card
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.predict import Prediction, prepare, show
 
-N_TRAIN = 200
-
-
-@pytest.fixture(scope="module")
-def train(mnist: Dataset) -> Split:
-    return part(mnist.train, slice(0, N_TRAIN))
-
-
-@pytest.fixture(scope="module")
-def model(train: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trained on the dataset "toy" of 28 x 28 digits, classes a to j."""
-    path: Path = tmp_path_factory.mktemp("model") / "model"
-    fit_and_save("svm_rbf", train, path)
-    return path
+DIGITS = read_card(json.dumps(CARD | {"kind": "digits"}))
 
 
 def png(path: Path, image: np.ndarray) -> str:
@@ -55,16 +45,16 @@ def answers(*arguments: object, stdin: bytes | None = None) -> list[dict[str, An
 
 
 def test_table_and_json_have_the_scores_of_the_fitted_model(
-    model: Path, images: list[str], mnist: Dataset
+    saved: Path, images: list[str], mnist: Dataset
 ) -> None:
-    result = visbase("predict", model, *images)
+    result = visbase("predict", saved, *images)
     assert (result.exit_code, result.stderr) == (0, "")
     head, *rows = result.stdout.splitlines()
     assert head.split() == ["image", "label", "score", "runner-up", "score", "ms"]
     assert len({len(row) for row in (head, *rows)}) == 1  # aligned
-    classifier = load_model(model).classifier
+    classifier = load_model(saved).classifier
     scores = [classifier.scores(image[None])[0] for image in mnist.test.images[:3]]
-    as_json = answers(model, *images)
+    as_json = answers(saved, *images)
     for row, answer, file, of_image in zip(rows, as_json, images, scores, strict=True):
         best, second = np.argsort(-of_image)[:2]
         cells = row.split()
@@ -81,44 +71,39 @@ def test_table_and_json_have_the_scores_of_the_fitted_model(
 
 
 def test_unreadable_images_are_reported_and_the_others_are_labelled(
-    model: Path, images: list[str], tmp_path: Path
+    saved: Path, images: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "folder").mkdir()
     (tmp_path / "cut.png").write_bytes(Path(images[0]).read_bytes()[:60])
     names = ("text.png", "none.png", "folder", "cut.png")
     bad = [str(tmp_path / name) for name in names]
-    result = visbase("predict", model, images[0], *bad, images[1])
+    result = visbase("predict", saved, images[0], *bad, images[1])
     assert result.exit_code == 2
     for line, file in zip(result.stderr.splitlines(), bad, strict=True):
         assert line.startswith(f"visbase: {file}: ")
     assert [row.split()[0] for row in result.stdout.splitlines()[1:]] == images[:2]
-    refusal("predict", model, *bad[:1])  # no table without rows
-    result = visbase("predict", model, *bad, "--json")
+    refusal("predict", saved, *bad[:1])  # no table without rows
+    result = visbase("predict", saved, *bad, "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (2, [])
 
 
 def test_image_from_standard_input_is_labelled_as_from_its_file(
-    model: Path, images: list[str]
+    saved: Path, images: list[str]
 ) -> None:
-    (piped,) = answers(model, "-", stdin=Path(images[1]).read_bytes())
-    (from_file,) = answers(model, images[1])
+    (piped,) = answers(saved, "-", stdin=Path(images[1]).read_bytes())
+    (from_file,) = answers(saved, images[1])
     assert piped["file"] == "-"
     assert piped["scores"] == from_file["scores"]
-    assert "standard input: " in refusal("predict", model, "-")
-    assert "standard input" in refusal("predict", model, "-", "-")
-
-
-def test_file_that_is_no_model_is_one_line(images: list[str]) -> None:
-    assert f"visbase: {images[0]}: " in refusal("predict", images[0], images[1])
+    assert "standard input: " in refusal("predict", saved, "-")
+    assert "standard input" in refusal("predict", saved, "-", "-")
 
 
 def test_colour_and_another_size_become_grey_of_the_models_size() -> None:
-    card = {"kind": "objects", "image_size": [4, 6]}
     photo = np.zeros((8, 12, 3), np.uint8)
     photo[:2, :2] = (40, 80, 120)  # luma 0.299 40 + 0.587 80 + 0.114 120 = 72.6
     photo[2:4, :2, :] = [[[0, 0, 0], [200, 200, 200]]]
-    prepared = prepare(photo, card)
+    prepared = prepare(photo, replaced(DIGITS, kind="objects", image_size=(4, 6)))
     assert prepared.shape == (4, 6)
     assert prepared[0, 0] == 73
     assert prepared[1, 0] == 100  # the mean of two black pixels and two of 200
@@ -127,7 +112,8 @@ def test_colour_and_another_size_become_grey_of_the_models_size() -> None:
 
 def test_photograph_reaches_a_model_of_photographs_unchanged() -> None:
     photo = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
-    assert prepare(photo, {"kind": "photographs", "image_size": None}) is photo
+    card = replaced(DIGITS, kind="photographs", image_size=None)
+    assert prepare(photo, card) is photo
 
 
 def test_photograph_taken_sideways_is_turned() -> None:
@@ -144,28 +130,28 @@ def test_photograph_taken_sideways_is_turned() -> None:
 
 
 def test_photograph_of_a_digit_is_normalised_and_mnists_own_digits_keep_their_labels(
-    model: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    saved: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_mnist = resave(model, tmp_path / "m", lambda card: card.update(dataset="mnist"))
-    labels = [[a["label"] for a in answers(m, *images)] for m in (of_mnist, model)]
+    of_mnist = resave(saved, tmp_path / "m", lambda card: card.update(kind="digits"))
+    labels = [[a["label"] for a in answers(m, *images)] for m in (of_mnist, saved)]
     assert labels[0] == labels[1]
     monkeypatch.setattr(digit, "normalise_digit", lambda image: image[:28, :28] + 9)
     photo = np.full((50, 40), 3, np.uint8)
-    assert (prepare(photo, {"kind": "digits", "image_size": [28, 28]}) == 12).all()
+    assert (prepare(photo, DIGITS) == 12).all()
 
 
 def test_show_draws_the_model_inputs_side_by_side(
-    model: Path, images: list[str], mnist: Dataset, tmp_path: Path
+    saved: Path, images: list[str], mnist: Dataset, tmp_path: Path
 ) -> None:
     picture = tmp_path / "picture.png"
-    assert visbase("predict", model, *images[:2], "--show", picture).exit_code == 0
+    assert visbase("predict", saved, *images[:2], "--show", picture).exit_code == 0
     pixels = np.array(Image.open(picture))
     assert pixels.shape == (112, 112 + 4 + 112, 3)
     assert np.array_equal(pixels[::4, :112:4, 0], mnist.test.images[0])
     assert np.array_equal(pixels[::4, 116::4, 2], mnist.test.images[1])
     (tmp_path / "file").touch()
     blocked = tmp_path / "file" / "x.png"
-    result = visbase("predict", model, images[0], "--show", blocked)
+    result = visbase("predict", saved, images[0], "--show", blocked)
     assert result.exit_code == 2
     assert str(blocked) in result.stderr
 
@@ -197,7 +183,9 @@ def test_photographs_of_several_sizes_are_predicted_and_shown(
     files = [png(tmp_path / f"{i}.png", photos[i]) for i in (0, 20)]
     picture = tmp_path / "picture.png"
     labelled = answers(tmp_path / "model", *files, "--show", picture)
-    classifier = load_model(tmp_path / "model").classifier
+    model = load_model(tmp_path / "model")
+    assert model.card.image_size is None
+    classifier = model.classifier
     expected = np.array([classifier.scores([photos[i]])[0] for i in (0, 20)])
     scores = [list(answer["scores"].values()) for answer in labelled]
     assert np.array_equal(scores, expected.astype(float))
@@ -246,12 +234,12 @@ def test_run_saves_a_model_that_predicts_what_its_record_says(
     assert result.exit_code == 0, result.output
     model = load_model(path)
     card = model.card
-    assert (card["config"]["c"], card["seed"], card["preset"]) == (2.0, 3, "quick")
-    assert (card["dataset"], card["licence"]) == ("mnist", "CC BY-SA 3.0")
-    assert (card["n_train"], card["n_test"]) == (300, 100)
+    assert (card.config["c"], card.seed, card.preset) == (2.0, 3, "quick")
+    assert (card.dataset, card.licence) == ("mnist", "CC BY-SA 3.0")
+    assert (card.n_train, card.n_test) == (300, 100)
     right = model.classifier.predict(few.test.images) == few.test.labels
-    assert int(right.sum()) == card["n_correct"] > 50
-    assert f"{card['n_test'] - card['n_correct']} of 100" in result.stdout
+    assert int(right.sum()) == card.n_correct > 50
+    assert f"{card.n_test - card.n_correct} of 100" in result.stdout
 
 
 def test_save_with_several_methods_or_to_a_folder_stops_before_any_run(
@@ -271,9 +259,7 @@ def test_save_with_several_methods_or_to_a_folder_stops_before_any_run(
 def test_model_of_one_class_has_no_runner_up(
     train: Split, images: list[str], tmp_path: Path
 ) -> None:
-    sevens = np.flatnonzero(train.labels == 7)
-    split = Split(train.images[sevens], train.labels[sevens], [""] * len(sevens))
-    fit_and_save("majority", split, tmp_path / "model")
+    fit_and_save("majority", of_classes(train, 7), tmp_path / "model")
     result = visbase("predict", tmp_path / "model", images[0])
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].split()[1:3] == ["h", "1"]

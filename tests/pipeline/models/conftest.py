@@ -1,0 +1,32 @@
+"""Few training digits, and a sound model of them for tests that break a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.saved_models import fit_and_save
+from tests.pipeline.test_contract import N_TRAIN
+from visbase.pipeline.datasets.splits import Dataset, Split, part
+
+
+@pytest.fixture(scope="package", autouse=True)
+def own_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISBASE_ARTIFACTS", str(tmp_path_factory.mktemp("artifacts")))
+        yield
+
+
+@pytest.fixture(scope="package")
+def train(mnist: Dataset) -> Split:
+    return part(mnist.train, slice(0, N_TRAIN))
+
+
+@pytest.fixture(scope="package")
+def saved(train: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """svm_rbf, trained on the dataset "toy" of 28 x 28 digits, classes a to j."""
+    path = tmp_path_factory.mktemp("saved") / "svm.visbase"
+    fit_and_save("svm_rbf", train, path)
+    return path

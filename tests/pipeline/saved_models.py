@@ -1,0 +1,58 @@
+"""Saved models of small methods, sound ones and forged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tests.pipeline.builders import make_record
+from tests.pipeline.test_contract import N_TEST, N_TRAIN, build_small, small_config
+from visbase.pipeline.contracts import Arrays, Method
+from visbase.pipeline.datasets.splits import Dataset, Split
+from visbase.pipeline.models.card import make_card
+from visbase.pipeline.models.file import load_model, save_model
+from visbase.pipeline.models.methods import as_json, find_method
+
+
+def fit_and_save(name: str, train: Split, path: Path) -> Method:
+    """A method fitted with few, quick settings, and saved with classes a to j."""
+    method = find_method(name)
+    classifier, config = build_small(method), small_config(method)
+    classifier.fit(train.images, train.labels)
+    counts = {"n_train": N_TRAIN, "n_test": N_TEST, "n_correct": 50}
+    facts = {"method": name, "dataset": "toy", "config": as_json(config)}
+    record = make_record(**facts, **counts)
+    toy = Dataset("toy", train, train, tuple("abcdefghij"), "objects", 1)
+    card = make_card(msgspec.structs.asdict(record), train, toy, False, "CC0")
+    save_model(path, classifier, card)
+    return classifier
+
+
+def resave(
+    saved: Path,
+    path: Path,
+    change_card: Callable[[dict[str, Any]], object] = lambda card: None,
+    change_arrays: Callable[[Arrays], object] = lambda arrays: None,
+) -> Path:
+    """A copy with changes and a right checksum, as an attacker would write it."""
+    model = load_model(saved)
+    arrays, card = model.classifier.arrays(), msgspec.structs.asdict(model.card)
+    change_card(card)
+    change_arrays(arrays)
+
+    class Changed:
+        def arrays(self) -> Arrays:
+            return arrays
+
+    save_model(path, Changed(), card)  # type: ignore[arg-type]
+    return path
+
+
+def of_classes(train: Split, *labels: int) -> Split:
+    """The images of these labels alone."""
+    rows = np.flatnonzero(np.isin(train.labels, labels))
+    return Split(train.images[rows], train.labels[rows], [""] * len(rows))
