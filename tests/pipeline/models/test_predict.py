@@ -158,11 +158,8 @@ def test_show_draws_the_model_inputs_side_by_side(
 
 @pytest.mark.parametrize(
     ("shape", "size"),
-    [
-        ((1, 5000, 3), (5000, 1)),  # gigabytes, if it were as high as others
-        ((1, 2, 3), (112, 56)),
-        ((28, 28), (112, 112)),
-    ],
+    # gigabytes, if the first were as high as others
+    [((1, 5000, 3), (5000, 1)), ((1, 2, 3), (112, 56))],
 )
 def test_shown_image_is_enlarged_by_its_longer_side(
     shape: tuple[int, ...], size: tuple[int, int], tmp_path: Path
