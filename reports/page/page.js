@@ -55,7 +55,10 @@ showConfusion();
 const atlas = data.atlas;
 const [TRUTH, WRONG, PREDICTIONS] = [1, 2, 3];
 const style = document.documentElement.style;
-style.setProperty("--sheet", `url(${atlas.sheet})`);
+// a rule is parsed once, a custom property again for each of the tiles
+const sheet = new CSSStyleSheet();
+sheet.insertRule(`.tile { background-image: url(${atlas.sheet}); }`);
+document.adoptedStyleSheets = [sheet];
 style.setProperty("--columns", atlas.columns);
 style.setProperty("--h", atlas.tile[0]);
 style.setProperty("--w", atlas.tile[1]);

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.reports.builders import add_failure, add_run, tiny_dataset
 from visbase.pipeline.datasets.splits import Dataset
@@ -21,47 +22,42 @@ from visbase.reports.page import render_page
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync", "--no-first-run"]
-MNIST = ROOT / "reports" / "results" / "mnist"
+RESULTS = ROOT / "reports" / "results"
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
 def written(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the committed records."""
-    runs = read_runs(MNIST.parent, "mnist")
+    runs = read_runs(RESULTS, "mnist")
     path = tmp_path_factory.mktemp("page") / "index.html"
-    findings = find_findings(MNIST.parents[1], mnist)
-    page = render_page(compare(runs), runs, mnist, findings)
-    path.write_text(page, "utf-8")
+    findings = find_findings(RESULTS.parent, mnist)
+    path.write_text(render_page(compare(runs), runs, mnist, findings), "utf-8")
     return path
 
 
+@dataclass
 class Opened:
-    """The page in a window, and what the browser logged and requested."""
+    """The page in a browser, and what the browser logged and requested."""
 
-    def __init__(self, browser: Browser, path: Path) -> None:
-        self.page: Page = browser.new_page(color_scheme="light")
-        self.logged: list[str] = []
-        self.requested: list[str] = []
-        self.page.on("console", lambda message: self.logged.append(message.text))
-        self.page.on("pageerror", lambda error: self.logged.append(str(error)))
-        self.page.on("request", lambda request: self.requested.append(request.url))
-        self.page.goto(path.as_uri())
+    page: Page
+    logged: list[str]
+    requested: list[str]
 
 
 @pytest.fixture(scope="module")
-def loaded(browser: Browser, written: Path) -> Opened:
+def loaded(written: Path) -> Iterator[Opened]:
     """The page, loaded once for all tests."""
-    return Opened(browser, written)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        opened = Opened(browser.new_page(), [], [])
+        opened.page.on("console", lambda message: opened.logged.append(message.text))
+        opened.page.on("pageerror", lambda error: opened.logged.append(str(error)))
+        opened.page.on("request", lambda request: opened.requested.append(request.url))
+        opened.page.goto(written.as_uri())
+        yield opened
+        browser.close()
 
 
 @pytest.fixture(
@@ -126,42 +122,37 @@ def test_table_is_sorted_by_the_selected_column(loaded: Opened) -> None:
 @in_browser
 def test_atlas_is_filtered_and_ordered(loaded: Opened, mnist: Dataset) -> None:
     page = loaded.page
-    runs = {one.method: one for one in read_runs(MNIST.parent, "mnist")}
+    runs = {one.method: one for one in read_runs(RESULTS, "mnist")}
     truth, answer = runs["bovw_pyramid"].predictions[0]
     page.locator("#filters [name=method]").select_option("bovw_pyramid")
-    assert tile_positions(page) == set(np.flatnonzero(truth != answer))
+    assert set(positions(page)) == set(np.flatnonzero(truth != answer))
     page.locator("#filters [name=truth]").select_option("9")
     wrong = np.flatnonzero((truth == 9) & (answer != 9))
-    assert tile_positions(page) == set(wrong)
+    assert set(positions(page)) == set(wrong)
     page.locator("#filters [name=answer]").select_option("4")
-    assert tile_positions(page) == set(np.flatnonzero((truth == 9) & (answer == 4)))
+    assert set(positions(page)) == set(np.flatnonzero((truth == 9) & (answer == 4)))
     page.locator("#filters [name=answer]").select_option("")
     page.locator("#filters [name=order]").select_option("position")
-    shown = [int(label.split()[2].strip(":")) for label in tile_labels(page)]
-    assert shown == sorted(wrong)
+    assert positions(page) == sorted(wrong)
     assert f"Showing {len(wrong)} of " in page.locator("#shown").inner_text()
 
 
-def tile_labels(page: Page) -> list[str]:
-    found: list[str] = page.locator("#atlas .tile").evaluate_all(
+def positions(page: Page) -> list[int]:
+    """Positions in the test set of the images shown, from "Test image 7: ..."."""
+    labels = page.locator("#atlas .tile").evaluate_all(
         "tiles => tiles.map(tile => tile.ariaLabel)"
     )
-    return found
-
-
-def tile_positions(page: Page) -> set[int]:
-    return {int(label.split()[2].strip(":")) for label in tile_labels(page)}
+    return [int(label.split()[2].strip(":")) for label in labels]
 
 
 @in_browser
 def test_selected_digit_shows_what_every_method_predicts(loaded: Opened) -> None:
     page = loaded.page
-    tile = page.locator("#atlas .tile").first
-    position = int(str(tile.get_attribute("aria-label")).split()[2].strip(":"))
-    tile.click()
+    position = positions(page)[0]
+    page.locator("#atlas .tile").first.click()
     dialog = page.locator("dialog")
     assert f"Test image {position}:" in dialog.locator("h3").inner_text()
-    for one in read_runs(MNIST.parent, "mnist"):
+    for one in read_runs(RESULTS, "mnist"):
         if one.method == "majority":
             continue
         line = dialog.locator("tr").filter(
