@@ -1,1 +1,1 @@
-"""Methods that are not networks, one file each; the file's name is the method's."""
+"""Methods that are not networks, one file per method, which has the method's name."""

@@ -1,10 +1,10 @@
 """Fisher vectors over dense SIFT, linear SVM: the classical method for photographs.
 
-Descriptors of several patch sizes on one grid, a mixture of Gaussians instead of a
-vocabulary, the gradient of their likelihood instead of counts (Perronnin, Sanchez &
-Mensink 2010), places beside descriptors instead of a pyramid (Sanchez, Perronnin &
-de Campos 2012), and a vector that is the mean of the photograph's and its mirror
-image's.
+It describes several patch sizes on one grid. A mixture of Gaussians takes the place of
+the vocabulary, and the gradient of the likelihood the place of counts (Perronnin,
+Sanchez & Mensink 2010). Positions are appended to the descriptors instead of using a
+pyramid (Sanchez, Perronnin & de Campos 2012), and the vectors of a photograph and its
+mirror image are averaged.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ FOR = ("photographs",)
 
 @dataclass(frozen=True)
 class Config:
-    """The settings for digits; those for photographs stand in PHOTOGRAPHS."""
+    """Settings for digits; PHOTOGRAPHS has those for photographs."""
 
     longest_px: int = 480  # larger images are shrunk to it
-    bins_px: tuple[float, ...] = (2.0, 3.0)  # widths of a SIFT bin, one a patch size
+    bins_px: tuple[float, ...] = (2.0, 3.0)  # widths of a SIFT bin, one per patch size
     step_px: int = 2  # distance of grid points
-    margin_px: int = 2  # least distance of a grid point from the border
+    margin_px: int = 2  # smallest distance of a grid point from the border
     n_gaussians: int = 64
-    n_components: int = 64  # of a descriptor, that are kept
+    n_components: int = 64  # principal components kept of a descriptor
     n_samples: int = 100_000  # descriptors that the mixture is fitted to
-    mirrored: bool = False  # left and right alike
+    mirrored: bool = False  # whether to average with the mirror image
     c: float = 3.0  # weight of margin violations
 
 
 PRESETS = {"full": Config(), "quick": Config(n_gaussians=16, n_samples=20_000)}
 
-# chosen by cross-validation: docs/tried.md
+# chosen by cross-validation, see docs/tried.md
 PHOTOGRAPHS = {
     "full": Config(
         bins_px=(4.0, 6.0, 8.0, 10.0),
@@ -73,7 +73,7 @@ def build(config: Config, seed: int) -> BovwSVM:
         BovwSVM,
         descriptors=tuple(DenseSift(b, step_px, margin_px) for b in config.bins_px),
         encoder=part_of(config, Fisher),
-        n_components=0,  # the config's are a descriptor's: vectors are kept whole
+        n_components=0,  # keep vectors whole; the config's is for descriptors
         kernel=Kernel("linear"),
         multi_class="ovr",
         seed=seed,

@@ -1,8 +1,9 @@
-"""Bag of visual words on a dense grid: no detector, still no spatial layout.
+"""Bag of visual words on a dense grid: no detector, and no spatial layout either.
 
-RootSIFT descriptors at every pixel that is 2 px inside the image, without smoothing, a
-k-means vocabulary, one hard count a grid point, the counts' square roots in a Gaussian
-kernel SVM (Fei-Fei & Perona 2005 compare grid and detected points).
+It takes RootSIFT descriptors at every pixel at least 2 px inside the image, without
+smoothing, a k-means vocabulary and one hard count per grid point. A Gaussian kernel SVM
+classifies the square roots of the counts. Fei-Fei & Perona 2005 compare grid points
+with detected ones.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ class Config:
 
     bin_px: float = 3.0  # width of a SIFT bin; a patch has 4 x 4
     step_px: int = 1  # distance of grid points
-    margin_px: int = 2  # least distance of a grid point from the border
+    margin_px: int = 2  # smallest distance of a grid point from the border
     n_words: int = 1000
-    n_samples: int = 200_000  # descriptors that k-means sees
+    n_samples: int = 200_000  # descriptors that k-means is fitted to
     c: float = 10.0  # weight of margin violations
-    gamma: float = 1.0  # of the Gaussian kernel, histograms have unit length
-    longest_px: int = 0  # larger images are shrunk to it; 0: never
+    gamma: float = 1.0  # of the Gaussian kernel; histograms have unit length
+    longest_px: int = 0  # larger images are shrunk to it; 0 for never
 
 
 PRESETS = {
@@ -37,7 +38,7 @@ PRESETS = {
     "quick": Config(n_words=200, n_samples=20_000),
 }
 
-# customary values, as those of bovw_pyramid
+# common values, as in bovw_pyramid
 PHOTOGRAPHS = {
     "full": Config(bin_px=6.0, step_px=6, margin_px=8, longest_px=480),
     "quick": Config(

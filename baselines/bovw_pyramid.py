@@ -1,10 +1,10 @@
-"""Bag of visual words done well: the strong classical row.
+"""Bag of visual words with everything that helps: the strongest classical method.
 
-The lecture's pipeline with keypoints on a dense grid at two patch sizes, without any
-smoothing before the gradient (on digits the largest gain of all); soft counts over the
-nearest words (Liu, Wang & Liu 2011) and their square root; a spatial pyramid (Lazebnik
-et al. 2006); and virtual examples, randomly distorted copies of the deskewed digits
-(Simard et al. 2003). docs/tried.md has what each brought, and what brought nothing.
+It extends the lecture's pipeline by keypoints on a dense grid at two patch sizes,
+without smoothing before the gradient (the largest gain on digits); square roots of soft
+counts over the nearest words (Liu, Wang & Liu 2011); a spatial pyramid (Lazebnik et al.
+2006); and virtual examples, randomly distorted copies of the digits (Simard et al.
+2003). docs/tried.md lists the gain of each, and what did not help.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ SUMMARY = (
 class Config:
     """Chosen on validation images: docs/search/mnist/bovw_pyramid.csv."""
 
-    bins_px: tuple[float, ...] = (2.0, 3.0)  # widths of a SIFT bin, one a patch size
+    bins_px: tuple[float, ...] = (2.0, 3.0)  # widths of a SIFT bin, one per patch size
     step_px: int = 2  # distance of grid points
-    margin_px: int = 2  # least distance of a grid point from the border
-    n_words: int = 400  # a patch size
-    n_samples: int = 100_000  # descriptors a patch size that k-means sees
+    margin_px: int = 2  # smallest distance of a grid point from the border
+    n_words: int = 400  # per patch size
+    n_samples: int = 100_000  # descriptors per patch size for k-means
     n_nearest: int = 5  # words that share a descriptor
-    softness: float = 0.1  # of the sharing, in squared RootSIFT distance
-    levels: tuple[int, ...] = (1, 2, 4)  # pyramid cells a side
+    softness: float = 0.1  # width of the sharing, in squared RootSIFT distance
+    levels: tuple[int, ...] = (1, 2, 4)  # pyramid cells per side
     n_components: int = 400  # principal components kept
-    kernel: str = "rbf"  # or "linear": of counts' roots, an additive kernel
+    kernel: str = "rbf"  # or "linear": of square roots, an additive kernel
     c: float = 3.0  # weight of margin violations
-    gamma: float = 0.4  # of the Gaussian kernel; a patch size's part has unit length
-    longest_px: int = 0  # larger images are shrunk to it; 0: never
+    gamma: float = 0.4  # of the Gaussian kernel; each patch size has unit length
+    longest_px: int = 0  # larger images are shrunk to it; 0 for never
     deskewed: bool = True
-    spread_px: float = 3.6  # of the ink across, that widths are scaled towards; 0: not
-    spread_strength: float = 0.7  # 1: all the way
+    spread_px: float = 3.6  # spread of the ink to scale widths towards; 0 for never
+    spread_strength: float = 0.7  # 1 scales to spread_px exactly
     copies: int = 8  # distorted copies of each training image near a margin
     rotation: float = 0.2  # largest, radians
-    scale: float = 0.1  # largest change of width and of height
+    scale: float = 0.1  # largest relative change of width and of height
     shear: float = 0.15  # largest, radians
     shift_px: float = 1.2  # largest
 
@@ -55,7 +55,7 @@ PRESETS = {
     "quick": Config(n_words=200, n_samples=20_000, n_components=200, copies=0),
 }
 
-# customary values; what was tried on validation images: docs/tried.md
+# common values; docs/tried.md lists what was tried on validation images
 _PHOTOGRAPHS = Config(
     bins_px=(4.0, 8.0),
     step_px=6,
@@ -96,7 +96,7 @@ SEARCH = (
 
 
 def candidates(n_train: int) -> tuple[dict[str, int], ...]:
-    """What a learning curve chooses among: words, and copies in place of images."""
+    """Settings that a learning curve chooses from: fewer words, more or no copies."""
     more_copies = {"copies": 32} if n_train <= 1000 else {"copies": 0}
     return ({}, {"n_words": 100}, more_copies)
 

@@ -1,8 +1,8 @@
 """Bag of visual words as on the lecture's first slide (Csurka et al. 2004).
 
-Detected SIFT keypoints, a k-means vocabulary, one hard count a keypoint, no spatial
-layout; the counts' square roots, of unit length, in a Gaussian kernel SVM. A 28 x 28
-digit holds few scale-space extrema, so the image is enlarged first.
+It has detected SIFT keypoints, a k-means vocabulary, one hard count per keypoint and no
+spatial layout. A Gaussian kernel SVM classifies the square roots of the counts, scaled
+to unit length. A 28 x 28 digit has few scale-space extrema, so it is enlarged first.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Config:
     """Chosen on validation images: docs/search/mnist/bovw_sparse.csv."""
 
     upscale: float = 3.0  # enlargement before detection
-    contrast_threshold: float = 0.04  # OpenCV's; lower keeps weaker keypoints
+    contrast_threshold: float = 0.04  # OpenCV's; a lower one keeps weaker keypoints
     n_words: int = 1000
-    n_samples: int = 200_000  # descriptors that k-means sees
+    n_samples: int = 200_000  # descriptors that k-means is fitted to
     c: float = 10.0  # weight of margin violations
-    gamma: float = 1.0  # of the Gaussian kernel, histograms have unit length
-    longest_px: int = 0  # larger images are shrunk to it; 0: never
+    gamma: float = 1.0  # of the Gaussian kernel; histograms have unit length
+    longest_px: int = 0  # larger images are shrunk to it; 0 for never
 
 
 PRESETS = {
@@ -36,7 +36,7 @@ PRESETS = {
     "quick": Config(n_words=200, n_samples=20_000),
 }
 
-# customary values, not searched
+# common values, not searched
 PHOTOGRAPHS = {
     "full": Config(upscale=1.0, longest_px=480),
     "quick": Config(upscale=1.0, n_words=200, n_samples=20_000, longest_px=240),

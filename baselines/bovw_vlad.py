@@ -1,7 +1,8 @@
 """VLAD over dense SIFT, linear SVM: between counts of words and Fisher vectors.
 
-The grid of `bovw_fisher`; each patch size has a vocabulary, and an image is the sum of
-its descriptors' differences from their words (Jegou et al. 2010).
+It uses the grid of `bovw_fisher`. Each patch size has a vocabulary, and an image is
+represented by the summed differences of its descriptors from their nearest words (Jegou
+et al. 2010).
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ FOR = ("photographs",)
 
 @dataclass(frozen=True)
 class Config:
-    """The settings for digits; those for photographs stand in PHOTOGRAPHS."""
+    """Settings for digits; PHOTOGRAPHS has those for photographs."""
 
     longest_px: int = 480  # larger images are shrunk to it
     bins_px: tuple[float, ...] = (2.0, 3.0)  # widths of a SIFT bin, one per patch size
     step_px: int = 2  # distance of grid points
-    margin_px: int = 2  # least distance of a grid point from the border
+    margin_px: int = 2  # smallest distance of a grid point from the border
     n_words: int = 64  # per patch size
-    n_samples: int = 100_000  # descriptors per patch size that k-means sees
+    n_samples: int = 100_000  # descriptors per patch size for k-means
     c: float = 3.0  # weight of margin violations
 
 

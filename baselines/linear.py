@@ -1,7 +1,7 @@
 """Linear classifier on raw pixels: multinomial logistic regression.
 
-The lecture's 12.0 % is LeCun's 1-layer network, a linear function of the pixels fitted
-by stochastic gradient; this is one too, fitted by L-BFGS to a convex loss.
+The lecture's 12.0 % is LeCun's 1-layer network: a linear function of the pixels,
+trained by stochastic gradient descent. This one is fitted by L-BFGS to a convex loss.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SUMMARY = "linear classifier, raw pixels"
 class Config:
     """Chosen on validation images: docs/search/mnist/linear.csv."""
 
-    c: float = 0.1  # inverse weight of the squared-norm penalty, pixels in [0, 1]
+    c: float = 0.1  # inverse weight of the squared-norm penalty; pixels are in [0, 1]
     n_iterations: int = 300  # of L-BFGS, at most
 
 
@@ -32,21 +32,21 @@ SEARCH = ({"c": 0.01}, {"c": 0.03}, {"c": 0.3}, {"c": 1.0})
 
 
 def candidates(_n_train: int) -> tuple[dict[str, float], ...]:
-    """What a learning curve chooses among: fewer images want a heavier penalty."""
+    """Settings that a learning curve chooses from: fewer images need more penalty."""
     return ({}, {"c": 0.01}, {"c": 0.001})
 
 
 class Linear:
-    """One weight a pixel and class; scores are log-odds up to a constant."""
+    """One weight per pixel and class; scores are log-odds up to a constant."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
-        """n images of one size, labels (n,)."""
+        """Fit the weights to n images of one size and labels (n,)."""
         pixels = pixel_rows(stack_grey(images))
         self.classes_ = np.unique(labels)
-        if len(self.classes_) == 1:  # nothing to tell apart
+        if len(self.classes_) == 1:  # the solver needs two
             self.weights_ = np.zeros((pixels.shape[1], 1), np.float32)
             self.intercepts_ = np.zeros(1, np.float32)
             return
@@ -56,21 +56,21 @@ class Linear:
         with working("logistic regression"):
             machine.fit(pixels, labels)
         weights, intercepts = machine.coef_, machine.intercept_
-        if len(self.classes_) == 2:  # one row, in favour of the second class
+        if len(self.classes_) == 2:  # the solver returns one row, for the second class
             weights = np.concatenate([-weights, weights])
             intercepts = np.concatenate([-intercepts, intercepts])
-        # one order in memory whatever the solver's: another one differs in last bits
+        # fix the memory order: products in another order differ in the last bits
         self.weights_, self.intercepts_ = np.ascontiguousarray(weights.T), intercepts
 
     def scores(self, images: Images) -> NDArray[np.float32]:
-        """Log-odds up to a constant an image, (n, C)."""
+        """Compute log-odds (n, C), up to a constant per image."""
         return pixel_rows(stack_grey(images)) @ self.weights_ + self.intercepts_
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         return self.classes_[self.scores(images).argmax(axis=1)]
 
     def arrays(self) -> Arrays:
-        """Classes, weights (h w, C) and intercepts (C,)."""
+        """Return classes, weights (h w, C) and intercepts (C,)."""
         return {
             "classes": self.classes_,
             "weights": self.weights_,
@@ -78,7 +78,7 @@ class Linear:
         }
 
     def restore(self, arrays: Arrays) -> None:
-        """Take the place of fit, from what `arrays` gave."""
+        """Restore a fitted model from its `arrays`."""
         layout = {"weights": "float32 d C", "intercepts": "float32 C"}
         check_layout(arrays, {"classes": "int64 C"} | layout)
         self.classes_, self.intercepts_ = arrays["classes"], arrays["intercepts"]

@@ -1,4 +1,4 @@
-"""The floor: the most frequent class of the training set, whatever the image."""
+"""The floor: always predict the most frequent class of the training set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUMMARY = "most frequent class"
 
 @dataclass(frozen=True)
 class Config:
-    """Nothing to choose."""
+    """There are no settings."""
 
 
 PRESETS = {"full": Config(), "quick": Config()}
@@ -31,18 +31,18 @@ class Majority:
         self.frequencies_ = (counts / counts.sum()).astype(np.float32)
 
     def scores(self, images: Images) -> NDArray[np.float32]:
-        """The same row of frequencies for each image, (n, C)."""
+        """Return the same row of frequencies for each image: (n, C)."""
         return np.tile(self.frequencies_, (len(images), 1))
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         return self.classes_[self.scores(images).argmax(axis=1)]
 
     def arrays(self) -> Arrays:
-        """Classes and their frequencies."""
+        """Return classes and their frequencies."""
         return {"classes": self.classes_, "frequencies": self.frequencies_}
 
     def restore(self, arrays: Arrays) -> None:
-        """Take the place of fit, from what `arrays` gave."""
+        """Restore a fitted model from its `arrays`."""
         check_layout(arrays, {"classes": "int64 C", "frequencies": "float32 C"})
         self.classes_, self.frequencies_ = arrays["classes"], arrays["frequencies"]
 

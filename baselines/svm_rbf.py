@@ -1,4 +1,4 @@
-"""Gaussian kernel SVM on raw pixels, in the lecture's table with 1.4 %."""
+"""Gaussian kernel SVM on raw pixels; 1.4 % in the lecture's table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Config:
     c: float = 10.0  # weight of margin violations
     gamma: float = 0.03  # of the Gaussian kernel
     multi_class: str = "ovr"  # or "ovo"
-    unit_length: bool = False  # scale images to length 1; else pixels from 0 to 1
+    unit_length: bool = False  # scale images to length 1 instead of pixels from 0 to 1
 
 
 PRESETS = {"full": Config(), "quick": Config()}
@@ -38,7 +38,7 @@ SEARCH = (
 
 
 def candidates(_n_train: int) -> tuple[dict[str, float], ...]:
-    """What a learning curve chooses among: fewer images want a wider kernel."""
+    """Settings that a learning curve chooses from: fewer images need a wider kernel."""
     return ({}, {"gamma": 0.015}, {"gamma": 0.0075})
 
 

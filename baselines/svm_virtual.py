@@ -1,14 +1,14 @@
 """Virtual support vector machine: the lecture's "best SVM", 0.56 %.
 
-It follows DeCoste & Schölkopf 2002 in two passes: a degree 9 polynomial SVM, a machine
-for each class against the rest, is trained on the deskewed digits; copies are made of
-the support vectors of each machine, and of them alone; each machine is trained again on
-its support vectors and copies.
+It follows DeCoste & Schölkopf 2002 in two passes. First, a one-vs-rest SVM with a
+degree 9 polynomial kernel is trained on the deskewed digits. Then each machine is
+trained again on its own support vectors and on copies of them.
 
 Their copies are 24 shifts by up to 2 pixels (`--set jitter_px=2 --set copies=0`). Here
-they are fewer but random affine distortions, shifts by parts of pixels among them; and
-the whole is done twice, on deskewed digits and on digits deskewed and scaled to one
-width, and the decisions are added. docs/tried.md has what each change gave.
+there are fewer copies, but with random affine distortions, which include shifts by
+fractions of a pixel. Both passes run twice, on deskewed digits and on digits that are
+also scaled to one width, and the decisions are added. docs/tried.md lists the gain of
+each change.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ SUMMARY = "virtual SVM: degree 9 polynomial, deskewed, two widths, distorted cop
 
 @dataclass(frozen=True)
 class Config:
-    """Chosen on validation images: docs/tried.md."""
+    """Chosen on validation images, see docs/tried.md."""
 
     c: float = 0.03  # weight of margin violations; the kernel reaches 2^9
     gamma: float = 1.0  # of the kernel (gamma x.y + 1)^9, images of unit length
     degree: int = 9
-    spreads_px: tuple[float, ...] = (0.0, 3.6)  # widths scaled to; 0: not scaled
-    jitter_px: int = 0  # reach of shifts by whole pixels
+    spreads_px: tuple[float, ...] = (0.0, 3.6)  # to scale widths to; 0 for none
+    jitter_px: int = 0  # largest shift by whole pixels
     copies: int = 12  # random distortions of each support vector
     rotation: float = 0.13  # largest, radians
-    scale: float = 0.12  # largest change of width and of height
+    scale: float = 0.12  # largest relative change of width and of height
     shear: float = 0.1  # largest
     shift_px: float = 2.0  # largest
 

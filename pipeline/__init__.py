@@ -1,4 +1,4 @@
-"""The flow of an image to its label: the first file to read.
+"""From image to label, stage by stage: the first file to read.
 
     images        (n, h, w[, 3]) uint8        images: files, grey, deskew, distort, warp
     descriptors   values (N, length), offsets descriptors: dense_sift, detected_sift
@@ -11,12 +11,12 @@
     decisions     (n, C (C - 1) / 2)          svm: kernel; bovw joins all stages
     labels        (n,)                        experiments: run fits, predicts, records
 
-`svm.pixel` and `svm.virtual` go from images straight to machines. `contracts` says
-what the parts promise each other, `evaluation` turns labels into numbers. The rooms
-around the science: `datasets` (labelled images), `storage` (files, locks, the cache),
-`experiments` (runs and what is measured besides), `models` (methods by name, saved
-files), `commands`. Imports go down this list and never back up; the science imports no
-storage, command or progress bar.
+`svm.pixel` and `svm.virtual` fit SVMs directly to pixels. `contracts` defines the
+interfaces between the stages, and `evaluation` turns labels into numbers. The folders
+around the science are `datasets` (labelled images), `storage` (files, locks, the
+cache), `models` (methods by name, saved models), `experiments` (runs and other
+measurements) and `commands`. The science imports no storage, command or progress bar;
+CONTRIBUTING.md lists which folder may import which.
 
 n images, N descriptors, k words, m nearest words, d features, C classes.
 """

@@ -1,13 +1,12 @@
-"""The classical path as one classifier: bag of visual words, then a kernel SVM.
+"""The classical pipeline as one classifier: bag of visual words, then a kernel SVM.
 
     images -> (deskewed) -> vectors -> (projected) features -> SVM -> labels
 
-The parts are those of `descriptors`, `encoding` and `svm`; this file joins them, and
-recalls from disk what was computed before. The training set may be enlarged by virtual
-examples: randomly distorted copies of the images (Simard et al. 2003). An image far
-from every margin of a first SVM, fitted without copies, has copies that would not
-become support vectors: it is not copied, as DeCoste & Schölkopf 2002 copy support
-vectors only.
+This file joins the stages of `descriptors`, `encoding` and `svm`, and loads from the
+cache what was computed before. The training set may be enlarged by virtual examples:
+randomly distorted copies of the images (Simard et al. 2003). Only images near a margin
+of a first SVM, fitted without copies, are copied; copies of the others would not become
+support vectors (DeCoste & Schölkopf 2002 copy support vectors only).
 """
 
 from __future__ import annotations
@@ -45,24 +44,23 @@ from visbase.pipeline.storage.cache import recall
 from visbase.pipeline.storage.fitted import fit_svm_cached
 from visbase.pipeline.svm.kernel import Kernel, restore_svm
 
-PROJECTION_IMAGES = 6000  # whose vectors the projection is fitted on
-# Support vectors have a margin of at most 1. Images beyond the first value are not
-# copied, copies beyond the second are left out (margins of the SVM without copies).
-COPIED_MARGIN = 1.5
-KEPT_MARGIN = 1.3
-WORTH_KEEPING = 1000  # images from which on features are kept on disk
-PATCH_BINS = 4  # a patch is so many times `Descriptors.scale` wide
+PROJECTION_IMAGES = 6000  # at most; the projection is fitted to their vectors
+# Margins of the SVM fitted without copies, where a support vector has at most 1.
+COPIED_MARGIN = 1.5  # images with a smaller margin are copied
+KEPT_MARGIN = 1.3  # copies with a smaller margin are kept
+WORTH_KEEPING = 1000  # features of at least this many images are kept on disk
+PATCH_BINS = 4  # side of a patch in units of `Descriptors.scale`
 
 
 @dataclass
 class BovwSVM:
-    """A bag-of-words classifier of these parts; fit, predict and scores as all have.
+    """A bag-of-words classifier, a `contracts.Method`.
 
-    descriptors: of the keypoints; encoder: descriptors to a vector; kernel, c and
-    multi_class: of the SVM; n_components: principal components kept, 0 keeps
-    all; longest_px: larger images are shrunk to it, 0 for never; deskewed,
-    spread_px, spread_strength: see `deskew`; copies: distorted copies of each training
-    image near a margin.
+    descriptors: one per patch size; encoder: turns descriptors into one vector per
+    image; kernel, c and multi_class: see `fit_svm`; n_components: principal components
+    kept, 0 for no projection; longest_px: larger images are shrunk to it, 0 for never;
+    deskewed, spread_px, spread_strength: see `deskew`; copies: number of distorted
+    copies of each training image near a margin.
     """
 
     descriptors: tuple[Descriptor, ...]
@@ -81,7 +79,9 @@ class BovwSVM:
 
     def __post_init__(self) -> None:
         if not self.descriptors:
-            raise BadInput("a bag of visual words needs a patch size, found none")
+            raise BadInput(
+                "a bag of visual words needs at least one patch size, found none"
+            )
 
     @property
     def any_size(self) -> bool:
@@ -89,7 +89,7 @@ class BovwSVM:
         return not self.deskewed and not self.copies
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
-        """Learn vocabularies, projection and SVM from n images and labels (n,)."""
+        """Learn encoder, projection and SVM from n images and labels (n,)."""
         upright = self._upright(images)
         self.bag_ = self._learn_bag(upright)
         self.projection_ = self._learn_projection(upright)
@@ -111,9 +111,10 @@ class BovwSVM:
     def _hard_copies(
         self, images: NDArray[np.uint8], margins: FloatArray, labels: NDArray[np.int64]
     ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Features (m, d) and labels (m,) of distorted copies that are near a margin.
+        """Distort images, and keep the copies that are near a margin.
 
-        images (n, h, w), margins (n,) and labels (n,) of the training set.
+        images (n, h, w), margins (n,) and labels (n,) of the training set -> features
+        (m, d) and labels (m,) of the copies.
         """
         rng = np.random.default_rng(self.seed)
         near = np.flatnonzero(margins < COPIED_MARGIN)
@@ -127,15 +128,15 @@ class BovwSVM:
         return np.concatenate(kept), np.concatenate(truth)
 
     def scores(self, images: Images) -> FloatArray:
-        """Votes of the pairs of classes, (n, C)."""
+        """Compute votes (one-vs-one) or decisions (one-vs-rest): n images -> (n, C)."""
         return self.svm_.scores(self._features(self._upright(images)))
 
     def predict(self, images: Images) -> NDArray[np.int64]:
-        """The class with the most votes, (n,)."""
+        """Predict the label with the highest score: n images -> (n,)."""
         return self.svm_.classes[self.scores(images).argmax(axis=1)]
 
     def show(self, images: Images) -> dict[str, NDArray[np.uint8]]:
-        """Mean patches (n, side, side) of the words on a dense grid, for each size."""
+        """Average the patches of the words of each dense grid: (m, side, side)."""
         if not isinstance(self.bag_, BagOfWords):
             return {}
         upright = self._upright(images)
@@ -148,47 +149,47 @@ class BovwSVM:
         }
 
     def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
-        """What the keypoints of an image say for its class against the runner-up.
+        """Attribute the decision for a class against the runner-up to keypoints.
 
-        -> the image as it was looked at (deskewed, shrunk) and the evidence. Exact for
-        a linear machine; for another the decision's gradient at this image.
+        -> the prepared image (deskewed, shrunk) and the evidence. It is exact for a
+        linear kernel; otherwise it is the gradient of the decision at this image.
         """
-        seen = self._upright([image])[0]
-        features = self._describe([seen])
+        prepared = self._upright([image])[0]
+        features = self._describe([prepared])
         winner, runner_up = two_best(self.svm_.scores(features)[0])
         weights = self.svm_.slope(features[0], winner, runner_up)
         if self.projection_ is not None:
             weights = self.projection_.components @ weights
-        parts = self.bag_.contributions(seen, weights)
-        return seen, Evidence(
+        parts = self.bag_.contributions(prepared, weights)
+        return prepared, Evidence(
             winner,
             runner_up,
-            np.concatenate([found.xy for found, _ in parts]),
-            np.concatenate([PATCH_BINS * found.scale for found, _ in parts]),
+            np.concatenate([keypoints.xy for keypoints, _ in parts]),
+            np.concatenate([PATCH_BINS * keypoints.scale for keypoints, _ in parts]),
             np.concatenate([values for _, values in parts]),
         )
 
     def arrays(self) -> Arrays:
-        """Of the bag, of the projection if there is one, of the SVM."""
+        """Return the arrays of the bag, the projection (if any) and the SVM."""
         parts = {"bag": self.bag_.arrays(), "svm": self.svm_.arrays()}
         if self.projection_ is not None:
             parts["projection"] = self.projection_.arrays()
         return join_parts(parts)
 
     def restore(self, arrays: Arrays) -> None:
-        """Take the place of fit, from what `arrays` gave."""
+        """Restore a fitted model from its `arrays`."""
         parts = split_parts(arrays, ("bag", "projection", "svm"))
         check_layout(parts["bag"], self.encoder.layout(self.descriptors))
         bag = self.encoder.bag(self.descriptors, parts["bag"])
         layout = {"mean": "float32 D", "components": "float32 D d"}
         sizes = check_layout(parts["projection"], layout if self.n_components else {})
         svm = restore_svm(self.kernel, self.multi_class, parts["svm"])
-        found = (sizes.get("D", bag.n_features), svm.support.shape[1])
+        lengths = (sizes.get("D", bag.n_features), svm.support.shape[1])
         expected = (bag.n_features, sizes.get("d", bag.n_features))
-        if found != expected:
+        if lengths != expected:
             raise BadInput(
-                f"histograms and features of lengths {expected} do not fit a "
-                f"projection and an SVM of {found}"
+                f"expected a projection and an SVM for vectors of lengths {expected}, "
+                f"found {lengths}"
             )
         self.bag_, self.svm_ = bag, svm
         self.projection_ = (
@@ -197,7 +198,7 @@ class BovwSVM:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers in vocabularies, projection and SVM."""
+        """Count the numbers in bag, projection and SVM."""
         n = self.svm_.n_parameters + sum(a.size for a in self.bag_.arrays().values())
         if self.projection_ is not None:
             n += self.projection_.mean.size + self.projection_.components.size
@@ -223,20 +224,20 @@ class BovwSVM:
             return None
         rng = np.random.default_rng(self.seed)
         n = min(len(images), PROJECTION_IMAGES)
-        some = choose(images, np.sort(rng.choice(len(images), n, replace=False)))
+        sampled = choose(images, np.sort(rng.choice(len(images), n, replace=False)))
 
         def learn() -> Arrays:
-            vectors = map_blocks(self.bag_.vectors, some, "histograms", track)
+            vectors = map_blocks(self.bag_.vectors, sampled, "histograms", track)
             with working("projection"):
                 return fit_projection(vectors, self.n_components, self.seed).arrays()
 
-        key = {"images": some, **self._bag_key(), "seed": self.seed}
+        key = {"images": sampled, **self._bag_key(), "seed": self.seed}
         code = (*self._bag_code(), fit_projection)
         learned = recall(f"projection{self.n_components}", key, learn, code)
         return Projection(**learned)
 
     def _features(self, images: Images) -> FloatArray:
-        """Prepared images -> (n, d), kept on disk where there are many of them."""
+        """Compute features of prepared images (n, d); many are kept on disk."""
 
         def compute() -> Arrays:
             return {"features": map_blocks(self._describe, images, "features", track)}
@@ -250,7 +251,7 @@ class BovwSVM:
                 code = (*code, self.projection_)
             features = recall("features", key, compute, code)["features"]
         n_empty = int(np.count_nonzero(~features.any(axis=1)))
-        if n_empty:  # a projected histogram is never all zero
+        if n_empty:  # without a projection; a projected histogram is never all zero
             print(
                 f"  {n_empty} of {len(features)} images have no keypoint; "
                 "their histogram is zero",

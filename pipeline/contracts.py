@@ -1,7 +1,7 @@
-"""What the parts promise each other: images, descriptors, encoders, methods.
+"""Interfaces between the stages: images, descriptors, encoders, methods.
 
-A new descriptor, encoder or method is a class with the names below; nothing inherits.
-Letters everywhere: n images, N descriptors, k words, C classes.
+A new descriptor, encoder or method is a class with the members below; it inherits from
+none of them. Letters: n images, N descriptors, k words, C classes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ T = TypeVar("T")
 FloatArray = NDArray[np.float32]
 
 # (n, h, w) or (n, h, w, 3) RGB uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays
-# of differing size (PhotoFiles, which decodes lazily, where they come from a folder).
+# of differing size; images from a folder are PhotoFiles, which are decoded lazily.
 Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
-Arrays = dict[str, np.ndarray]  # what was learned, by name
+Arrays = dict[str, np.ndarray]  # learned arrays by name
 
 Family = Literal["classical", "network"]
 FAMILIES: dict[str, Family] = {"baselines": "classical", "cnn": "network"}  # by folder
@@ -33,24 +33,24 @@ KINDS = get_args(Kind)
 
 
 class Track(Protocol):
-    """Hands items on and may show how far they are; science draws no bars itself."""
+    """Yields items unchanged, and may show progress; the science draws no bars."""
 
     def __call__(self, items: Iterable[T], label: str, total: int) -> Iterator[T]: ...
 
 
 def untracked(items: Iterable[T], label: str, total: int) -> Iterator[T]:
-    """The `Track` that shows nothing."""
+    """Yield the items without showing progress."""
     return iter(items)
 
 
 @dataclass(frozen=True)
 class Descriptors:
-    """N descriptors of n images in flat arrays; image i owns offsets[i] to [i + 1].
+    """N descriptors of n images in flat arrays.
 
-    values (N, length) float32; offsets (n + 1,) int64, from 0 to N; xy (N, 2) float32,
-    keypoint centres as fractions of image width and height in [0, 1); scale (N,)
-    float32, a quarter of the side of the patch that was described, in pixels of the
-    image. An image without keypoints owns an empty range.
+    values (N, length) float32, where rows offsets[i] to offsets[i + 1] belong to image
+    i; offsets (n + 1,) int64, from 0 to N; xy (N, 2) float32, keypoint centres as
+    fractions of image width and height in [0, 1); scale (N,) float32, a quarter of the
+    side of the described patch in image pixels. An image may have no rows.
     """
 
     values: FloatArray
@@ -65,35 +65,35 @@ class Descriptors:
 
 @runtime_checkable
 class LazyImages(Protocol):
-    """Image files that are decoded one at a time: a sequence that knows their facts."""
+    """A sequence of image files, each decoded when it is accessed."""
 
     sizes: NDArray[np.int64]  # (n, 2), heights and widths
-    digests: list[str]  # of each one's decoded pixels, see `fingerprint.digest_array`
+    digests: list[str]  # of the decoded pixels, see `fingerprint.digest_array`
 
     def take(self, rows: NDArray[np.int64]) -> Sequence[NDArray[np.uint8]]:
-        """Those at the given positions, in that order; nothing is decoded."""
+        """Return the images at these positions, in this order, without decoding."""
 
     def within(self, longest_px: int) -> Sequence[NDArray[np.uint8]]:
-        """The same, shrunk to longest_px where their longer side is longer."""
+        """Return the images, shrunk when read so that no side exceeds longest_px."""
 
 
 class Descriptor(Protocol):
-    """Finds keypoints and describes each by `length` numbers: a frozen dataclass."""
+    """Finds keypoints, and describes each by `length` numbers; a frozen dataclass."""
 
     @property
     def name(self) -> str:
-        """What messages call it, such as "dense SIFT"."""
+        """The name used in messages, such as "dense SIFT"."""
 
     @property
     def length(self) -> int:
         """Numbers per descriptor."""
 
     def extract(self, images: Images) -> Descriptors:
-        """n images -> descriptors (N, length)."""
+        """Describe the keypoints of n images: descriptors (N, length)."""
 
 
 class Bag(Protocol):
-    """A fitted encoder: n images in, one vector per image out."""
+    """A fitted encoder, which turns each image into one vector."""
 
     @property
     def n_features(self) -> int:
@@ -103,19 +103,19 @@ class Bag(Protocol):
         """n images -> (n, n_features); an image without keypoints is a row of zeros."""
 
     def arrays(self) -> Arrays:
-        """What was learned, by name."""
+        """Return the learned arrays by name."""
 
     def contributions(
         self, image: NDArray[np.uint8], weights: FloatArray
     ) -> list[tuple[Descriptors, FloatArray]]:
-        """What each keypoint of one image adds to weights (n_features,) . vector.
+        """Compute what each keypoint adds to weights (n_features,) . vector.
 
-        -> groups of descriptors and their values (N,); all together sum to the product.
+        -> groups of descriptors and their values (N,); all values sum to the product.
         """
 
 
 class Encoder(Protocol):
-    """How descriptors become one vector per image: a frozen dataclass."""
+    """Settings for encoding descriptors as one vector per image; a frozen dataclass."""
 
     def learn(
         self,
@@ -124,78 +124,78 @@ class Encoder(Protocol):
         seed: int,
         track: Track = untracked,
     ) -> Arrays:
-        """What `bag` needs, from n images; BadInput where none has a keypoint."""
+        """Learn arrays for `bag` from n images; BadInput if none has a keypoint."""
 
     def layout(self, descriptors: Sequence[Descriptor]) -> dict[str, str]:
-        """What the learned arrays must be, see `check_layout`."""
+        """Return the layout of the learned arrays, see `check_layout`."""
 
     def bag(self, descriptors: Sequence[Descriptor], arrays: Arrays) -> Bag:
-        """The fitted encoder; BadInput where arrays do not fit together."""
+        """Create the fitted encoder; BadInput if the arrays do not fit together."""
 
 
 class Method(Protocol):
-    """A classifier of images: what the `build` of a method file returns."""
+    """A classifier of images, returned by `build` of a method file."""
 
     @property
     def n_parameters(self) -> int:
-        """Numbers that fit has learned."""
+        """Number of learned values."""
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None: ...
 
     def predict(self, images: Images) -> NDArray[np.int64]:
-        """Labels (n,)."""
+        """Predict labels (n,)."""
 
     def scores(self, images: Images) -> FloatArray:
-        """(n, C), larger is likelier, columns in the order of the labels."""
+        """Compute scores (n, C), higher is likelier, with columns in label order."""
 
     def arrays(self) -> Arrays:
-        """What fit has learned, by name; "classes", behind any dots, has (C,) labels.
+        """Return the learned arrays by name; "classes" (after any dots) has the labels.
 
-        With the Config that is all of it: restored, it scores the same to the bit.
+        Restored with the same Config, they give exactly the same scores.
         """
 
     def restore(self, arrays: Arrays) -> None:
-        """Take the place of fit; BadInput where names, types or shapes disagree."""
+        """Restore a fitted model; BadInput if names, types or shapes are wrong."""
 
 
-# What a method may offer besides. `isinstance(model, Explains)` asks for it.
+# Optional features of a method; check with `isinstance(model, Explains)`.
 
 
 @runtime_checkable
 class TakesAnySize(Protocol):
-    """Whether the images of one batch may differ in size."""
+    """Says whether the images of a batch may differ in size."""
 
     any_size: bool
 
 
 @runtime_checkable
 class RunsOnDevice(Protocol):
-    """Where a network is trained, as the record names it."""
+    """Names the device that trains the network, for the record."""
 
     device: str
 
 
 @runtime_checkable
 class KeepsHistory(Protocol):
-    """Training histories, one per network: a dataclass per epoch."""
+    """Keeps one training history per network, a list of dataclasses, one per epoch."""
 
     histories: Sequence[Sequence[Any]]
 
 
 @runtime_checkable
 class Shows(Protocol):
-    """What was learned, as small pictures: kernels, words."""
+    """Draws what was learned, such as kernels or words, as small pictures."""
 
     def show(self, images: Images) -> Mapping[str, np.ndarray]:
-        """Name -> (n, h, w), from some training images."""
+        """Return pictures (n, h, w) by name, drawn from some training images."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for `winner` against `runner_up` (class indices).
+    """Contributions of image patches to the decision between two class indices.
 
-    xy (N, 2) places in [0, 1); side_px (N,) sides of patches; contribution (N,) to the
-    decision, positive for the winner.
+    xy (N, 2) centres in [0, 1); side_px (N,) sides of the patches; contribution (N,),
+    positive for the winner, negative for the runner-up.
     """
 
     winner: int
@@ -207,30 +207,30 @@ class Evidence:
 
 @runtime_checkable
 class Explains(Protocol):
-    """Where in an image the evidence for its label is."""
+    """Shows which parts of an image support its label."""
 
     def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
-        """The image as the method looked at it, and the evidence."""
+        """Return the image after preparation, and the evidence."""
 
 
 @runtime_checkable
 class DrawsLayers(Protocol):
-    """Pictures of what each layer does with one image."""
+    """Draws the output of each layer for one image."""
 
     def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
-        """Write them into a folder; the paths."""
+        """Write the pictures into a folder; returns their paths."""
 
 
 @runtime_checkable
 class Resizes(Protocol):
-    """What the method gets of an image (h, w) or (h, w, 3) once it is resized."""
+    """Resizes an image (h, w) or (h, w, 3) to the size that the method takes."""
 
     def resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
 
 
 @runtime_checkable
 class Exports(Protocol):
-    """The fitted model as an ONNX file with this metadata."""
+    """Writes the fitted model as an ONNX file with metadata."""
 
     def export_onnx(self, path: Path, metadata: Mapping[str, str]) -> None: ...
 
@@ -240,10 +240,10 @@ def takes_any_size(model: Method) -> bool:
 
 
 def part_of(config: Any, part: Callable[..., T], **given: Any) -> T:
-    """A dataclass from the fields of a config that have the names of its own.
+    """Create a dataclass from the config's fields of the same names.
 
-    So a method file states each setting once, in its Config, and hands it on; given:
-    fields that it makes itself.
+    A method file thus states each setting once, in its Config; fields in `given`
+    override those of the config.
     """
     names = {field.name for field in dataclasses.fields(part)}  # type: ignore[arg-type]
     shared = names & {field.name for field in dataclasses.fields(config)}
@@ -251,7 +251,7 @@ def part_of(config: Any, part: Callable[..., T], **given: Any) -> T:
 
 
 def join_parts(parts: Mapping[str, Arrays]) -> Arrays:
-    """Arrays of several parts under one roof: "svm" and "rows" become "svm.rows"."""
+    """Merge the arrays of several parts: "rows" of "svm" becomes "svm.rows"."""
     return {
         f"{part}.{name}": array
         for part, arrays in parts.items()
@@ -260,22 +260,22 @@ def join_parts(parts: Mapping[str, Arrays]) -> Arrays:
 
 
 def split_parts(arrays: Arrays, parts: Iterable[str]) -> dict[str, Arrays]:
-    """The reverse of join_parts; BadInput where a name belongs to none of the parts."""
-    found: dict[str, Arrays] = {part: {} for part in parts}
+    """Undo join_parts; BadInput if a name belongs to none of the parts."""
+    result: dict[str, Arrays] = {part: {} for part in parts}
     for full_name, array in arrays.items():
         part, _, name = full_name.partition(".")
-        if part not in found:
+        if part not in result:
             raise BadInput(f"array {full_name!r} is not one of this method's")
-        found[part][name] = array
-    return found
+        result[part][name] = array
+    return result
 
 
 def check_layout(arrays: Arrays, layout: Mapping[str, str]) -> dict[str, int]:
-    """Compare arrays with what is expected; returns the size of each axis by its name.
+    """Check arrays against a layout; returns the size of each axis by name.
 
-    layout: name -> type and axes, such as "float32 s d"; an axis has one size wherever
-    its name stands, and where a number stands, that size. Raises BadInput on a missing
-    or unexpected array, a type or shape that disagrees, NaN and infinity.
+    layout: array name -> type and axes, such as "float32 s d". Axes of the same name
+    must have the same size; a number is the size itself. Raises BadInput on a missing
+    or unexpected array, a wrong type or shape, NaN and infinity.
     """
     for name in layout.keys() ^ arrays.keys():
         fault = "is missing" if name in layout else "is not one of this method's"

@@ -1,4 +1,4 @@
-"""Evaluation: integer vectors and counts in, numbers out; no model, no file."""
+"""Evaluation: every measure as a pure function of labels, scores or counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Z_95 = 1.959963984540054  # 97.5 % point of the standard normal distribution
 
 
 def n_errors(truth: IntArray, prediction: IntArray) -> int:
-    """Images (n,) whose prediction (n,) is not the truth."""
+    """Count the images whose prediction (n,) differs from the truth (n,)."""
     if truth.shape != prediction.shape:
         raise ValueError(
             f"{len(truth)} true labels but {len(prediction)} predictions; "
@@ -24,18 +24,18 @@ def n_errors(truth: IntArray, prediction: IntArray) -> int:
 
 
 def error_pct(errors: float, n: int) -> float:
-    """Errors of n images in percent."""
+    """Convert a number of errors among n images to percent."""
     return 100 * errors / n
 
 
 def wilson_interval(errors: float, n: int) -> tuple[float, float]:
-    """95 % interval of a rate, errors of n (Wilson 1927), as fractions.
+    """Compute the 95 % interval of an error rate (Wilson 1927), as fractions.
 
-    errors may be a mean over seeds. Unlike the normal interval it stays inside [0, 1]
-    and is not empty at zero errors.
+    errors is a number of errors among n images, or its mean over seeds. Unlike the
+    normal interval, this one stays inside [0, 1] and is not empty at zero errors.
     """
     if n < 1 or not 0 <= errors <= n:
-        raise ValueError(f"{errors} errors of {n} images is no rate")
+        raise ValueError(f"expected errors from 0 to n, found {errors} errors, n={n}")
     rate, z2 = errors / n, Z_95**2
     middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
@@ -43,7 +43,7 @@ def wilson_interval(errors: float, n: int) -> tuple[float, float]:
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and sample standard deviation (n - 1); the deviation of one value is NaN."""
+    """Compute mean and sample deviation (n - 1), which is NaN for a single value."""
     if not values:
         raise ValueError("no values to average")
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
@@ -51,9 +51,9 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of the mean of percentages (Student 1908), cut to 0 to 100.
+    """Compute the 95 % interval of a mean percentage (Student 1908), within 0 to 100.
 
-    NaN twice for a single value.
+    Both ends are NaN for a single value.
     """
     from scipy.stats import t
 
@@ -65,10 +65,11 @@ def t_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def mcnemar_exact(truth: IntArray, first: IntArray, second: IntArray) -> float:
-    """Two-sided p-value that two classifiers err equally often (McNemar 1947).
+    """Test whether two classifiers have the same error (McNemar 1947): the p-value.
 
-    truth, first, second (n,) labels. Only images that exactly one of them gets right
-    count; under the hypothesis each is a coin flip, so the tail is binomial.
+    truth, first, second (n,) labels. Only images that exactly one classifier gets right
+    count. If the errors are equal, each is a coin flip, so the tail is binomial; the
+    test is two-sided.
     """
     if not truth.shape == first.shape == second.shape:
         raise ValueError("truth and predictions must be of the same images")
@@ -82,18 +83,18 @@ def mcnemar_exact(truth: IntArray, first: IntArray, second: IntArray) -> float:
 def confusion_matrix(
     truth: IntArray, prediction: IntArray, n_classes: int
 ) -> NDArray[np.int64]:
-    """Counts (C, C) of truth (row) against prediction (column), labels from 0."""
-    n_errors(truth, prediction)  # of the same images
+    """Count images (C, C) by truth (row) and prediction (column), labels from 0."""
+    n_errors(truth, prediction)  # checks that both are of the same images
     if len(truth) and not min(truth.min(), prediction.min()) >= 0:
-        raise ValueError("labels count from 0")
+        raise ValueError("expected labels from 0, found a negative one")
     cells = truth.astype(np.int64) * n_classes + prediction
     if len(cells) and max(truth.max(), prediction.max()) >= n_classes:
-        raise ValueError(f"a label outside 0 to {n_classes - 1}")
+        raise ValueError(f"expected labels up to {n_classes - 1}, found a larger one")
     return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
 def class_error_rates(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Part of each class's images that got another label, (C, C) -> (C,).
+    """Compute the error rate of each class as a fraction: (C, C) -> (C,).
 
     NaN for a class without images.
     """
@@ -106,48 +107,52 @@ def class_error_rates(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
 def precision_recall_f1(
     confusion: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Precision, recall and F1 of each class as fractions, (C, C) -> three (C,).
+    """Compute precision, recall and F1 of each class: (C, C) -> three (C,).
 
-    NaN where undefined: precision of a class that was never predicted, recall of a
-    class without images, and F1 = 2 hits / (images + predictions) of one with neither.
+    All are fractions. Undefined values are NaN: precision of a class that was never
+    predicted, recall of a class without images, and F1, which is
+    2 hits / (images + predictions), of a class with neither.
     """
     hits = np.diag(confusion).astype(np.float64)
     images, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    both = images + predicted
+    total = images + predicted
 
     def ratio(part: NDArray[np.float64], n: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.divide(part, n, out=np.full(len(n), np.nan), where=n > 0)
 
-    return ratio(hits, predicted), ratio(hits, images), ratio(2 * hits, both)
+    return ratio(hits, predicted), ratio(hits, images), ratio(2 * hits, total)
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean F1 of the classes that have an image or a prediction, as a fraction."""
+    """Average F1 over the classes that have an image or a prediction."""
     return float(np.nanmean(precision_recall_f1(confusion)[2]))
 
 
 def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
-    """Mean recall of the classes that have images, as a fraction."""
+    """Average recall over the classes that have images."""
     return float(np.nanmean(precision_recall_f1(confusion)[1]))
 
 
 def log_loss(truth: IntArray, probabilities: NDArray[np.floating]) -> float:
-    """Mean of -log of the true class's probability, natural logarithm.
+    """Average -log (natural) of the probability of the true class.
 
-    truth (n,) as columns of probabilities (n, C). A probability of 0 counts as the
-    smallest step above 1 in float64, 2.2e-16: one such image does not make it infinite.
+    truth (n,) indexes the columns of probabilities (n, C). A probability of 0 counts as
+    the float64 epsilon, 2.2e-16: one such image does not make the mean infinite.
     """
     if not len(truth) == len(probabilities) > 0:
         raise ValueError("truth and probabilities must be of the same images")
-    own = np.take_along_axis(probabilities, truth[:, None].astype(np.int64), axis=1)
+    of_truth = np.take_along_axis(
+        probabilities, truth[:, None].astype(np.int64), axis=1
+    )
     least = np.finfo(np.float64).eps
-    return float(-np.log(np.clip(own.astype(np.float64), least, 1)).mean())
+    return float(-np.log(np.clip(of_truth.astype(np.float64), least, 1)).mean())
 
 
 def cohens_kappa(confusion: NDArray[np.int64]) -> float:
-    """Agreement of two labellings beyond chance (Cohen 1960); 1 where both are one.
+    """Measure the agreement of two labellings beyond chance (Cohen 1960).
 
-    confusion (C, C): counts of one labelling against the other.
+    confusion (C, C) counts one labelling against the other. The result is 1 if both
+    give every image the same label.
     """
     n = confusion.sum()
     agreed = np.trace(confusion) / n
@@ -156,26 +161,26 @@ def cohens_kappa(confusion: NDArray[np.int64]) -> float:
 
 
 def agreement(predictions: Sequence[IntArray]) -> NDArray[np.float64]:
-    """Part of the images that two methods label alike, for all pairs: (m, m)."""
+    """Compute the fraction of images that each pair of methods labels alike: (m, m)."""
     labels = np.stack(predictions)
     return (labels[:, None] == labels[None]).mean(axis=2)
 
 
 def n_failures(truth: IntArray, predictions: Sequence[IntArray]) -> NDArray[np.int64]:
-    """How many of the methods get each image wrong, (n,).
+    """Count the methods that get each image wrong: (n,).
 
-    Images where that is all of them are the oracle's errors: whichever method were
-    picked for each image by somebody who knows, it would be wrong.
+    An image that all methods get wrong is an error of the oracle, which picks the best
+    method for each image.
     """
     return (np.stack(predictions) != truth).sum(axis=0)
 
 
 def half_error_rates(truth: IntArray, prediction: IntArray) -> tuple[float, float]:
-    """Error of the first and of the last half of the images.
+    """Compute the error rates of the first and the second half of the images.
 
-    MNIST's test images 0 to 4,999 are by students and 5,000 to 9,999 by employees of
-    the Census Bureau (QMNIST, Yadav & Bottou 2019), whose digits are cleaner: a method
-    that does as well on both may have seen them.
+    Students wrote the digits 0 to 4,999 of MNIST's test images; employees of the Census
+    Bureau wrote the others, which are cleaner (QMNIST, Yadav & Bottou 2019). A method
+    that is as good on the first half may have seen the test images.
     """
     wrong = truth != prediction
     half = len(wrong) // 2
@@ -185,10 +190,10 @@ def half_error_rates(truth: IntArray, prediction: IntArray) -> tuple[float, floa
 def expected_calibration_error(
     truth: IntArray, probabilities: NDArray[np.floating], n_bins: int = 15
 ) -> float:
-    """Mean distance of confidence from accuracy (Naeini et al. 2015; Guo et al. 2017).
+    """Average |confidence - accuracy| over bins (Naeini et al. 2015; Guo et al. 2017).
 
-    truth (n,) as columns of probabilities (n, C); bins of equal width over the
-    highest probability, weighted by the images in them (Guo, eq. 3).
+    truth (n,) indexes the columns of probabilities (n, C). The bins divide the highest
+    probability equally, and are weighted by their number of images (Guo, eq. 3).
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
@@ -201,31 +206,32 @@ def expected_calibration_error(
 def probabilities_of(
     scores: NDArray[np.floating],
 ) -> NDArray[np.float64] | None:
-    """Scores (n, C) as probabilities, or None where they are not logarithms of such.
+    """Convert log-probabilities (n, C) to probabilities; None for other scores.
 
-    Votes and margins are no probabilities; log-probabilities add up to 1.
+    The exponentials of log-probabilities add up to 1, those of votes or margins do not.
     """
     values = np.exp(scores.astype(np.float64))
     sums = values.sum(axis=1, keepdims=True)
-    return values / sums if np.allclose(sums, 1, atol=0.01) else None  # float16
+    # the tolerance allows for scores that were stored as float16
+    return values / sums if np.allclose(sums, 1, atol=0.01) else None
 
 
 def two_best(scores: NDArray[np.floating]) -> tuple[int, int]:
-    """Indices of the highest and the second highest of scores (C,)."""
+    """Return the indices of the highest and the second highest score (C,)."""
     order = np.argsort(-scores, kind="stable")
     return int(order[0]), int(order[1])
 
 
 def receptive_fields(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Receptive field and step of an output behind each layer, in pixels of the input.
+    """Compute the receptive field and step of each layer's outputs, in input pixels.
 
     windows: kernel and stride of each convolution or pooling. The field grows by
-    (kernel - 1) steps of the layer before (Araujo et al. 2019, eq. 2).
+    (kernel - 1) steps of the previous layer (Araujo et al. 2019, eq. 2).
     """
-    found = []
+    fields = []
     field_px, step_px = 1, 1
     for kernel, stride in windows:
         field_px += (kernel - 1) * step_px
         step_px *= stride
-        found.append((field_px, step_px))
-    return found
+        fields.append((field_px, step_px))
+    return fields

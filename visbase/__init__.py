@@ -5,16 +5,16 @@
     for row in compare(["bovw_grid", "lenet5"], load_dataset("mnist"), preset="quick"):
         print(row)
 
-`load_dataset` finds labelled images, `compare` fits methods on them and counts their
-errors, `load_model` opens a saved model, `BagOfVisualWords` and `FisherVectors` are
-scikit-learn transformers, `evaluation` has every measure, `BadInput` is what is raised
-for wrong input. docs/python.md shows each.
+`load_dataset` loads labelled images, `compare` fits methods and counts their errors,
+`load_model` opens a saved model, `BagOfVisualWords` and `FisherVectors` are
+scikit-learn transformers, `evaluation` has every measure, and `BadInput` is raised for
+invalid input. docs/python.md shows how to use each.
 """
 
 from __future__ import annotations
 
-# Nothing is imported here: `python -m visbase` has the working folder in its path until
-# __main__ takes it out, and libraries take a second. Type checkers know the name.
+# Import lazily: `python -m visbase` has the working folder in its path until __main__
+# removes it, and libraries take a second to load. Type checkers know TYPE_CHECKING.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -36,7 +36,7 @@ __all__ = [
     "load_model",
 ]
 
-_HOMES = {
+_MODULES = {
     "BadInput": "visbase.pipeline.errors",
     "BagOfVisualWords": "visbase.estimators",
     "FisherVectors": "visbase.estimators",
@@ -47,14 +47,14 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and nothing before."""
+    """Import a public name on first use."""
     import importlib
 
     if name == "evaluation":
         return importlib.import_module("visbase.pipeline.evaluation")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'visbase' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

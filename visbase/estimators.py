@@ -1,4 +1,4 @@
-"""Encoders of images as scikit-learn transformers.
+"""Image encoders as scikit-learn transformers.
 
 make_pipeline(BagOfVisualWords(), LinearSVC()).fit(images, labels)
 """
@@ -23,7 +23,7 @@ from visbase.pipeline.images.blocks import map_blocks
 
 
 class _Encoded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Dense SIFT of several patch sizes, then the encoder that a subclass names."""
+    """Dense SIFT at several patch sizes, then the encoder of the subclass."""
 
     bins_px: Sequence[float]
     step_px: int
@@ -35,11 +35,11 @@ class _Encoded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def fit(self, X: Images, y: object = None) -> Any:
-        """Learn from n images: (n, h, w) or (n, h, w, 3) uint8, or any container of
-        (h, w) or (h, w, 3) images of differing size, taken by position. y is not used.
+        """Learn the encoder from n images; y is ignored.
 
-        Raises ValueError, which names the position, where X holds something else, and
-        where no image has a keypoint.
+        X is an array (n, h, w) or (n, h, w, 3) uint8, or any container of images (h, w)
+        or (h, w, 3) of differing size, which are read in order. Raises ValueError if an
+        item is not an image, with its position, and if no image has a keypoint.
         """
         images = checked_images(X)
         seed = int(check_random_state(self.random_state).randint(2**31))
@@ -50,7 +50,7 @@ class _Encoded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: Images) -> NDArray[np.float32]:
-        """n images -> (n, d); an image without keypoints is a row of zeros."""
+        """Encode n images -> (n, d); an image without keypoints is a row of zeros."""
         check_is_fitted(self)
         try:
             bag = self._encoder().bag(self._descriptors(), self.learned_)
@@ -76,16 +76,16 @@ class _Encoded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class BagOfVisualWords(_Encoded):
-    """Images to histograms of visual words over a spatial pyramid.
+    """Encode images as histograms of visual words over a spatial pyramid.
 
-    bins_px: widths of a SIFT bin, one vocabulary each; step_px: of the grid;
-    margin_px: least distance of a point from the border; n_words: of a vocabulary;
-    n_samples: descriptors that each is learned from; levels: pyramid cells a side;
-    n_nearest: words that share a descriptor, 1 for hard counts; softness: of the
-    sharing, in squared RootSIFT distance; power: of each count before normalisation;
-    random_state: of the sample and of k-means.
+    bins_px: widths of a SIFT bin, with one vocabulary per width; step_px: distance of
+    grid points; margin_px: smallest distance of a grid point from the border; n_words:
+    size of each vocabulary; n_samples: descriptors that each is learned from; levels:
+    pyramid cells per side; n_nearest: words that share a descriptor, 1 for hard counts;
+    softness: width of the sharing, in squared RootSIFT distance; power: exponent of
+    each count before normalisation; random_state: for the sample and k-means.
 
-    Learned: learned_, the vocabularies (k, 128) by name.
+    After fit, learned_ has the vocabularies (k, 128) by name.
     """
 
     def __init__(
@@ -124,15 +124,15 @@ class BagOfVisualWords(_Encoded):
 
 
 class FisherVectors(_Encoded):
-    """Images to Fisher vectors (Perronnin, Sanchez & Mensink 2010).
+    """Encode images as Fisher vectors (Perronnin, Sanchez & Mensink 2010).
 
-    bins_px, step_px and margin_px as of `BagOfVisualWords`; n_gaussians: of the one
-    mixture for all patch sizes; n_samples: descriptors that it is learned from;
-    n_components: of a descriptor, that are kept; mirrored: average with the mirror
-    image's vector, which is right for photographs and wrong for letters;
-    random_state: of the sample and of the mixture's start.
+    bins_px, step_px and margin_px: see `BagOfVisualWords`; n_gaussians: size of the
+    mixture, which serves all patch sizes; n_samples: descriptors that it is learned
+    from; n_components: principal components kept of each descriptor; mirrored: whether
+    to average the vectors of an image and its mirror image, useful for photographs but
+    not for letters; random_state: for the sample and the start of the mixture.
 
-    Learned: learned_, the mixture's arrays by name.
+    After fit, learned_ has the arrays of the mixture by name.
     """
 
     def __init__(
@@ -162,10 +162,10 @@ class FisherVectors(_Encoded):
 
 
 def checked_images(images: Any) -> Images:
-    """Images as the pipeline takes them, from any container, by position.
+    """Convert any container of images to what the pipeline takes, in order.
 
-    Lists, tuples, object arrays of ragged images, pandas Series and tensors are gone
-    through in order. Raises ValueError that names the first position without an image.
+    Accepts lists, tuples, object arrays of images of differing size, pandas Series and
+    tensors. Raises ValueError with the position of the first item that is not an image.
     """
     if isinstance(images, np.ndarray) and images.dtype != object:
         is_colour = images.ndim == 4 and images.shape[3] == 3
@@ -174,33 +174,36 @@ def checked_images(images: Any) -> Images:
                 "expected uint8 images (n, h, w) or (n, h, w, 3), found "
                 f"{images.dtype} of shape {images.shape}"
             )
-        found: Any = images
+        checked: Any = images
     elif isinstance(images, LazyImages):
-        found = images
+        checked = images
     else:
-        # a table would give the names of its columns, not its rows
+        # iterating over a table gives the names of its columns, not its rows
         is_table = isinstance(images, Mapping) or hasattr(images, "columns")
         if is_table or not isinstance(images, Iterable):
             raise ValueError(
                 f"expected a sequence of images, found {type(images).__name__}"
             )
         items = list(images)
-        found = [_checked_image(i, item) for i, item in enumerate(items)]
-    if len(found) == 0:
-        raise ValueError("found 0 images; at least 1 is required")
-    return found
+        checked = [_checked_image(i, item) for i, item in enumerate(items)]
+    if len(checked) == 0:
+        raise ValueError("expected at least 1 image, found 0 images")
+    return checked
 
 
 def _checked_image(i: int, item: Any) -> NDArray[np.uint8]:
     try:
         image = np.asarray(item)
-    except (TypeError, ValueError, RuntimeError) as error:  # a tensor on a GPU, say
-        raise ValueError(f"image {i} is no array: {error}") from None
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # for example, a tensor on a GPU
+        raise ValueError(f"image {i} is not an array: {error}") from None
     is_colour = image.ndim == 3 and image.shape[2] == 3
     if image.dtype != np.uint8 or not (image.ndim == 2 or is_colour):
-        what = f"{image.dtype} of shape {image.shape}"
+        kind = "None" if item is None else f"{image.dtype} of shape {image.shape}"
         raise ValueError(
-            f"image {i} is {'None' if item is None else what}; expected uint8 images "
-            "of shape (h, w) or (h, w, 3)"
+            f"image {i} is {kind}; expected uint8 images of shape (h, w) or (h, w, 3)"
         )
     return image

@@ -2,9 +2,9 @@
 
     images -> descriptors (N, length) -> points (N, D) -> Fisher vectors (n, 2 k D)
 
-Where a histogram counts words, a Fisher vector keeps the mean and the variance of the
-descriptors that belong to each: the gradient of their likelihood (Perronnin, Sanchez &
-Mensink 2010). One mixture serves all patch sizes.
+A histogram counts the descriptors of each word. A Fisher vector measures how their mean
+and variance differ from those of each Gaussian: it is the gradient of their
+log-likelihood (Perronnin, Sanchez & Mensink 2010). One mixture serves all patch sizes.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from visbase.pipeline.errors import BadInput
 
 @dataclass(frozen=True)
 class Fisher:
-    """How descriptors become a Fisher vector.
+    """Settings for encoding descriptors as a Fisher vector.
 
-    n_gaussians: of the mixture, learned from n_samples descriptors; n_components: of a
-    descriptor, that are kept; mirrored: see `FisherBag`.
+    n_gaussians: size of the mixture; n_samples: number of descriptors that it is
+    learned from; n_components: principal components kept of each descriptor; mirrored:
+    see `FisherBag`.
     """
 
     n_gaussians: int = 64
@@ -51,32 +52,32 @@ class Fisher:
         seed: int,
         track: Track = untracked,
     ) -> Arrays:
-        """The mixture's arrays, from about n_samples descriptors of n images."""
+        """Learn the mixture from about n_samples descriptors of n images."""
         self._require_components(descriptors)
         rng = np.random.default_rng(seed)
-        some = sample_images(images, self.n_gaussians, self.n_samples, rng)
-        found = sample_points(some, descriptors, self.n_samples, seed, track)
-        values, xy = found[:, :-2], found[:, -2:]
+        sampled = sample_images(images, self.n_gaussians, self.n_samples, rng)
+        points = sample_points(sampled, descriptors, self.n_samples, seed, track)
+        values, xy = points[:, :-2], points[:, -2:]
         n_components = self.n_components
         return dict(
             vars(fit_mixture(values, xy, n_components, self.n_gaussians, rng, track))
         )
 
     def bag(self, descriptors: Sequence[Descriptor], arrays: Arrays) -> FisherBag:
-        """The bag whose mixture was learned before; BadInput if it is none."""
+        """Create the bag from a learned mixture; BadInput if its arrays are invalid."""
         mixture = Mixture(**arrays)
         n_directions = mixture.components.shape[1]
         if mixture.means.shape[1] != n_directions + 2 or not len(mixture.weights):
             raise BadInput(
-                f"Gaussians over {mixture.means.shape[1]} dimensions do not fit "
-                f"{n_directions} components and a place"
+                f"mixture: expected Gaussians over {n_directions + 2} dimensions, "
+                f"found {len(mixture.weights)} over {mixture.means.shape[1]}"
             )
         if mixture.variances.min() <= 0 or mixture.weights.min() < 0:
-            raise BadInput("a mixture with a variance or weight that is not positive")
+            raise BadInput("mixture: expected variances above 0 and weights from 0")
         return FisherBag(descriptors, mixture, self.mirrored)
 
     def layout(self, descriptors: Sequence[Descriptor]) -> dict[str, str]:
-        """What arrays must be, see `check_layout`."""
+        """Return the layout of the learned arrays, see `check_layout`."""
         self._require_components(descriptors)
         length = descriptors[0].length
         return {
@@ -91,17 +92,17 @@ class Fisher:
         length = descriptors[0].length
         if not 1 <= self.n_components <= length:
             raise BadInput(
-                f"a descriptor has 1 to {length} components to keep, found "
-                f"{self.n_components}"
+                f"n_components={self.n_components}: expected 1 to {length}, the "
+                "length of a descriptor"
             )
 
 
 @dataclass(frozen=True)
 class FisherBag:
-    """Descriptors and the mixture that they are compared with.
+    """Descriptors and the mixture that encodes them.
 
-    mirrored: whether a vector is the mean of the image's and its mirror image's, which
-    makes left and right alike: right for photographs, wrong for letters.
+    mirrored: whether to average the vectors of an image and its mirror image, so that
+    left and right look the same: useful for photographs, harmful for letters.
     """
 
     descriptors: Sequence[Descriptor]
@@ -114,7 +115,7 @@ class FisherBag:
         return 2 * self.mixture.means.size
 
     def vectors(self, images: Images) -> FloatArray:
-        """n images -> Fisher vectors (n, n_features) of unit length.
+        """Compute Fisher vectors of unit length: n images -> (n, n_features).
 
         An image without keypoints is a row of zeros.
         """
@@ -125,70 +126,71 @@ class FisherBag:
         return vectors
 
     def arrays(self) -> Arrays:
-        """What was learned, by name."""
+        """Return the learned arrays by name."""
         return dict(vars(self.mixture))
 
     def contributions(
         self, image: NDArray[np.uint8], weights: FloatArray
     ) -> list[tuple[Descriptors, FloatArray]]:
-        """What each keypoint of one image adds to weights (n_features,) . vector.
+        """Compute what each keypoint adds to weights (n_features,) . vector.
 
-        -> for each descriptor, and again for the mirror image, what it found with its
-        places in the image and (N,) values; all together sum to the product.
+        -> for each descriptor, and again for the mirror image, the keypoints with their
+        positions in the image and their values (N,). All values sum to the product.
         """
         views = [image, image[:, ::-1]] if self.mirrored else [image]
-        found = [[one.extract([view]) for one in self.descriptors] for view in views]
-        points = [self._points(one, 0) for one in found]
-        gradients = [_gradient(one, self.mixture) for one in points]
+        keypoints = [[d.extract([view]) for d in self.descriptors] for view in views]
+        points = [self._points(groups, 0) for groups in keypoints]
+        gradients = [_gradient(of_view, self.mixture) for of_view in points]
         vectors = [_rooted(gradient) for gradient in gradients]
-        # of the mean's unit length, and of each view's own
+        # undo the scaling of the mean to unit length, then the scaling of each view
         length = np.linalg.norm(np.sum(vectors, axis=0))
         weights = (weights / (length or 1)).astype(np.float32)
         result = []
-        for view, of_view in enumerate(found):
-            own = share_out(vectors[view], gradients[view], weights)
-            values = _shares(points[view], self.mixture, own)
-            counts = [len(one.xy) for one in of_view]
+        for view, groups in enumerate(keypoints):
+            of_gradient = share_out(vectors[view], gradients[view], weights)
+            values = _shares(points[view], self.mixture, of_gradient)
+            counts = [len(group.xy) for group in groups]
             parts = np.split(values, np.cumsum(counts)[:-1])
-            for one, part in zip(of_view, parts, strict=True):
-                if view == 1:  # back to where it is in the image
-                    xy = np.stack([1 - one.xy[:, 0], one.xy[:, 1]], axis=1)
-                    one = dataclasses.replace(one, xy=xy)
-                result.append((one, part))
+            for group, part in zip(groups, parts, strict=True):
+                if view == 1:  # mirror the positions back
+                    xy = np.stack([1 - group.xy[:, 0], group.xy[:, 1]], axis=1)
+                    group = dataclasses.replace(group, xy=xy)
+                result.append((group, part))
         return result
 
     def _vectors(self, images: Images) -> FloatArray:
-        found = [descriptor.extract(images) for descriptor in self.descriptors]
-        points = [self._points(found, i) for i in range(len(images))]
-        return np.stack([fisher_vector(one, self.mixture) for one in points])
+        groups = [descriptor.extract(images) for descriptor in self.descriptors]
+        points = [self._points(groups, i) for i in range(len(images))]
+        return np.stack([fisher_vector(of_image, self.mixture) for of_image in points])
 
-    def _points(self, found: Sequence[Descriptors], i: int) -> FloatArray:
-        """All of image i's descriptors, whatever their patch size."""
+    def _points(self, groups: Sequence[Descriptors], i: int) -> FloatArray:
+        """Project the descriptors of image i, of all patch sizes -> (N, D)."""
         values, xy = [], []
-        for one in found:
-            rows = slice(one.offsets[i], one.offsets[i + 1])
-            values.append(one.values[rows])
-            xy.append(one.xy[rows])
+        for group in groups:
+            rows = slice(group.offsets[i], group.offsets[i + 1])
+            values.append(group.values[rows])
+            xy.append(group.xy[rows])
         return self.mixture.project(np.concatenate(values), np.concatenate(xy))
 
 
 def fisher_vector(points: FloatArray, mixture: Mixture) -> FloatArray:
-    """The normalised gradient at one image's points (N, D) -> (2 k D,).
+    """Compute the normalised gradient of one image: points (N, D) -> (2 k D,).
 
-    Means first, then deviations. Signed root, then unit length (Perronnin et al. 2010,
-    section 3); no points give zeros.
+    The gradient by the means comes first, then by the standard deviations. It gets a
+    signed square root, then unit length (Perronnin et al. 2010, section 3). Without
+    points it is zero.
     """
     return _rooted(_gradient(points, mixture))
 
 
 def _gradient(points: FloatArray, mixture: Mixture) -> FloatArray:
-    """Mean over points (N, D) of their gradients, Fisher-scaled, (2 k D,)."""
+    """Average the Fisher-scaled gradients of points (N, D) -> (2 k D,)."""
     zeroth, first, second = mixture.statistics(points)
     share = zeroth[:, None]
     means, variances = mixture.means, mixture.variances
     n = max(len(points), 1)
-    # their equations for the gradients by mean and by deviation, with the sums of
-    # posterior, posterior times x and posterior times x^2 taken out
+    # the published gradients by mean and by deviation, rearranged so that they need
+    # only the sums of the posterior, of posterior times x and of posterior times x^2
     by_mean = first - share * means
     by_deviation = second - 2 * means * first + share * (np.square(means) - variances)
     halves = np.stack([by_mean, by_deviation]) * _scales(mixture) / np.float32(n)
@@ -196,8 +198,8 @@ def _gradient(points: FloatArray, mixture: Mixture) -> FloatArray:
 
 
 def _scales(mixture: Mixture) -> FloatArray:
-    """Of a gradient's halves, 1 / (sqrt(w) s) and 1 / (sqrt(2 w) s^2): (2, k, D)."""
-    # a Gaussian without weight owns no points: its gradient is 0, not 0 / 0
+    """Scales of both halves: 1 / (sqrt(w) s) and 1 / (sqrt(2 w) s^2), (2, k, D)."""
+    # a Gaussian of weight 0 has no points: keep its gradient 0 instead of 0 / 0
     root = np.sqrt(np.maximum(mixture.weights, np.float32(1e-12)))[:, None]
     by_mean = 1 / (root * np.sqrt(mixture.variances))
     by_deviation = 1 / (np.float32(np.sqrt(2)) * root * mixture.variances)
@@ -210,7 +212,7 @@ def _rooted(gradient: FloatArray) -> FloatArray:
 
 
 def _shares(points: FloatArray, mixture: Mixture, weights: FloatArray) -> FloatArray:
-    """What each point (N, D) adds to weights (2 k D,) . gradient, (N,)."""
+    """Compute what each point (N, D) adds to weights (2 k D,) . gradient: (N,)."""
     scales = _scales(mixture)
     by_mean, by_deviation = weights.reshape(scales.shape) * scales / max(len(points), 1)
     means, variances = mixture.means, mixture.variances

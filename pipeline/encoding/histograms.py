@@ -1,9 +1,9 @@
-"""Bag of visual words: images in, one histogram per image out.
+"""Bag of visual words: one histogram of words per image.
 
     images -> descriptors (N, length) -> words (N, m) -> histograms (n, cells k)
 
-(Sivic & Zisserman 2003; Csurka et al. 2004; Lazebnik et al. 2006.) One vocabulary per
-descriptor; the histograms of several descriptors (patch sizes) stand side by side.
+(Sivic & Zisserman 2003; Csurka et al. 2004; Lazebnik et al. 2006.) Each
+descriptor (patch size) has its own vocabulary; their histograms are concatenated.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ from visbase.pipeline.errors import BadInput
 
 @dataclass(frozen=True)
 class Histograms:
-    """How descriptors become a histogram.
+    """Settings for encoding descriptors as a histogram.
 
-    n_words: of a vocabulary, learned from n_samples descriptors; levels: pyramid cells
-    a side; n_nearest: words that share a descriptor, 1 for hard counts; softness: of
-    the sharing, in squared descriptor units; power: of each count before normalisation.
+    n_words: size of each vocabulary; n_samples: number of descriptors that it is
+    learned from; levels: pyramid cells per side; n_nearest: words that share a
+    descriptor, 1 for hard counts; softness: width of the sharing, in squared descriptor
+    units; power: exponent of each count before normalisation.
     """
 
     n_words: int = 400
@@ -53,13 +54,12 @@ class Histograms:
     def __post_init__(self) -> None:
         if self.n_nearest < 1 or min(self.levels, default=0) < 1:
             raise BadInput(
-                "an encoding needs n_nearest and each of its levels from 1 on, found "
-                f"{self.n_nearest} and {self.levels}"
+                f"n_nearest={self.n_nearest}, levels={self.levels}: expected n_nearest "
+                "of at least 1, and one or more levels of at least 1"
             )
         if self.softness <= 0 or self.power <= 0:
             raise BadInput(
-                f"an encoding needs softness and power above 0, found {self.softness} "
-                f"and {self.power}"
+                f"softness={self.softness}, power={self.power}: expected values above 0"
             )
 
     def learn(
@@ -69,24 +69,24 @@ class Histograms:
         seed: int,
         track: Track = untracked,
     ) -> Arrays:
-        """Arrays of one vocabulary per descriptor; see `learn_vocabularies`."""
+        """Learn one vocabulary per descriptor; see `learn_vocabularies`."""
         learned = learn_vocabularies(
             images, descriptors, self.n_words, self.n_samples, seed, track
         )
         return named(learned)
 
     def bag(self, descriptors: Sequence[Descriptor], arrays: Arrays) -> BagOfWords:
-        """The bag whose vocabularies were learned before; BadInput if one is empty."""
+        """Create the bag from learned vocabularies; BadInput if one is empty."""
         return BagOfWords(descriptors, vocabularies_of(arrays), self)
 
     def layout(self, descriptors: Sequence[Descriptor]) -> dict[str, str]:
-        """What arrays must be, see `check_layout`."""
+        """Return the layout of the learned arrays, see `check_layout`."""
         return layout_of_vocabularies(descriptors)
 
 
 @dataclass(frozen=True)
 class BagOfWords:
-    """Descriptors, the vocabulary (k, length) of each, and how words are counted."""
+    """Descriptors, the vocabulary (k, length) of each, and the encoder's settings."""
 
     descriptors: Sequence[Descriptor]
     vocabularies: Sequence[FloatArray]
@@ -94,13 +94,15 @@ class BagOfWords:
 
     @property
     def n_features(self) -> int:
+        """Length of a histogram: cells k, summed over the descriptors."""
         cells = n_cells(self.encoder.levels)
         return cells * sum(len(vocabulary) for vocabulary in self.vocabularies)
 
     def vectors(self, images: Images) -> FloatArray:
-        """n images -> (n, n_features), each descriptor's part of unit length.
+        """Compute histograms: n images -> (n, n_features).
 
-        An image without keypoints is a row of zeros.
+        The part of each descriptor has unit length; an image without keypoints is a row
+        of zeros.
         """
         return np.hstack(
             [
@@ -112,44 +114,46 @@ class BagOfWords:
         )
 
     def arrays(self) -> Arrays:
-        """What was learned, by name."""
+        """Return the vocabularies by name."""
         return named(self.vocabularies)
 
     def contributions(
         self, image: NDArray[np.uint8], weights: FloatArray
     ) -> list[tuple[Descriptors, FloatArray]]:
-        """What each keypoint of one image adds to weights (n_features,) . histogram.
+        """Compute what each keypoint adds to weights (n_features,) . histogram.
 
-        -> for each descriptor what it found and (N,) values. All values together sum
-        to the product.
+        -> for each descriptor, the keypoints of the image and their values (N,). All
+        values sum to the product.
         """
         result = []
         start = 0
         for descriptor, vocabulary in zip(
             self.descriptors, self.vocabularies, strict=True
         ):
-            found = descriptor.extract([image])
-            words = self._words(found, vocabulary)
-            counts = self._counts(found, words, len(vocabulary))
-            own = weights[start : start + counts.size]
+            keypoints = descriptor.extract([image])
+            words = self._words(keypoints, vocabulary)
+            counts = self._counts(keypoints, words, len(vocabulary))
+            part = weights[start : start + counts.size]
             start += counts.size
             histogram = normalise(counts.copy(), self.encoder.power)
-            unit = share_out(histogram[0], counts[0], own).reshape(-1, len(vocabulary))
-            values = np.zeros(len(found.xy), np.float32)
-            for cell in cells(found.xy, self.encoder.levels):
+            unit = share_out(histogram[0], counts[0], part).reshape(-1, len(vocabulary))
+            values = np.zeros(len(keypoints.xy), np.float32)
+            for cell in cells(keypoints.xy, self.encoder.levels):
                 values += (unit[cell[:, None], words.index] * words.weight).sum(axis=1)
-            result.append((found, values))
+            result.append((keypoints, values))
         return result
 
-    def _encode(self, found: Descriptors, vocabulary: FloatArray) -> FloatArray:
-        counts = self._counts(found, self._words(found, vocabulary), len(vocabulary))
+    def _encode(self, keypoints: Descriptors, vocabulary: FloatArray) -> FloatArray:
+        words = self._words(keypoints, vocabulary)
+        counts = self._counts(keypoints, words, len(vocabulary))
         return normalise(counts, self.encoder.power)
 
-    def _words(self, found: Descriptors, vocabulary: FloatArray) -> Words:
-        how = self.encoder
-        if how.n_nearest == 1:
-            return assign_hard(found.values, vocabulary)
-        return assign_soft(found.values, vocabulary, how.n_nearest, how.softness)
+    def _words(self, keypoints: Descriptors, vocabulary: FloatArray) -> Words:
+        n_nearest, softness = self.encoder.n_nearest, self.encoder.softness
+        if n_nearest == 1:
+            return assign_hard(keypoints.values, vocabulary)
+        return assign_soft(keypoints.values, vocabulary, n_nearest, softness)
 
-    def _counts(self, found: Descriptors, words: Words, n_words: int) -> FloatArray:
-        return pool(words, n_words, found.xy, found.offsets, self.encoder.levels)
+    def _counts(self, keypoints: Descriptors, words: Words, n_words: int) -> FloatArray:
+        levels = self.encoder.levels
+        return pool(words, n_words, keypoints.xy, keypoints.offsets, levels)

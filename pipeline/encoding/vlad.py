@@ -1,10 +1,11 @@
-"""VLAD: what the descriptors of each word add up to, measured from the word.
+"""VLAD: the sum of the differences between each word and its descriptors.
 
     images -> descriptors (N, length) -> sums of residuals (n, k length)
 
-A histogram counts the descriptors of a word, VLAD sums their differences from it
-(Jegou, Douze, Schmid & Perez 2010, eq. 1): the hard-assigned half of a Fisher vector.
-The signed root before unit length is of Jegou et al. 2012 (PAMI 34, section 3.4).
+A histogram counts the descriptors of a word; VLAD sums their differences from it
+(Jegou, Douze, Schmid & Perez 2010, eq. 1), like the half of a Fisher vector for the
+means with hard assignment. The signed square root before the scaling to unit length is
+from Jegou et al. 2012 (PAMI 34, section 3.4).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from visbase.pipeline.images.compiled import compiled
 
 @dataclass(frozen=True)
 class Vlad:
-    """n_words of each vocabulary, learned from n_samples descriptors."""
+    """Settings: n_words per vocabulary, each learned from n_samples descriptors."""
 
     n_words: int = 64
     n_samples: int = 100_000
@@ -49,18 +50,18 @@ class Vlad:
         seed: int,
         track: Track = untracked,
     ) -> Arrays:
-        """Arrays of one vocabulary per descriptor; see `learn_vocabularies`."""
+        """Learn one vocabulary per descriptor; see `learn_vocabularies`."""
         learned = learn_vocabularies(
             images, descriptors, self.n_words, self.n_samples, seed, track
         )
         return named(learned)
 
     def layout(self, descriptors: Sequence[Descriptor]) -> dict[str, str]:
-        """What arrays must be, see `check_layout`."""
+        """Return the layout of the learned arrays, see `check_layout`."""
         return layout_of_vocabularies(descriptors)
 
     def bag(self, descriptors: Sequence[Descriptor], arrays: Arrays) -> VladBag:
-        """The bag whose vocabularies were learned before; BadInput if one is empty."""
+        """Create the bag from learned vocabularies; BadInput if one is empty."""
         return VladBag(descriptors, vocabularies_of(arrays))
 
 
@@ -77,49 +78,50 @@ class VladBag:
         return sum(words.size for words in self.vocabularies)
 
     def vectors(self, images: Images) -> FloatArray:
-        """n images -> (n, n_features), each descriptor's part of unit length.
+        """Compute vectors: n images -> (n, n_features).
 
-        An image without keypoints is a row of zeros.
+        The part of each descriptor has unit length; an image without keypoints is a row
+        of zeros.
         """
         parts = []
         for descriptor, words in zip(self.descriptors, self.vocabularies, strict=True):
-            found = descriptor.extract(images)
-            parts.append(_rooted(_residuals(found, words)[0]))
+            sums, _ = _residuals(descriptor.extract(images), words)
+            parts.append(_rooted(sums))
         return np.hstack(parts)
 
     def arrays(self) -> Arrays:
-        """What was learned, by name."""
+        """Return the vocabularies by name."""
         return named(self.vocabularies)
 
     def contributions(
         self, image: NDArray[np.uint8], weights: FloatArray
     ) -> list[tuple[Descriptors, FloatArray]]:
-        """What each keypoint of one image adds to weights (n_features,) . vector."""
+        """Compute what each keypoint adds to weights (n_features,) . vector."""
         result, start = [], 0
         for descriptor, words in zip(self.descriptors, self.vocabularies, strict=True):
-            found = descriptor.extract([image])
-            sums, index = _residuals(found, words)
-            own = weights[start : start + words.size]
+            keypoints = descriptor.extract([image])
+            sums, index = _residuals(keypoints, words)
+            part = weights[start : start + words.size]
             start += words.size
-            unit = share_out(_rooted(sums.copy())[0], sums[0], own).reshape(words.shape)
-            result.append(
-                (found, ((found.values - words[index]) * unit[index]).sum(axis=1))
-            )
+            unit = share_out(_rooted(sums.copy())[0], sums[0], part)
+            residuals = keypoints.values - words[index]
+            values = (residuals * unit.reshape(words.shape)[index]).sum(axis=1)
+            result.append((keypoints, values))
         return result
 
 
 def _residuals(
-    found: Descriptors, words: FloatArray
+    keypoints: Descriptors, words: FloatArray
 ) -> tuple[FloatArray, NDArray[np.int32]]:
-    """Sums of residuals (n, k length), and the nearest word of each descriptor (N,)."""
-    index = nearest(found.values, words, 1)[0][:, 0]
-    sums = np.zeros((found.n_images, *words.shape), np.float32)
-    _add_residuals(found.values, words, index, found.offsets, sums)
-    return sums.reshape(found.n_images, words.size), index
+    """Sum residuals -> (n, k length), and find the nearest word of each (N,)."""
+    index = nearest(keypoints.values, words, 1)[0][:, 0]
+    sums = np.zeros((keypoints.n_images, *words.shape), np.float32)
+    _add_residuals(keypoints.values, words, index, keypoints.offsets, sums)
+    return sums.reshape(keypoints.n_images, words.size), index
 
 
 def _rooted(sums: FloatArray) -> FloatArray:
-    """Signed root, then unit length; rows of zeros stay zero."""
+    """Take the signed root, then scale to unit length; rows of zeros stay zero."""
     return normalise(np.copysign(np.sqrt(np.abs(sums)), sums), power=1)
 
 

@@ -1,8 +1,7 @@
-"""What visual words look like: the mean of the image patches that belong to each.
+"""What visual words look like: the mean of the image patches of each word.
 
-After the picture of Sivic & Zisserman 2003 (figure 2), which shows patches of one word
-side by side; on a dense grid all patches are upright and of one size, so that their
-mean shows what they share.
+Sivic & Zisserman 2003 (figure 2) show patches of one word side by side. On a dense grid
+all patches are upright and of one size, so their mean shows what they share.
 """
 
 from __future__ import annotations
@@ -22,35 +21,35 @@ MOST_WORDS = 100
 def mean_patches(
     images: Images, grid: DenseSift, vocabulary: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Mean patch of each word, most frequent word first, MOST_WORDS at most.
+    """Average the patches of at most MOST_WORDS words, most frequent word first.
 
-    n images, vocabulary (k, length) -> (m, side, side), side the 4 bins of a descriptor
-    in pixels. Words that none of the images has are left out.
+    n images, vocabulary (k, length) -> (m, side, side), where side is the width of the
+    4 bins of a descriptor in pixels. Words that no image contains are left out.
     """
     side = round(N_BINS * grid.bin_px)
     sums = np.zeros((len(vocabulary), side, side))
     counts = np.zeros(len(vocabulary), np.int64)
-    # images of differing size come one by one
+    # images of differing size are processed one by one
     batches = [images] if isinstance(images, np.ndarray) else (i[None] for i in images)
     for batch in batches:
         grey = to_grey(batch)
-        found = grid.extract(grey)
-        if not len(found.values):
+        keypoints = grid.extract(grey)
+        if not len(keypoints.values):
             continue
-        words = nearest(found.values, vocabulary, 1)[0][:, 0]
-        np.add.at(sums, words, _patches(grey, found, side))
+        words = nearest(keypoints.values, vocabulary, 1)[0][:, 0]
+        np.add.at(sums, words, _patches(grey, keypoints, side))
         counts += np.bincount(words, minlength=len(vocabulary))
     shown = np.argsort(-counts, kind="stable")[: min(MOST_WORDS, np.sum(counts > 0))]
     return np.rint(sums[shown] / counts[shown, None, None]).astype(np.uint8)
 
 
 def _patches(
-    grey: NDArray[np.uint8], found: Descriptors, side: int
+    grey: NDArray[np.uint8], keypoints: Descriptors, side: int
 ) -> NDArray[np.uint8]:
-    """The pixels around each keypoint: images (n, h, w) -> (N, side, side)."""
+    """Cut out the pixels around each keypoint: (n, h, w) -> (N, side, side)."""
     padded = np.pad(grey, ((0, 0), (side, side), (side, side)))
     windows = sliding_window_view(padded, (side, side), axis=(1, 2))
-    image = np.repeat(np.arange(len(grey)), np.diff(found.offsets))
+    image = np.repeat(np.arange(len(grey)), np.diff(keypoints.offsets))
     size = np.array([grey.shape[2], grey.shape[1]])
-    corner = np.floor(found.xy * size).astype(int) - side // 2 + side
+    corner = np.floor(keypoints.xy * size).astype(int) - side // 2 + side
     return windows[image, corner[:, 1], corner[:, 0]]

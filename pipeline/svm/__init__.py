@@ -1,1 +1,1 @@
-"""Support vector machines: kernels, pairs or one against the rest, virtual examples."""
+"""Support vector machines: kernels, one-vs-one and one-vs-rest, virtual examples."""

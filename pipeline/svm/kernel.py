@@ -1,10 +1,9 @@
-"""Support vector machines: library fit, own arrays, fast batched decision.
+"""Support vector machines: fitted by a library, kept as arrays, scored in batches.
 
-One machine a pair of classes (one against one, Knerr et al. 1990) or one a class
-(against the rest, Vapnik 1995), each fitted by libsvm's algorithm as scikit-learn's SVC
-offers it, on x86-64 in the faster version of scikit-learn-intelex. What the fit leaves
-is kept as plain arrays, so that a model can be stored without pickle and scores a batch
-by two matrix products.
+There is one machine per pair of classes (one-vs-one, Knerr et al. 1990) or one per
+class (one-vs-rest, Vapnik 1995). Each is fitted by scikit-learn's SVC, or on x86-64 by
+the faster SVC of scikit-learn-intelex. The result is kept as plain arrays, so that a
+model can be saved without pickle and scores a batch by two matrix products.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from visbase.pipeline.errors import BadInput
 
 FloatArray = NDArray[np.float32]
 
-LAYOUT = {  # of KernelSVM.arrays
+LAYOUT = {  # of KernelSVM.arrays, see `check_layout`
     "classes": "int64 C",
     "support": "float32 s d",
     "rows": "int64 s",
     "coefficients": "float32 s P",
     "intercepts": "float32 P",
 }
-BLOCK = 2000  # rows scored at once
-CACHE_MB = 1000  # of kernel values, during the fit; 2000 save 4 % of its time
+BLOCK = 2000  # rows scored at a time
+CACHE_MB = 1000  # for kernel values during the fit; 2000 would save 4 % of its time
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Kernel:
             raise BadInput(f"kernel={self.name}: expected linear, poly or rbf")
 
     def matrix(self, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Kernel values (len(x), len(y)) of rows x (n, d) and y (m, d)."""
+        """Compute kernel values (n, m) of rows x (n, d) and y (m, d)."""
         products = x @ y.T
         if self.name == "linear":
             return products
@@ -68,14 +67,14 @@ class Kernel:
 
 @dataclass(frozen=True)
 class KernelSVM:
-    """Fitted machines over C classes: P = C (C - 1) / 2, one a pair, or P = C.
+    """P fitted machines over C classes: C (C - 1) / 2 one-vs-one, or C one-vs-rest.
 
-    classes (C,) labels; support (s, d) training rows that carry weight in any machine;
-    rows (s,) their positions in the training set; coefficients (s, P) signed weights;
-    intercepts (P,). With a linear kernel the sums over support vectors are taken
-    beforehand: support (P, d) holds each machine's normal, coefficients (P, P) ones.
-    A pair (a, b) decides for a where its decision is positive, a class's machine for
-    it. Only pairs have votes.
+    classes (C,) labels; support (s, d) training rows with a weight in any machine; rows
+    (s,) their positions in the training set; coefficients (s, P) signed weights;
+    intercepts (P,). With a linear kernel, the support vectors of each machine are
+    summed in advance: support (P, d) holds the normals, coefficients (P, P) is the
+    identity. A positive decision of the pair (a, b) is for a; that of a one-vs-rest
+    machine is for its class.
     """
 
     kernel: Kernel
@@ -88,11 +87,11 @@ class KernelSVM:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers in support vectors, coefficients and intercepts."""
+        """Count the numbers in support vectors, coefficients and intercepts."""
         return self.support.size + self.coefficients.size + self.intercepts.size
 
     def decisions(self, features: FloatArray) -> FloatArray:
-        """Decision value of every machine, (n, d) -> (n, P)."""
+        """Compute the decision value of every machine: (n, d) -> (n, P)."""
         result = np.empty((len(features), len(self.intercepts)), np.float32)
         for start in range(0, len(features), BLOCK):
             rows = slice(start, start + BLOCK)
@@ -101,9 +100,10 @@ class KernelSVM:
         return result
 
     def slope(self, features: FloatArray, a: int, b: int) -> FloatArray:
-        """Gradient (d,) of the decision for class index a against b at features (d,).
+        """Compute the gradient (d,) of the decision for class a against b.
 
-        Of the pair's machine, or of the difference of the two classes' machines.
+        a and b are class indices, features (d,) the point. One-vs-rest has no machine
+        for the pair: the difference of the two classes' decisions is used.
         """
         if self.multi_class == "ovr":
             weights = self.coefficients[:, a] - self.coefficients[:, b]
@@ -123,27 +123,27 @@ class KernelSVM:
         return np.asarray(2 * kernel.gamma * towards, np.float32)
 
     def margins(self, features: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
-        """Smallest decision in favour of the true class over its machines.
+        """Compute the smallest decision in favour of the true class.
 
-        features (n, d), labels (n,) among the classes -> (n,); 1 is where the margin
-        ends, below 0 a machine errs; infinity where there is no machine. A pair's
-        machine concerns its two classes, a machine against the rest every class.
+        features (n, d), labels (n,) among the classes -> (n,). At 1 the margin ends,
+        and below 0 a machine is wrong. One-vs-one takes the minimum over the machines
+        of the true class (infinity for a single class), one-vs-rest over all machines.
         """
         decisions = self.decisions(features)
         if self.multi_class == "ovr":
-            own = labels[:, None] == self.classes
-            return np.where(own, decisions, -decisions).min(axis=1)
+            is_true_class = labels[:, None] == self.classes
+            return np.where(is_true_class, decisions, -decisions).min(axis=1)
         smallest = np.full(len(features), np.inf, np.float32)
         for p, (a, b) in enumerate(itertools.combinations(self.classes, 2)):
             for label, sign in ((a, 1), (b, -1)):
-                own = labels == label
-                smallest[own] = np.minimum(smallest[own], sign * decisions[own, p])
+                rows = labels == label
+                smallest[rows] = np.minimum(smallest[rows], sign * decisions[rows, p])
         return smallest
 
     def scores(self, features: FloatArray) -> FloatArray:
-        """Decisions of the classes' machines or votes of the pairs: (n, d) -> (n, C).
+        """Compute decisions (one-vs-rest) or votes (one-vs-one): (n, d) -> (n, C).
 
-        Tied votes are broken by summed decisions, as by SVC's decision_function with
+        Summed decisions break ties between votes, as in SVC's decision_function with
         decision_function_shape="ovr".
         """
         decisions = self.decisions(features)
@@ -159,11 +159,11 @@ class KernelSVM:
         return votes + confidence / (3 * (np.abs(confidence) + 1))
 
     def predict(self, features: FloatArray) -> NDArray[np.int64]:
-        """The class of the highest score: (n, d) -> (n,)."""
+        """Predict the class with the highest score: (n, d) -> (n,)."""
         return self.classes[self.scores(features).argmax(axis=1)]
 
     def arrays(self) -> Arrays:
-        """What was learned; kernel and `multi_class` are settings."""
+        """Return the learned arrays by name; kernel and multi_class are settings."""
         return {name: getattr(self, name) for name in LAYOUT}
 
 
@@ -176,19 +176,21 @@ def fit_svm(
     takes_part: NDArray[np.bool_] | None = None,
     track: Track = untracked,
 ) -> KernelSVM:
-    """Fit one machine a pair of classes, or multi_class="ovr" one a class.
+    """Fit one machine per pair of classes, or with multi_class="ovr" one per class.
 
     features (n, d) finite; labels (n,); c the weight of margin violations; takes_part
-    (n, P) which rows each machine is fitted on, by default all of its classes. With one
-    class there are pairs of none, and that class is always predicted. Raises ValueError
-    on no rows or values that are not finite.
+    (n, P) the rows that each machine is fitted on, by default all rows of its classes.
+    With a single class no machine is fitted, and that class is always predicted.
+    Raises ValueError if there are no rows or values are not finite.
     """
     if len(features) == 0:
         raise ValueError("no training rows to fit a support vector machine on")
     if not np.isfinite(features).all():
-        raise ValueError("features hold NaN or infinity; check the images")
+        raise ValueError(
+            "expected finite features, found NaN or infinity; check the images"
+        )
     if c <= 0 or kernel.gamma <= 0:
-        raise BadInput(f"an SVM needs c and gamma above 0, found {c}, {kernel.gamma}")
+        raise BadInput(f"c={c}, gamma={kernel.gamma}: expected values above 0")
     if multi_class not in ("ovo", "ovr"):
         raise BadInput(f"multi_class={multi_class}: expected ovo or ovr")
     classes = np.unique(labels)
@@ -224,22 +226,22 @@ def fit_svm(
 
 
 def _shortened(features: FloatArray) -> FloatArray:
-    """Rows (n, d) -> rows (n, n) with the same dot products, where d > n.
+    """Replace rows (n, d) by rows (n, n) with the same dot products if d > n.
 
-    The Cholesky factor of the matrix of dot products: a linear machine sees nothing
-    else, and each of many machines multiplies n columns instead of d.
+    A linear machine depends on the dot products only. The Cholesky factor of their
+    matrix lets each of the machines multiply n columns instead of d.
     """
     n, d = features.shape
     if d <= n:
         return features
     products = (features @ features.T).astype(np.float64)
-    # rows may depend on each other: a ridge far below any margin keeps it positive
+    # rows may be linearly dependent: a ridge far below any margin keeps it definite
     products[np.diag_indices(n)] += 1e-6 * max(products.diagonal().mean(), 1e-12)
     return np.linalg.cholesky(products).astype(np.float32)
 
 
 def restore_svm(kernel: Kernel, multi_class: str, arrays: Arrays) -> KernelSVM:
-    """What KernelSVM.arrays gave; BadInput where arrays and settings disagree."""
+    """Restore an SVM from its `arrays`; BadInput if they contradict the settings."""
     normals = {"rows": "int64 r"} if kernel.name == "linear" else {}
     sizes = check_layout(arrays, LAYOUT | normals)
     svm, n_classes = assemble(kernel, multi_class, arrays), sizes["C"]
@@ -254,13 +256,13 @@ def restore_svm(kernel: Kernel, multi_class: str, arrays: Arrays) -> KernelSVM:
 
 
 def assemble(kernel: Kernel, multi_class: str, arrays: Arrays) -> KernelSVM:
-    """With one class there are no machines, and that class has all the votes."""
+    """Create an SVM from its `arrays`; with one class it has no machines."""
     multi_class = multi_class if len(arrays["intercepts"]) else "ovo"
     return KernelSVM(kernel, multi_class, **arrays)
 
 
 def svc(kernel: Kernel, c: float) -> Any:
-    """An unfitted SVC of the fastest library there is."""
+    """Create an unfitted SVC of the fastest installed library."""
     return svc_class()(
         C=c,
         kernel=kernel.name,
@@ -272,13 +274,13 @@ def svc(kernel: Kernel, c: float) -> Any:
 
 
 def svm_library() -> str:
-    """The distribution whose SVC runs here: where the record's versions list it."""
-    found = importlib.util.find_spec("sklearnex") is not None
-    return "scikit-learn-intelex" if found else "scikit-learn"
+    """Name the distribution whose SVC is used, as the versions in a record do."""
+    is_installed = importlib.util.find_spec("sklearnex") is not None
+    return "scikit-learn-intelex" if is_installed else "scikit-learn"
 
 
 def svc_class() -> Any:
-    """The class SVC of that library."""
+    """Import the class SVC of that library."""
     if svm_library() == "scikit-learn-intelex":
         import sklearnex.svm
 

@@ -1,4 +1,4 @@
-"""Kernel SVM on pixels: the classical rows of LeCun's table, without any features."""
+"""Kernel SVM on pixels, without any features: the SVMs of LeCun's table."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, restore_svm
 
 @dataclass
 class PixelSVM:
-    """fit, predict and scores as every method offers them.
+    """A kernel SVM on pixels, a `contracts.Method`.
 
-    deskewed: see `deskew`; unit_length: scale each image to length 1, so that
-    polynomial kernels stay between 0 and their largest value; multi_class: one machine
-    per pair of classes ("ovo") or per class ("ovr"); fit_machines: `fit_svm`
-    or one that keeps what it fitted.
+    kernel, c and multi_class: see `fit_svm`; deskewed: see `deskew`; unit_length:
+    whether to scale each image to length 1, which bounds the values of polynomial
+    kernels; fit_machines: `fit_svm`, or a function that also caches its result.
     """
 
     kernel: Kernel
@@ -32,34 +31,34 @@ class PixelSVM:
     fit_machines: Callable[..., KernelSVM] = fit_svm
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
-        """n images of one size, labels (n,)."""
+        """Fit the machines to n images of one size and labels (n,)."""
         self.svm_ = self.fit_machines(
             self._features(images), labels, self.kernel, self.c, self.multi_class
         )
 
     def scores(self, images: Images) -> FloatArray:
-        """Votes of the pairs of classes or decisions of the classes, (n, C)."""
+        """Compute votes (one-vs-one) or decisions (one-vs-rest): n images -> (n, C)."""
         return self.svm_.scores(self._features(images))
 
     def predict(self, images: Images) -> NDArray[np.int64]:
-        """Labels (n,)."""
+        """Predict labels (n,)."""
         return self.svm_.predict(self._features(images))
 
     def arrays(self) -> Arrays:
-        """Support vectors, their weights and the intercepts."""
+        """Return support vectors, their weights and the intercepts."""
         return self.svm_.arrays()
 
     def restore(self, arrays: Arrays) -> None:
-        """Take the place of fit, from what `arrays` gave."""
+        """Restore a fitted model from its `arrays`."""
         self.svm_ = restore_svm(self.kernel, self.multi_class, arrays)
 
     @property
     def n_parameters(self) -> int:
-        """Numbers in support vectors, their weights and the intercepts."""
+        """Count the numbers in support vectors, weights and intercepts."""
         return self.svm_.n_parameters
 
     def _features(self, images: Images) -> FloatArray:
-        """n images -> (n, h w) from 0 to 1, or of unit length."""
+        """Convert n images to rows (n, h w) from 0 to 1, or of unit length."""
         grey = stack_grey(images)
         if self.deskewed:
             grey = deskew(grey)

@@ -1,10 +1,10 @@
 """Virtual support vector machine (DeCoste & Schölkopf 2002).
 
-One machine a class against the rest: train; make distorted copies of the support
-vectors of each machine, and of them alone; train each machine again on its support
-vectors and their copies. Copies are shifts by whole pixels, as in the paper, and random
-affine distortions. With several normalisations of the digits' width each has machines
-of its own, and their decisions are added.
+Train one machine per class (one-vs-rest), distort copies of each machine's support
+vectors, then train each machine again on its support vectors and their copies. Copies
+are shifts by whole pixels, as in the paper, or random affine distortions. Several
+normalisations of the digits' width can be combined: each has its own machines, and
+their decisions are added.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, restore_svm
 
 @dataclass
 class VirtualSVM:
-    """fit, predict and scores as every method offers them; digits of unit length.
+    """A virtual SVM on digits scaled to unit length, a `contracts.Method`.
 
-    spreads_px: one normalisation each, see `deskew`; jitter_px: reach of the shifts of
-    support vectors; copies: random distortions of each; fit_machines: `fit_svm` or one
-    that keeps what it fitted.
+    spreads_px: one normalisation per value, see `deskew`; jitter_px: largest shift of a
+    support vector; copies: random distortions per support vector; fit_machines:
+    `fit_svm`, or a function that also caches its result.
     """
 
     kernel: Kernel
@@ -50,10 +50,10 @@ class VirtualSVM:
 
     def __post_init__(self) -> None:
         if not self.spreads_px:
-            raise BadInput("spreads_px: expected at least one; 0 is deskewed only")
+            raise BadInput("spreads_px=(): expected at least one width; 0 only deskews")
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
-        """n images of one size, labels (n,)."""
+        """Fit both passes to n images of one size and labels (n,)."""
         grey = stack_grey(images)
         self.svms_ = [
             self._fit_one(deskew(grey, spread_px), labels)
@@ -78,7 +78,7 @@ class VirtualSVM:
         )
 
     def _virtual(self, support: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        """Support images (s, h, w), their shifted and their distorted copies."""
+        """Return support images (s, h, w), then their shifted and distorted copies."""
         rng = np.random.default_rng(self.seed)
         offsets = offsets_within(self.jitter_px)
         return [
@@ -88,7 +88,7 @@ class VirtualSVM:
         ]
 
     def scores(self, images: Images) -> FloatArray:
-        """Decisions of the classes' machines, over all normalisations: (n, C)."""
+        """Add the decisions of all normalisations: n images -> (n, C)."""
         grey = stack_grey(images)
         decisions = [
             svm.scores(unit_rows(deskew(grey, spread_px)))
@@ -97,22 +97,24 @@ class VirtualSVM:
         return np.sum(decisions, axis=0)
 
     def predict(self, images: Images) -> NDArray[np.int64]:
-        """Labels (n,)."""
+        """Predict labels (n,)."""
         return self.svms_[0].classes[self.scores(images).argmax(axis=1)]
 
     def arrays(self) -> Arrays:
-        """Those of each normalisation's machines, counted from 0."""
+        """Return the arrays of each normalisation's machines, numbered from 0."""
         return join_parts({f"{i}": svm.arrays() for i, svm in enumerate(self.svms_)})
 
     def restore(self, arrays: Arrays) -> None:
-        """Take the place of fit, from what `arrays` gave."""
+        """Restore a fitted model from its `arrays`."""
         parts = split_parts(arrays, map(str, range(len(self.spreads_px))))
         svms = [restore_svm(self.kernel, "ovr", part) for part in parts.values()]
         if any(not np.array_equal(svm.classes, svms[0].classes) for svm in svms):
-            raise BadInput("its machines tell different classes apart")
+            raise BadInput(
+                "expected the same classes in the machines of every normalisation"
+            )
         self.svms_ = svms
 
     @property
     def n_parameters(self) -> int:
-        """Numbers in support vectors, their weights and the intercepts."""
+        """Count the numbers in support vectors, weights and intercepts."""
         return sum(svm.n_parameters for svm in self.svms_)
