@@ -95,12 +95,19 @@ def test_photographs_of_differing_size_and_colour_become_rows_of_one_length() ->
         ([], "found 0 images"),
         (np.zeros((3, 8, 8)), "expected uint8 images"),
         (np.zeros((3, 64), np.uint8), "expected uint8 images"),
-        ([np.zeros(8, np.uint8)], "expected uint8 images"),
+        (3, "sequence of images, found int"),
+        ({"a": np.zeros((9, 9), np.uint8)}, "sequence of images, found dict"),
+        (None, "sequence of images, found NoneType"),
     ],
 )
-def test_what_is_no_image_is_a_value_error(images: Any, message: str) -> None:
+def test_input_without_images_is_a_value_error(images: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         clone(SMALL).fit(images)
+    for bins_px in ((), 3.0):
+        with pytest.raises(ValueError, match="bins_px"):
+            clone(SMALL).set_params(bins_px=bins_px).fit(
+                np.zeros((3, 30, 30), np.uint8)
+            )
 
 
 def images_in(container: str) -> Any:
@@ -149,20 +156,6 @@ def test_wrong_image_is_named_by_its_position(
     images[3] = wrong
     with pytest.raises(ValueError, match=found):
         getattr(model, step)(images)
-
-
-@pytest.mark.parametrize("wrong", [3, {"a": np.zeros((9, 9), np.uint8)}, None])
-def test_what_is_no_container_is_a_value_error(wrong: Any) -> None:
-    found = type(wrong).__name__
-    with pytest.raises(ValueError, match=f"a sequence of images, found {found}"):
-        clone(SMALL).fit(wrong)
-
-
-@pytest.mark.parametrize("bins_px", [(), 3.0])
-def test_no_patch_size_is_a_value_error(bins_px: Any) -> None:
-    images = np.zeros((3, 30, 30), np.uint8)
-    with pytest.raises(ValueError, match="bins_px: expected a sequence of widths"):
-        clone(SMALL).set_params(bins_px=bins_px).fit(images)
 
 
 def test_fisher_vectors_have_unit_length_and_the_length_that_is_documented(

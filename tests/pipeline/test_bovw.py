@@ -54,24 +54,6 @@ def test_cold_warm_and_emptied_cache_give_the_same_scores(
     np.testing.assert_array_equal(cold, emptied)
 
 
-def test_margin_is_the_smallest_decision_for_the_true_class_by_hand() -> None:
-    # one feature, linear kernel, one support vector of value 1: the decisions of the
-    # pairs (0, 1), (0, 2), (1, 2) are its coefficients times x plus the intercepts
-    machine = KernelSVM(
-        kernel=Kernel("linear"),
-        classes=np.array([0, 1, 2]),
-        support=np.ones((1, 1), np.float32),
-        rows=np.zeros(1, np.int64),
-        coefficients=np.array([[2.0, -1.0, 0.5]], np.float32),
-        intercepts=np.array([0.5, 1.0, -2.0], np.float32),
-        multi_class="ovo",
-    )
-    features = np.full((3, 1), 2, np.float32)
-    # decisions 4.5, -1, -1: class 0 has 4.5 and -1, class 1 -4.5 and -1, class 2 1, 1
-    margins = machine.margins(features, np.array([0, 1, 2]))
-    assert margins.tolist() == [-1, -4.5, 1]
-
-
 @pytest.mark.usefixtures("fresh_folders")
 def test_only_copies_near_a_margin_join_the_second_fit(
     mnist: Dataset, monkeypatch: pytest.MonkeyPatch
@@ -110,7 +92,7 @@ def test_images_without_keypoints_are_counted_in_training_and_test(
     "change", [{"n_nearest": 0}, {"levels": (0,)}, {"levels": ()}, {"softness": 0.0}]
 )
 def test_encoding_that_would_count_nothing_is_bad_input(change: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match="an encoding needs"):
+    with pytest.raises(BadInput, match=rf"{next(iter(change))}=.*expected"):
         Histograms(**change)
 
 

@@ -95,15 +95,9 @@ def test_wilson_interval_holds_the_rate_and_stays_a_fraction(
     assert high > low  # no rate is certain
 
 
-def test_wilson_interval_narrows_with_more_images() -> None:
-    intervals = [wilson_interval(n, 9 * n) for n in (1, 9, 81)]
-    widths = [high - low for low, high in intervals]
-    assert widths == sorted(widths, reverse=True)
-
-
 @pytest.mark.parametrize(("errors", "n"), [(0, 0), (-1, 10), (11, 10), (math.nan, 10)])
 def test_what_is_no_rate_has_no_interval(errors: float, n: int) -> None:
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="expected errors"):
         wilson_interval(errors, n)
 
 
@@ -111,16 +105,9 @@ def test_mean_and_sample_deviation_by_hand() -> None:
     # deviations -1, 0, 1: squares sum to 2, over n - 1 = 2
     assert mean_and_deviation([1.0, 2.0, 3.0]) == (2.0, 1.0)
     assert mean_and_deviation([0.5, 0.7]) == pytest.approx((0.6, 0.2 / math.sqrt(2)))
-    assert mean_and_deviation([0.5, 0.5]) == (0.5, 0.0)
-
-
-def test_one_seed_has_no_deviation() -> None:
     mean, deviation = mean_and_deviation([0.45])
     assert mean == 0.45
     assert math.isnan(deviation)
-
-
-def test_no_seed_has_no_mean() -> None:
     with pytest.raises(ValueError, match="no values"):
         mean_and_deviation([])
 
@@ -151,11 +138,6 @@ def test_mcnemar_of_two_wrong_answers_counts_for_neither() -> None:
     assert mcnemar_exact(truth, first, second) == 1.0  # one flip: 2 * 1 / 2
 
 
-def test_a_classifier_errs_as_often_as_itself() -> None:
-    truth, first, _ = two_classifiers(4, 9)
-    assert mcnemar_exact(truth, first, first.copy()) == 1.0
-
-
 @settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_mcnemar_is_the_symmetric_binomial_test(a: int, b: int) -> None:
@@ -184,9 +166,9 @@ def test_confusion_counts_truth_down_and_prediction_across() -> None:
     truth, prediction = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
     expected = [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
     assert confusion_matrix(truth, prediction, 3).tolist() == expected
-    with pytest.raises(ValueError, match="outside 0 to 1"):
+    with pytest.raises(ValueError, match="up to 1"):
         confusion_matrix(truth, prediction, 2)
-    with pytest.raises(ValueError, match="count from 0"):
+    with pytest.raises(ValueError, match="negative"):
         confusion_matrix(truth, prediction - 1, 3)
 
 

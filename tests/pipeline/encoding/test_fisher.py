@@ -10,7 +10,7 @@ from sklearn.mixture import GaussianMixture
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.fisher import Fisher, FisherBag, fisher_vector
-from visbase.pipeline.encoding.mixture import Mixture, fit_mixture
+from visbase.pipeline.encoding.mixture import Mixture, _maximise, fit_mixture
 from visbase.pipeline.errors import BadInput
 
 FloatArray = NDArray[np.float32]
@@ -143,3 +143,48 @@ def test_blank_images_of_one_pixel_are_bad_input() -> None:
     tiny = np.zeros((3, 1, 1), np.uint8)
     with pytest.raises(BadInput, match="3 training images has a keypoint"):
         Fisher(4, 100).learn(tiny, GRIDS, seed=0)
+
+
+def on_a_line(
+    weights: list[float], means: list[float], variances: list[float]
+) -> Mixture:
+    """A mixture over points of one dimension."""
+    return Mixture(
+        mean=np.zeros(1, np.float32),
+        components=np.ones((1, 1), np.float32),
+        weights=np.array(weights, np.float32),
+        means=np.array(means, np.float32)[:, None],
+        variances=np.array(variances, np.float32)[:, None],
+    )
+
+
+def test_fisher_vector_of_one_point_by_hand() -> None:
+    # The point 2 is u = 2 deviations above one mean and 2 below the other. The second
+    # Gaussian is twice as wide, so its density is half: both posteriors are 1 / 2.
+    mixture = on_a_line([1 / 3, 2 / 3], [0, 6], [1, 4])
+    point = np.array([[2]], np.float32)
+    np.testing.assert_allclose(mixture.posteriors(point), [[0.5, 0.5]], rtol=1e-5)
+    by_mean = [0.5 * 2 / (1 / 3) ** 0.5, 0.5 * -2 / (2 / 3) ** 0.5]  # g u / sqrt(w)
+    # g (u^2 - 1) / sqrt(2 w)
+    by_deviation = [0.5 * 3 / (2 / 3) ** 0.5, 0.5 * 3 / (4 / 3) ** 0.5]
+    gradient = np.array(by_mean + by_deviation)
+    rooted = np.array([1, -1, 1, 1]) * np.sqrt(np.abs(gradient))
+    # unit length: the squares of the roots sum to the absolute gradients
+    expected = rooted / np.sqrt(np.abs(gradient).sum())
+    np.testing.assert_allclose(fisher_vector(point, mixture), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("least", "variances"), [(0, [24 / 25, 24 / 49]), (0.5, [24 / 25, 0.5])]
+)
+def test_one_em_step_by_hand(least: float, variances: list[float]) -> None:
+    # at 1 the second density is exp(2 / variance) = 3 times the first, at -1 a third:
+    # the first Gaussian has 1/4, 1/4 and 3/4 of the points, the second the rest
+    mixture = on_a_line([0.5, 0.5], [-1, 1], [2 / np.log(3)] * 2)
+    points = np.array([[1], [1], [-1]], np.float32)
+    step = _maximise(mixture, points, np.full(1, least, np.float32))
+    np.testing.assert_allclose(step.weights, [5 / 12, 7 / 12], rtol=1e-5)
+    # (1/4 + 1/4 - 3/4) / (5/4) and (3/4 + 3/4 - 1/4) / (7/4)
+    np.testing.assert_allclose(step.means[:, 0], [-1 / 5, 5 / 7], rtol=1e-5)
+    # the mean of the squares is 1
+    np.testing.assert_allclose(step.variances[:, 0], variances, rtol=1e-5)

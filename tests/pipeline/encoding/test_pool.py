@@ -53,12 +53,6 @@ def test_pyramid_of_three_keypoints_by_hand() -> None:
     assert histogram.tolist() == [whole + upper + lower]
 
 
-def test_cells_of_a_pyramid_are_counted_over_its_levels() -> None:
-    assert n_cells((1,)) == 1
-    assert n_cells((1, 2, 4)) == 21
-    assert n_cells((2, 3)) == 13
-
-
 def test_keypoint_on_a_cell_border_belongs_to_the_later_cell() -> None:
     words = as_words([[0]], [[1]])
     xy = np.array([[0.5, 0.25]], np.float32)
@@ -130,17 +124,6 @@ def test_histograms_have_a_part_of_unit_length_for_each_extractor(
     assert histograms.shape == (20, grid_bag.n_features)
     lengths = np.linalg.norm(histograms.reshape(20, 2, -1), axis=2)
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
-
-
-@pytest.mark.parametrize("size", [1, 7])
-def test_splitting_images_into_blocks_leaves_their_histograms(
-    mnist: Dataset, grid_bag: BagOfWords, size: int
-) -> None:
-    images = mnist.test.images[:21]
-    parts = [grid_bag.vectors(images[i : i + size]) for i in range(0, 21, size)]
-    np.testing.assert_allclose(
-        np.concatenate(parts), grid_bag.vectors(images), atol=1e-4
-    )
 
 
 def test_image_without_detected_keypoints_becomes_a_row_of_zeros(

@@ -132,11 +132,6 @@ def test_hard_words_are_the_limit_of_soft_words() -> None:
     np.testing.assert_allclose(soft.weight[:, :1], hard.weight, atol=1e-4)
 
 
-def test_very_soft_words_share_equally() -> None:
-    words = assign_soft(np.array([[3.0]], np.float32), LINE, 3, softness=1e7)
-    np.testing.assert_allclose(words.weight, 1 / 3, atol=1e-4)
-
-
 def test_inertia_is_that_of_scikit_learn(digit_values: FloatArray) -> None:
     ours, golden = [], []
     for seed in range(3):
@@ -177,12 +172,6 @@ def test_fewer_distinct_descriptors_than_words_give_fewer_words() -> None:
     assert words.shape == (3, 128)
     by_first = [rows[rows[:, 0].argsort()] for rows in (words, distinct)]
     np.testing.assert_allclose(*by_first, rtol=1e-5)
-
-
-def test_single_descriptor_is_the_only_word() -> None:
-    value = random_rows(1, 128, seed=0)
-    words = learn_vocabulary(value, 400, np.random.default_rng(0))
-    np.testing.assert_array_equal(words, value)
 
 
 def test_word_without_descriptors_moves_to_the_worst_served_one() -> None:
