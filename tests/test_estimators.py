@@ -73,13 +73,6 @@ def test_pipeline_and_grid_search_choose_the_number_of_words(mnist: Dataset) -> 
     assert search.score(mnist.test.images[:300], mnist.test.labels[:300]) > 0.8
 
 
-def test_same_random_state_gives_the_same_histograms(mnist: Dataset) -> None:
-    images = mnist.train.images[:100]
-    first = clone(SMALL).fit(images).transform(images)
-    np.testing.assert_array_equal(first, clone(SMALL).fit_transform(images))
-    assert first.shape == (100, 21 * 20)
-
-
 def test_photographs_of_differing_size_and_colour_become_rows_of_one_length() -> None:
     rng = np.random.default_rng(0)
     sizes = [(40, 60), (50, 30, 3), (64, 64)]

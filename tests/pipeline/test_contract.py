@@ -1,4 +1,4 @@
-"""What every method file and every data set file on disk must offer and obey."""
+"""What every method file and every dataset file must define and obey."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_search_changes_fields_that_there_are(method: MethodFile) -> None:
         assert any(dataclasses.replace(one, **changes) != one for one in usual)
 
 
-def test_prediction_is_a_training_label_and_the_highest_score(
+def test_fitted_method_has_scores_labels_and_a_number_of_parameters(
     fitted: Method, digits: Digits
 ) -> None:
     classes = np.unique(digits.labels)
@@ -123,9 +123,6 @@ def test_prediction_is_a_training_label_and_the_highest_score(
     assert np.isfinite(scores).all()
     assert prediction.shape == (N_TEST,)
     assert np.array_equal(prediction, classes[scores.argmax(axis=1)])
-
-
-def test_number_of_parameters_can_be_recorded(fitted: Method) -> None:
     assert json.loads(json.dumps(fitted.n_parameters)) >= 1
 
 

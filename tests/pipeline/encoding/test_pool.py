@@ -11,7 +11,7 @@ from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
 from visbase.pipeline.encoding.assign import Words
 from visbase.pipeline.encoding.histograms import BagOfWords, Histograms
-from visbase.pipeline.encoding.pool import n_cells, normalise, pool
+from visbase.pipeline.encoding.pool import normalise, pool
 from visbase.pipeline.encoding.sample import learn_vocabularies
 from visbase.pipeline.errors import BadInput
 
@@ -86,16 +86,6 @@ def test_image_without_keypoints_becomes_a_zero_histogram() -> None:
     assert histograms.any(axis=1).tolist() == [False, True, False, True, False]
 
 
-def test_every_level_holds_all_keypoints_once() -> None:
-    words, xy = random_keypoints(300, 5)
-    offsets = np.array([0, 100, 300])
-    levels = (1, 2, 3)
-    cells = pool(words, 5, xy, offsets, levels).reshape(2, n_cells(levels), 5)
-    for level in np.split(cells, np.cumsum([side**2 for side in levels[:-1]]), 1):
-        np.testing.assert_allclose(level.sum(axis=1), cells[:, 0], rtol=1e-5)
-        np.testing.assert_allclose(level.sum(axis=(1, 2)), [100, 200], rtol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("power", "expected"),
     [
@@ -109,13 +99,6 @@ def test_power_and_unit_length_by_hand(power: float, expected: list[float]) -> N
     np.testing.assert_allclose(normalise(counts, power), [expected, [0, 0]], rtol=1e-6)
 
 
-def test_square_roots_multiply_to_the_hellinger_kernel() -> None:
-    counts = np.random.default_rng(0).random((2, 50), np.float32)
-    p, q = counts / counts.sum(axis=1, keepdims=True)
-    a, b = normalise(counts.copy(), 0.5)
-    assert a @ b == pytest.approx(np.sqrt(p * q).sum(), rel=1e-5)
-
-
 def test_histograms_have_a_part_of_unit_length_for_each_extractor(
     mnist: Dataset, grid_bag: BagOfWords
 ) -> None:
@@ -124,17 +107,6 @@ def test_histograms_have_a_part_of_unit_length_for_each_extractor(
     assert histograms.shape == (20, grid_bag.n_features)
     lengths = np.linalg.norm(histograms.reshape(20, 2, -1), axis=2)
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
-
-
-def test_image_without_detected_keypoints_becomes_a_row_of_zeros(
-    mnist: Dataset,
-) -> None:
-    images = mnist.train.images[:30].copy()
-    images[7] = 0
-    extractors = [DetectedSift(2)]
-    vocabularies = learn_vocabularies(images, extractors, 10, 1000, seed=0)
-    histograms = BagOfWords(extractors, vocabularies, Histograms()).vectors(images)
-    assert np.flatnonzero(~histograms.any(axis=1)).tolist() == [7]
 
 
 def test_blank_training_images_without_keypoints_are_bad_input() -> None:
