@@ -100,7 +100,7 @@ def _text(value: object) -> str:
         return f"{value:.15g}"  # 3.0 is written 3
     if isinstance(value, dict):
         return msgspec.json.encode(value, order="sorted").decode()
-    return str(value)
+    return "" if value is None else str(value)
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:

@@ -8,20 +8,26 @@ find(folder, dataset) -> Finding or None, which reads the measurements in the fo
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments.measured import is_committed, read_measurements
+from visbase.pipeline.experiments.measured import (
+    CorruptionErrors,
+    Cost,
+    CurvePoint,
+    is_committed,
+    read_measurements,
+)
 from visbase.pipeline.storage import declarations
 from visbase.pipeline.storage.reading import listed
 from visbase.pipeline.storage.tables import Row, as_text, to_csv
 from visbase.reports import findings
 
-Rows = Sequence[dict[str, str]]
+M = TypeVar("M", CurvePoint, CorruptionErrors, Cost)
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,13 @@ class Finding:
     sentences: list[str]
     svg: str
     columns: tuple[str, ...]
-    rows: list[dict[str, str]]
+    rows: Sequence[Row]
     head: tuple[str, ...]
     table: list[tuple[str, ...]]
 
     @property
     def csv(self) -> str:
-        return to_csv(self.columns, self.rows)
+        return to_csv(self.columns, map(as_text, self.rows))
 
 
 class FindingFile(Protocol):
@@ -76,18 +82,18 @@ def find_findings(folder: Path, dataset: Dataset) -> list[Finding]:
     return [finding for finding in made if finding is not None]
 
 
-def families(rows: Rows) -> dict[str, str]:
+def families(rows: Iterable[CurvePoint | CorruptionErrors | Cost]) -> dict[str, str]:
     """Return the family of each method in the rows."""
-    return {row["method"]: row["family"] for row in rows}
+    return {row.method: row.family for row in rows}
 
 
-def read_evidence(table: Path, kind: type[Row]) -> list[dict[str, str]]:
+def read_evidence(table: Path, kind: type[M]) -> list[M]:
     """Read measurements; BadInput if uncommitted code made any of them."""
-    rows = [as_text(row) for row in read_measurements(table, kind)]
+    rows = read_measurements(table, kind)
     for row in rows:
-        if not is_committed(row["commit"]):
+        if not is_committed(row.commit):
             raise BadInput(
-                f"{table}: {row['method']} was measured by uncommitted code; commit "
+                f"{table}: {row.method} was measured by uncommitted code; commit "
                 "and measure again, or move the file away"
             )
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,23 +18,31 @@ from visbase.pipeline.experiments.measured import (
     read_combination,
 )
 from visbase.pipeline.storage.folder_lock import locked
-from visbase.pipeline.storage.reading import listed
-from visbase.reports.findings import Finding, Rows
+from visbase.pipeline.storage.reading import Count, Positive, listed
+from visbase.pipeline.storage.tables import Row
+from visbase.reports.findings import Finding
 
 ORDER = 40
 NAME = "combination"
-COLUMNS = (
-    "first",
-    "second",
-    "answer",
-    "n_errors",
-    "n_test",
-    "validation_errors",
-    "n_validation",
-    "weight_of_first",
-    "better",  # the method with fewer errors on the validation images
-    "p_against_better",
-)
+
+
+class Answer(Row, frozen=True, kw_only=True):
+    """Test errors of a method, or of two combined."""
+
+    KEY = ("first", "second", "answer")
+    first: str
+    second: str
+    answer: str
+    n_errors: Count
+    n_test: Positive
+    validation_errors: Count | None
+    n_validation: Positive
+    weight_of_first: float | None
+    better: str  # the method with fewer errors on the validation images
+    p_against_better: float | None
+
+
+COLUMNS = Answer.__struct_fields__
 SIGNIFICANT = 0.05  # largest p value that is called significant
 
 
@@ -58,9 +67,9 @@ def combination_finding(
     if not rows:
         return None
     bars = {
-        row["answer"]
-        if row["answer"] in (row["first"], row["second"])
-        else f"{row['first']} + {row['second']}: {row['answer']}": _error(row)
+        row.answer
+        if row.answer in (row.first, row.second)
+        else f"{row.first} + {row.second}: {row.answer}": _error(row)
         for row in rows
     }
     return Finding(
@@ -73,10 +82,10 @@ def combination_finding(
         head=("methods", "prediction", "test error (%)", "p against the better method"),
         table=[
             (
-                f"{row['first']} + {row['second']}",
-                row["answer"],
+                f"{row.first} + {row.second}",
+                row.answer,
                 f"{_error(row):.2f}",
-                row["p_against_better"],
+                "" if row.p_against_better is None else f"{row.p_against_better:.2g}",
             )
             for row in rows
         ],
@@ -122,60 +131,61 @@ def _read_all(place: Path, dataset: str, truth: NDArray[np.int64]) -> list[Combi
     return combinations
 
 
-def sentences(rows: Rows) -> list[str]:
+def sentences(rows: Sequence[Answer]) -> list[str]:
     """Write one sentence per pair of methods, from the rows of the CSV file."""
     lines = []
-    for first, second in sorted({(row["first"], row["second"]) for row in rows}):
+    for first, second in sorted({(row.first, row.second) for row in rows}):
         by_answer = {
-            row["answer"]: row
+            row.answer: row
             for row in rows
-            if (row["first"], row["second"]) == (first, second)
+            if (row.first, row.second) == (first, second)
         }
-        better = by_answer[by_answer["stacked"]["better"]]
+        better = by_answer[by_answer["stacked"].better]
         parts = []
         names = {"weighted sum": "a weighted sum", "stacked": "stacking"}
         for answer, name in names.items():
             row = by_answer[answer]
-            p = row["p_against_better"]
-            note = "" if float(p) < SIGNIFICANT else ", not significant"
-            parts.append(f"{name} makes {row['n_errors']} errors (p = {p}{note})")
+            p = 1.0 if row.p_against_better is None else row.p_against_better
+            note = "" if p < SIGNIFICANT else ", not significant"
+            parts.append(f"{name} makes {row.n_errors} errors (p = {p:.2g}{note})")
         lines.append(
             f"{first} and {second} combined (weights chosen on held-out images), "
-            f"compared with {better['answer']} alone ({better['n_errors']} errors): "
+            f"compared with {better.answer} alone ({better.n_errors} errors): "
             f"{parts[0]}; {parts[1]}."
         )
     return lines
 
 
-def combination_rows(combination: Combination) -> list[dict[str, str]]:
+def combination_rows(combination: Combination) -> list[Answer]:
     """Make one row for each method alone and for each way to combine them."""
-    first, second = combination.facts.methods
-    validated = combination.facts.validation_errors
-    better = min((first, second), key=lambda name: validated[name])
-    weight = f"{combination.facts.weight:g}"
+    facts = combination.facts
+    first, second = facts.methods
+    better = min((first, second), key=lambda name: facts.validation_errors[name])
     return [
-        {
-            "first": first,
-            "second": second,
-            "answer": name,
-            "n_errors": str(n_errors(combination.truth, answers)),
-            "n_test": str(len(answers)),
-            "validation_errors": str(validated.get(name, "")),
-            "n_validation": str(combination.facts.n_validation),
-            "weight_of_first": weight if name == "weighted sum" else "",
-            "better": better,
-            "p_against_better": ""
-            if name == better
-            else f"{_p_value(combination, better, name):.2g}",
-        }
+        Answer(
+            first=first,
+            second=second,
+            answer=name,
+            n_errors=n_errors(combination.truth, answers),
+            n_test=len(answers),
+            validation_errors=facts.validation_errors.get(name),
+            n_validation=facts.n_validation,
+            weight_of_first=facts.weight if name == "weighted sum" else None,
+            better=better,
+            p_against_better=_p_value(combination, better, name),
+        )
         for name, answers in combination.answers.items()
     ]
 
 
-def _p_value(combination: Combination, first: str, second: str) -> float:
+def _p_value(combination: Combination, better: str, name: str) -> float | None:
+    """McNemar's p of an answer against the better method, to two digits."""
+    if name == better:
+        return None
     answers = combination.answers
-    return mcnemar_exact(combination.truth, answers[first], answers[second])
+    p = mcnemar_exact(combination.truth, answers[better], answers[name])
+    return float(f"{p:.2g}")
 
 
-def _error(row: dict[str, str]) -> float:
-    return error_pct(int(row["n_errors"]), int(row["n_test"]))
+def _error(row: Answer) -> float:
+    return error_pct(row.n_errors, row.n_test)

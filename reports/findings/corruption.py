@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct
 from visbase.pipeline.experiments.measured import CLEAN, OTHER_HAND, CorruptionErrors
-from visbase.reports.findings import Finding, Rows, families, read_evidence, tables
+from visbase.reports.findings import Finding, families, read_evidence, tables
 
 ORDER = 20
 NAME = "corruption"
 COLUMNS = CorruptionErrors.__struct_fields__
+Rows = Sequence[CorruptionErrors]
 
 LEVELS = range(1, 6)  # severities
 
@@ -97,13 +99,10 @@ def sentences(rows: Rows) -> list[str]:
         f"{len(kinds)} corruptions at {len(LEVELS)} severities: {_ranked(means)}.",
         f"Hardest corruption (mean over five severities): {', '.join(hardest)}.",
     ]
-    others = [row for row in rows if row["corruption"] == OTHER_HAND]
+    others = [row for row in rows if row.corruption == OTHER_HAND]
     if others:
-        errors = {
-            row["method"]: error_pct(int(row["n_errors"]), int(row["n_test"]))
-            for row in others
-        }
-        n = int(others[0]["n_test"])
+        errors = {row.method: error_pct(row.n_errors, row.n_test) for row in others}
+        n = others[0].n_test
         lines.append(
             f"On {n:,} digits from another dataset, "
             f"{min(errors, key=errors.__getitem__)} has the lowest error: "
@@ -116,12 +115,8 @@ def error_at(rows: Rows, method: str, corruption: str, level: int) -> float:
     """Look up an error in percent; level 0 of any corruption is the clean images."""
     kind = corruption if level or corruption == OTHER_HAND else CLEAN
     for row in rows:
-        if (row["method"], row["corruption"], row["level"]) == (
-            method,
-            kind,
-            str(level),
-        ):
-            return error_pct(int(row["n_errors"]), int(row["n_test"]))
+        if (row.method, row.corruption, row.level) == (method, kind, level):
+            return error_pct(row.n_errors, row.n_test)
     raise LookupError(f"{method} was not measured under {corruption}, level {level}")
 
 
@@ -150,12 +145,12 @@ def _require_all(rows: Rows, folder: Path) -> None:
     These are the clean images, five severities of every corruption, and any other test
     set that one of the methods has.
     """
-    measured = {name: set[tuple[str, str]]() for name in _methods(rows)}
+    measured = {name: set[tuple[str, int]]() for name in _methods(rows)}
     for row in rows:
-        measured[row["method"]].add((row["corruption"], row["level"]))
-    everything = set().union({(CLEAN, "0")}, *measured.values())
+        measured[row.method].add((row.corruption, row.level))
+    everything = set().union({(CLEAN, 0)}, *measured.values())
     kinds = _kinds(rows)
-    everything |= {(kind, str(level)) for kind in kinds for level in LEVELS}
+    everything |= {(kind, level) for kind in kinds for level in LEVELS}
     if not kinds:
         raise BadInput(
             f"{folder}: expected at least one corruption, found none; run `visbase "
@@ -183,12 +178,12 @@ def _words(kind: str) -> str:
 
 
 def _methods(rows: Rows) -> list[str]:
-    return sorted({row["method"] for row in rows})
+    return sorted({row.method for row in rows})
 
 
 def _kinds(rows: Rows) -> list[str]:
     """List the corruptions in the order of the file."""
-    names = dict.fromkeys(row["corruption"] for row in rows)
+    names = dict.fromkeys(row.corruption for row in rows)
     return [name for name in names if name not in (CLEAN, OTHER_HAND)]
 
 
@@ -209,7 +204,7 @@ def _table(rows: Rows) -> list[tuple[str, ...]]:
             [mean_corruption_error(rows, name) for name in methods],
         ),
     ]
-    if any(row["corruption"] == OTHER_HAND for row in rows):
+    if any(row.corruption == OTHER_HAND for row in rows):
         other = [error_at(rows, name, OTHER_HAND, 0) for name in methods]
         lines.append(line("digits from another dataset", other))
     return lines

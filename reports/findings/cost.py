@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import error_pct
 from visbase.pipeline.experiments.measured import BATCH, Cost
-from visbase.reports.findings import Finding, Rows, families, read_evidence
+from visbase.reports.findings import Finding, families, read_evidence
 
 ORDER = 30
 NAME = "cost"
 COLUMNS = Cost.__struct_fields__
+Rows = Sequence[Cost]
 
 HEAD = (
     "method",
@@ -37,7 +39,7 @@ def cost_finding(folder: Path, dataset: str) -> Finding | None:
     if not rows:
         return None
     rows.sort(key=lambda row: -_error(row))
-    points = {row["method"]: (float(row["one_us"]), _error(row)) for row in rows}
+    points = {row.method: (row.one_us, _error(row)) for row in rows}
     return Finding(
         name=NAME,
         title="Test error against prediction time",
@@ -82,36 +84,36 @@ def draw(
 def sentences(rows: Rows) -> list[str]:
     """Compare the best method with the fastest, from the rows of the CSV file."""
     best = min(rows, key=_error)
-    quick = min(rows, key=lambda row: float(row["fit_s"]))
+    quick = min(rows, key=lambda row: row.fit_s)
     lines = [
-        f"{best['method']} has the lowest error ({_error(best):.2f} % with seed 0), "
-        f"after {float(best['fit_s']):,.0f} s of training "
-        f"({float(best['cpu_s']):,.0f} s of processor time); it classifies a single "
-        f"image in {float(best['one_us']):,.0f} µs."
+        f"{best.method} has the lowest error ({_error(best):.2f} % with seed 0), "
+        f"after {best.fit_s:,.0f} s of training "
+        f"({best.cpu_s:,.0f} s of processor time); it classifies a single "
+        f"image in {best.one_us:,.0f} µs."
     ]
     if quick is not best:
-        ratio = float(best["cpu_s"]) / max(float(quick["cpu_s"]), 0.1)
+        ratio = best.cpu_s / max(quick.cpu_s, 0.1)
         lines.append(
-            f"{quick['method']} trains fastest ({float(quick['fit_s']):,.0f} s), with "
-            f"an error of {_error(quick):.2f} %; {best['method']} needs {ratio:.1f} "
+            f"{quick.method} trains fastest ({quick.fit_s:,.0f} s), with "
+            f"an error of {_error(quick):.2f} %; {best.method} needs {ratio:.1f} "
             "times as much processor time."
         )
     return lines
 
 
-def _line(row: dict[str, str]) -> tuple[str, ...]:
+def _line(row: Cost) -> tuple[str, ...]:
     return (
-        row["method"],
+        row.method,
         f"{_error(row):.2f}",
-        f"{float(row['fit_s']):.0f}",
-        f"{float(row['cpu_s']):.0f}",
-        f"{float(row['one_us']):,.0f}",
-        f"{float(row['batch_us']):,.0f}",
-        f"{int(row['model_bytes']) / 1e6:.1f}",
-        f"{float(row['peak_rss_mb']):,.0f}",
-        f"{int(row['n_parameters']):,}",
+        f"{row.fit_s:.0f}",
+        f"{row.cpu_s:.0f}",
+        f"{row.one_us:,.0f}",
+        f"{row.batch_us:,.0f}",
+        f"{row.model_bytes / 1e6:.1f}",
+        f"{row.peak_rss_mb:,.0f}",
+        f"{row.n_parameters:,}",
     )
 
 
-def _error(row: dict[str, str]) -> float:
-    return error_pct(int(row["n_errors"]), int(row["n_test"]))
+def _error(row: Cost) -> float:
+    return error_pct(row.n_errors, row.n_test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import error_pct, t_interval
 from visbase.pipeline.experiments.measured import CurvePoint
-from visbase.reports.findings import Finding, Rows, families, read_evidence, tables
+from visbase.reports.findings import Finding, families, read_evidence, tables
 
 ORDER = 10
 NAME = "curves"
 COLUMNS = CurvePoint.__struct_fields__
+Rows = Sequence[CurvePoint]
 
 CLASSICAL = "bovw_pyramid"
 NETWORKS = ("convnet", "lenet5")
@@ -173,9 +175,9 @@ def _errors(rows: Rows, method: str) -> dict[int, dict[int, float]]:
     """Return a method's errors in percent: training images -> seed -> error."""
     errors: dict[int, dict[int, float]] = {}
     for row in rows:
-        if row["method"] == method:
-            error = error_pct(int(row["n_errors"]), int(row["n_test"]))
-            errors.setdefault(int(row["n_train"]), {})[int(row["seed"])] = error
+        if row.method == method:
+            error = error_pct(row.n_errors, row.n_test)
+            errors.setdefault(row.n_train, {})[row.seed] = error
     return errors
 
 
@@ -189,7 +191,7 @@ def _intervals(rows: Rows, method: str) -> dict[int, tuple[float, float, float]]
 
 
 def _methods(rows: Rows) -> list[str]:
-    return sorted({row["method"] for row in rows})
+    return sorted({row.method for row in rows})
 
 
 def _extremes(rows: Rows) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from visbase.pipeline.evaluation import t_interval
 from visbase.pipeline.experiments.measured import CurvePoint
-from visbase.pipeline.storage.tables import to_csv
+from visbase.pipeline.storage.tables import as_text, to_csv
 from visbase.reports.findings.curves import (
     crossing,
     crossover,
@@ -18,7 +18,9 @@ from visbase.reports.findings.curves import (
     sentences,
 )
 
-COLUMNS = CurvePoint.__struct_fields__
+
+def as_csv(points: list[CurvePoint]) -> str:
+    return to_csv(CurvePoint.__struct_fields__, map(as_text, points))
 
 
 @pytest.mark.parametrize(
@@ -38,20 +40,24 @@ def test_crossing_by_hand(
     assert crossing(np.array(sizes, float), np.array(gap)) == pytest.approx(expected)
 
 
-def curve_rows(errors: dict[str, dict[int, list[int]]]) -> list[dict[str, str]]:
+def curve_rows(errors: dict[str, dict[int, list[int]]]) -> list[CurvePoint]:
     """Rows of 10,000 test images with these errors by method, size and seed."""
-    empty = dict.fromkeys(COLUMNS, "") | {"fit_s": "1.5", "seconds": "2.5"}
-    empty |= {"config": "{}", "changes": "{}", "source": "curve", "commit": "abc"}
     return [
-        empty
-        | {
-            "method": method,
-            "family": "network" if method == "convnet" else "classical",
-            "n_train": str(n),
-            "seed": str(seed),
-            "n_errors": str(count),
-            "n_test": "10000",
-        }
+        CurvePoint(
+            method=method,
+            family="network" if method == "convnet" else "classical",
+            n_train=n,
+            seed=seed,
+            n_errors=count,
+            n_test=10_000,
+            validation="",
+            changes={},
+            fit_s=1.5,
+            seconds=2.5,
+            source="curve",
+            commit="abc",
+            config={},
+        )
         for method, curve in errors.items()
         for n, counts in curve.items()
         for seed, count in enumerate(counts)
@@ -116,11 +122,11 @@ def test_sentences_name_the_methods_in_order_and_the_crossover() -> None:
 def test_finding_has_the_rows_of_all_files(tmp_path: Path) -> None:
     (tmp_path / "mnist").mkdir()
     for method in ("bovw_pyramid", "convnet"):
-        own = [row for row in SAMPLE if row["method"] == method]
-        (tmp_path / "mnist" / f"{method}.csv").write_text(to_csv(COLUMNS, own))
+        own = [row for row in SAMPLE if row.method == method]
+        (tmp_path / "mnist" / f"{method}.csv").write_text(as_csv(own))
     finding = curves_finding(tmp_path, "mnist")
     assert finding is not None
-    assert finding.csv == to_csv(COLUMNS, SAMPLE)
+    assert finding.csv == as_csv(SAMPLE)
     assert finding.sentences == sentences(SAMPLE)
     assert finding.head[1:] == ("bovw_pyramid", "convnet")
     assert finding.table[0][0] == "100"

@@ -36,10 +36,19 @@ MEASURES = (
 )
 """
 FINDING = """
+from visbase.pipeline.storage.tables import Row
 from visbase.reports.findings import Finding
 
 ORDER = 15
 NAME = "tints"
+
+
+class Tint(Row, frozen=True):
+    KEY = ("method",)
+    method: str
+    tint: str
+
+
 COLUMNS = ("method", "tint")
 
 
@@ -47,9 +56,9 @@ def find(folder, dataset):
     path = folder / "tints" / f"{dataset.name}.csv"
     if not path.exists():
         return None
-    rows = [{"method": "linear", "tint": path.read_text()}]
-    sentences = [f"linear sees {rows[0]['tint']}."]
-    table = [("linear", rows[0]["tint"])]
+    rows = [Tint(method="linear", tint=path.read_text())]
+    sentences = [f"linear sees {rows[0].tint}."]
+    table = [("linear", rows[0].tint)]
     return Finding(NAME, "Tints", sentences, "<svg/>", COLUMNS, rows, COLUMNS, table)
 """
 

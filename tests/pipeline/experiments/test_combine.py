@@ -76,7 +76,7 @@ def test_combination_is_written_read_and_reported(
     finding = combination_finding(path.parents[1], "mnist", combination.truth)
     assert finding is not None
     assert finding.sentences == sentences(finding.rows)
-    errors = {row["answer"]: int(row["n_errors"]) for row in finding.rows}
+    errors = {row.answer: row.n_errors for row in finding.rows}
     for name, answers in combination.answers.items():
         np.testing.assert_array_equal(again.answers[name], answers)
         assert errors[name] == (answers != combination.truth).sum()

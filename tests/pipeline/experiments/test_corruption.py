@@ -93,9 +93,9 @@ def test_errors_are_counted_once_under_every_corruption(
     assert finding is not None
     mean = mean_corruption_error(finding.rows, "linear")
     by_hand = [
-        100 * int(row["n_errors"]) / int(row["n_test"])
+        100 * row.n_errors / row.n_test
         for row in finding.rows
-        if row["corruption"] in ("shift", "blur")
+        if row.corruption in ("shift", "blur")
     ]
     assert len(by_hand) == 10
     assert mean == pytest.approx(np.mean(by_hand))
