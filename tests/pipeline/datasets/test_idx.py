@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.hostile import peak_bytes
+from tests.pipeline.datasets.builders import ERROR_PAGE, idx_bytes, write_idx
 from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.errors import BadInput
 
 LABELS = np.array([3, 1, 4, 1, 5, 9, 2, 6], np.uint8)
-ERROR_PAGE = b"<html><body>503 Service Unavailable</body></html>"
+SOUND = idx_bytes(LABELS)
+PACKED = gzip.compress(SOUND, mtime=0)
 
 
-def idx_bytes(array: np.ndarray) -> bytes:
-    axes = struct.pack(f">{array.ndim}I", *array.shape)
-    return bytes([0, 0, 8, array.ndim]) + axes + array.tobytes()
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "labels.gz"
 
 
-def write_labels(path: Path) -> IdxFile:
-    content = idx_bytes(LABELS)
-    path.write_bytes(gzip.compress(content))
-    digest = hashlib.sha256(content).hexdigest()
-    return IdxFile(path.name, LABELS.shape, digest, largest=9)
+@pytest.fixture
+def expected(path: Path) -> IdxFile:
+    return write_idx(path, LABELS, largest=9)
 
 
 def fault_of(path: Path, expected: IdxFile) -> str:
@@ -40,76 +38,56 @@ def fault_of(path: Path, expected: IdxFile) -> str:
     return message
 
 
-def test_sound_file_gives_its_values_read_only(tmp_path: Path) -> None:
-    expected = write_labels(tmp_path / "labels.gz")
-    values = read_idx(tmp_path / "labels.gz", expected)
+def test_sound_file_gives_its_values_read_only(path: Path, expected: IdxFile) -> None:
+    values = read_idx(path, expected)
     assert values.tolist() == LABELS.tolist()
     assert values.dtype == np.uint8
     assert not values.flags.writeable
 
 
-def test_missing_file_is_called_missing(tmp_path: Path) -> None:
-    expected = write_labels(tmp_path / "labels.gz")
-    assert "missing" in fault_of(tmp_path / "absent.gz", expected)
-
-
-def test_file_that_is_no_gzip_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "labels.gz"
-    expected = write_labels(path)
-    path.write_bytes(ERROR_PAGE)
-    assert "not a valid gzip file" in fault_of(path, expected)
-
-
-def test_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
-    expected = write_labels(tmp_path / "labels.gz")
-    assert "cannot be read" in fault_of(tmp_path, expected)
-
-
-def test_every_truncation_of_the_gzip_stream_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "labels.gz"
-    expected = write_labels(path)
-    whole = path.read_bytes()
-    for length in range(2, len(whole)):
-        path.write_bytes(whole[:length])
-        assert "truncated" in fault_of(path, expected)
-
-
-def test_damaged_gzip_stream_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "labels.gz"
-    expected = write_labels(path)
-    whole = bytearray(path.read_bytes())
-    whole[-5] ^= 1  # of the checksum at the end
-    path.write_bytes(whole)
-    assert "not a valid gzip file" in fault_of(path, expected)
+def test_missing_file_and_folder_are_told_apart(path: Path, expected: IdxFile) -> None:
+    assert "missing" in fault_of(path.with_name("absent.gz"), expected)
+    assert "cannot be read" in fault_of(path.parent, expected)
 
 
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"", "wrong magic number, expected 00000801"),
-        (ERROR_PAGE, "wrong magic number"),
-        (idx_bytes(LABELS.astype(np.uint8).reshape(2, 4)), "found 00000802"),
-        (idx_bytes(LABELS)[:6], "truncated, expected 16 bytes of content, found 6"),
-        (idx_bytes(LABELS)[:-1], "truncated, expected 16 bytes of content, found 15"),
-        (idx_bytes(LABELS) + b"\0", "too long, expected 16 bytes"),
-        (idx_bytes(LABELS[:7]), "expected an array of shape (8,), found (7,)"),
-        (idx_bytes(np.r_[LABELS, LABELS]), "shape (8,), found (16,)"),
-        (idx_bytes(LABELS + np.uint8(4)), "values from 0 to 9, found 13 at position 5"),
-        (idx_bytes(LABELS[::-1]), "wrong checksum"),
+        (ERROR_PAGE, "gzip"),
+        (PACKED[:-5] + bytes([PACKED[-5] ^ 1]) + PACKED[-4:], "gzip"),  # checksum
+        *((PACKED[:length], "truncated") for length in range(2, len(PACKED))),
     ],
 )
-def test_wrong_content_in_sound_gzip_is_told(
-    tmp_path: Path, content: bytes, fault: str
+def test_every_fault_of_the_gzip_stream_is_named(
+    path: Path, expected: IdxFile, content: bytes, fault: str
 ) -> None:
-    path = tmp_path / "labels.gz"
-    expected = write_labels(path)
-    path.write_bytes(gzip.compress(content))
+    path.write_bytes(content)
     assert fault in fault_of(path, expected)
 
 
-def test_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    path = tmp_path / "labels.gz"
-    expected = write_labels(path)
-    path.write_bytes(gzip.compress(idx_bytes(LABELS) + bytes(50_000_000), 1))
-    assert "too long" in fault_of(path, expected)
+@pytest.mark.parametrize(
+    ("content", "fault", "numbers"),
+    [
+        (b"", "magic", ["00000801", "nothing"]),
+        (ERROR_PAGE, "magic", ["00000801", ERROR_PAGE[:4].hex()]),
+        (idx_bytes(LABELS.reshape(2, 4)), "magic", ["00000802"]),
+        (SOUND[:6], "truncated", ["16 bytes", "found 6"]),
+        (SOUND[:-1], "truncated", ["16 bytes", "found 15"]),
+        (SOUND + b"\0", "too long", ["16 bytes"]),
+        (idx_bytes(LABELS[:7]), "shape", ["(8,)", "(7,)"]),
+        (idx_bytes(np.r_[LABELS, LABELS]), "shape", ["(8,)", "(16,)"]),
+        (idx_bytes(LABELS + np.uint8(4)), "values", ["0 to 9", "13 at position 5"]),
+        (idx_bytes(LABELS[::-1]), "checksum", []),
+    ],
+)
+def test_wrong_content_in_sound_gzip_is_named(
+    path: Path, expected: IdxFile, content: bytes, fault: str, numbers: list[str]
+) -> None:
+    path.write_bytes(gzip.compress(content))
+    message = fault_of(path, expected)
+    assert all(part in message for part in (fault, *numbers))
+
+
+def test_gzip_bomb_is_not_unpacked(path: Path, expected: IdxFile) -> None:
+    path.write_bytes(gzip.compress(SOUND + bytes(50_000_000), 1))
     assert peak_bytes(lambda: fault_of(path, expected)) < 2_000_000

@@ -49,7 +49,7 @@ def as_opencv_stores(root_sift: NDArray[np.float32]) -> NDArray[np.float32]:
 def test_descriptors_are_opencvs_to_one_count_of_its_eight_bits(
     mnist: Dataset, bin_px: float
 ) -> None:
-    images = mnist.test.images[:300]
+    images = mnist.test.images[:150]
     dense = DenseSift(bin_px, step_px=2, margin_px=2, blur_px=OPENCV_BLUR_PX)
     ours = as_opencv_stores(dense.extract(images).values)
     golden = opencv_descriptors(images, bin_px)
@@ -74,7 +74,7 @@ def test_blank_image_has_descriptors_of_zeros() -> None:
 
 @pytest.mark.parametrize("setting", ["bin_px", "blur_px"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1])
-def test_lengths_that_are_none_are_told(setting: str, value: float) -> None:
+def test_impossible_lengths_are_refused(setting: str, value: float) -> None:
     with pytest.raises(BadInput, match=f"expected {setting}"):
         DenseSift(**{setting: value})  # type: ignore[arg-type]
 
@@ -94,17 +94,6 @@ def test_points_lie_at_pixel_centres_row_by_row() -> None:
     y = np.repeat((np.array(GRID) + 0.5) / 28, len(columns))
     np.testing.assert_allclose(found.xy, np.stack([x, y], axis=1), rtol=1e-6)
     assert (found.scale == 2).all()
-
-
-def test_image_too_small_for_a_grid_point_becomes_an_empty_range(
-    mnist: Dataset,
-) -> None:
-    digit = mnist.test.images[0]
-    found = DenseSift(2, 2, 2).extract([digit, digit[:4, :4], digit])
-    assert found.offsets.tolist() == [0, 144, 144, 288]
-    assert np.count_nonzero(np.diff(found.offsets) == 0) == 1
-    none = DenseSift(2, 2, 2).extract(np.zeros((3, 4, 28), np.uint8))
-    assert none.offsets.tolist() == [0, 0, 0, 0]
 
 
 def test_every_patch_with_a_gradient_has_unit_length(mnist: Dataset) -> None:
@@ -134,16 +123,6 @@ def test_batch_size_leaves_the_descriptors(mnist: Dataset, size: int) -> None:
     parts = [dense.extract(images[i : i + size]).values for i in range(0, 60, size)]
     # not bit by bit: BLAS takes another routine for small products
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=2e-7)
-
-
-def test_colour_image_is_described_as_its_grey_version() -> None:
-    rng = np.random.default_rng(0)
-    colour = rng.integers(0, 256, (2, 20, 20, 3), np.uint8)
-    grey = np.rint(colour @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    dense = DenseSift(2, 2, 2)
-    np.testing.assert_array_equal(
-        dense.extract(colour).values, dense.extract(grey).values
-    )
 
 
 @pytest.mark.parametrize(

@@ -30,28 +30,6 @@ def test_descriptors_and_places_are_opencvs(mnist: Dataset, upscale: float) -> N
             np.testing.assert_allclose(found.xy[rows], places, atol=2e-6)
 
 
-def test_image_without_keypoints_becomes_an_empty_range(mnist: Dataset) -> None:
-    digits = mnist.test.images[:2]
-    blank = np.zeros_like(digits[0])
-    found = DetectedSift(2).extract(np.stack([blank, digits[0], blank, digits[1]]))
-    counts = np.diff(found.offsets)
-    assert counts[0] == counts[2] == 0
-    assert counts[1] > 0
-    assert counts[3] > 0
-    assert found.n_images == 4
-    assert np.count_nonzero(np.diff(found.offsets) == 0) == 2
-    assert len(found.values) == len(found.xy) == len(found.scale) == counts.sum()
-
-
-def test_blank_images_alone_have_arrays_of_the_right_shape() -> None:
-    found = DetectedSift().extract(np.full((3, 28, 28), 255, np.uint8))
-    assert found.values.shape == (0, 128)
-    assert found.values.dtype == np.float32
-    assert found.xy.shape == (0, 2)
-    assert found.scale.shape == (0,)
-    assert np.count_nonzero(np.diff(found.offsets) == 0) == 3
-
-
 @pytest.mark.parametrize("upscale", [1.0, 2.0])
 def test_blob_is_found_where_it_lies_whatever_the_upscale(upscale: float) -> None:
     y, x = np.mgrid[:48, :64]
@@ -70,14 +48,6 @@ def test_keypoints_lie_inside_the_image(mnist: Dataset) -> None:
     assert len(found.xy) > 100
     assert found.xy.min() >= 0
     assert found.xy.max() < 1
-
-
-def test_colour_image_is_described_as_its_grey_version(mnist: Dataset) -> None:
-    grey = mnist.test.images[:5]
-    colour = np.repeat(grey[..., None], 3, axis=3)
-    in_grey, in_colour = (DetectedSift(2).extract(images) for images in (grey, colour))
-    np.testing.assert_array_equal(in_colour.offsets, in_grey.offsets)
-    np.testing.assert_array_equal(in_colour.values, in_grey.values)
 
 
 def test_lower_contrast_threshold_keeps_more_keypoints(mnist: Dataset) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import zlib
@@ -59,35 +58,70 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return seen
 
 
-@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
-def test_colour_of_a_lossless_file_is_its_pixels(tmp_path: Path, suffix: str) -> None:
-    path = save(tmp_path / f"a.{suffix}", COLOUR, lossless=True)
-    assert np.array_equal(read_image(path), COLOUR)
+def palette(*colours: list[int]) -> Image.Image:
+    """An image of one row with one pixel of each colour."""
+    image = Image.new("P", (len(colours), 1))
+    image.putpalette([value for colour in colours for value in colour])
+    image.putdata(range(len(colours)))
+    return image
 
 
-@pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
-def test_grey_file_has_no_colour_axis(tmp_path: Path, suffix: str) -> None:
-    found = read_image(save(tmp_path / f"a.{suffix}", GREY))
-    assert found.dtype == np.uint8
-    assert np.array_equal(found, GREY)
+def image_of(*pixels: object, dtype: type = np.uint8) -> Image.Image:
+    """An image of one row."""
+    return Image.fromarray(np.array([pixels], dtype))
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "image", "options", "expected"),
+    [
+        ("png bmp tif", Image.fromarray(GREY), {}, GREY),
+        ("png bmp tif webp", Image.fromarray(COLOUR), {"lossless": True}, COLOUR),
+        ("png", palette(RED, BLACK), {}, [[RED, BLACK]]),
+        ("png", palette(RED, BLACK), {"transparency": 1}, [[RED, WHITE]]),
+        (
+            *("png", image_of([*RED, 255], [*RED, 0], [*BLACK, 51]), {}),
+            [[RED, WHITE, [204, 204, 204]]],
+        ),
+        ("png", image_of([0, 51]), {}, [[204]]),
+        ("png", image_of(RED, BLACK), {"transparency": (0, 0, 0)}, [[RED, WHITE]]),
+        (
+            *("png tif", image_of(0, 255, 256, 65_535, dtype=np.uint16), {}),
+            [[0, 0, 1, 255]],
+        ),
+        ("png", image_of(False, True, dtype=np.bool_), {}, [[0, 255]]),
+        ("tif", Image.new("CMYK", (1, 1), (0, 255, 255, 0)), {}, [[RED]]),
+    ],
+    ids=[
+        *("grey", "colour", "palette", "transparent palette entry"),
+        *("transparent pixels", "transparent grey", "transparent colour"),
+        *("16 bits", "1 bit", "CMYK"),
+    ],
+)
+def test_every_kind_of_pixels_becomes_grey_or_rgb(
+    tmp_path: Path,
+    suffixes: str,
+    image: Image.Image,
+    options: dict[str, object],
+    expected: np.ndarray | list[object],
+) -> None:
+    for suffix in suffixes.split():
+        image.save(tmp_path / f"a.{suffix}", **options)
+        pixels = read_image(tmp_path / f"a.{suffix}")
+        assert pixels.dtype == np.uint8
+        assert pixels.tolist() == np.asarray(expected).tolist(), suffix
+        pixels[0, 0] = 7  # may be written to
 
 
 def test_jpeg_is_grey_or_rgb_as_it_was_saved(tmp_path: Path) -> None:
     flat = np.full((16, 16, 3), (200, 40, 90), np.uint8)
-    found = read_image(save(tmp_path / "a.jpg", flat, quality=95))
-    assert np.abs(found.astype(int) - flat).max() <= 3
+    pixels = read_image(save(tmp_path / "a.jpg", flat, quality=95))
+    assert np.abs(pixels.astype(int) - flat).max() <= 3
     assert read_image(save(tmp_path / "b.jpg", flat[..., 0])).shape == (16, 16)
 
 
-def test_open_file_is_read_like_a_path() -> None:
-    file = io.BytesIO()
-    Image.fromarray(COLOUR).save(file, "PNG")
-    file.seek(0)
-    assert np.array_equal(read_image(file), COLOUR)
-
-
-def test_pixels_may_be_written_to(tmp_path: Path) -> None:
-    read_image(save(tmp_path / "a.png", COLOUR))[0, 0] = 7
+def test_open_file_is_read_like_a_path(tmp_path: Path) -> None:
+    with save(tmp_path / "a.png", COLOUR).open("rb") as file:
+        assert np.array_equal(read_image(file), COLOUR)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "webp"])
@@ -97,63 +131,10 @@ def test_photograph_is_turned_as_its_exif_says(tmp_path: Path, suffix: str) -> N
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by a quarter: left becomes top
     image.save(tmp_path / f"a.{suffix}", exif=exif)
-    found = read_image(tmp_path / f"a.{suffix}")
-    assert found.shape == (32, 16, 3)
-    assert found[:12].max() < 50
-    assert found[20:].min() > 200
-
-
-def test_palette_becomes_its_colours(tmp_path: Path) -> None:
-    image = Image.new("P", (2, 1))
-    image.putpalette([*RED, *BLACK])
-    image.putdata([0, 1])
-    image.save(tmp_path / "a.png")
-    assert read_image(tmp_path / "a.png").tolist() == [[RED, BLACK]]
-
-
-def test_transparent_palette_entry_becomes_white(tmp_path: Path) -> None:
-    image = Image.new("P", (2, 1))
-    image.putpalette([*RED, *BLACK])
-    image.putdata([0, 1])
-    image.save(tmp_path / "a.png", transparency=1)
-    assert read_image(tmp_path / "a.png").tolist() == [[RED, WHITE]]
-
-
-def test_transparent_pixels_become_white(tmp_path: Path) -> None:
-    pixels = np.array([[[*RED, 255], [*RED, 0], [*BLACK, 51]]], np.uint8)
-    found = read_image(save(tmp_path / "a.png", pixels))
-    assert found.tolist() == [[RED, WHITE, [204, 204, 204]]]
-
-
-def test_transparent_grey_stays_grey_on_white(tmp_path: Path) -> None:
-    image = Image.merge("LA", [Image.new("L", (1, 1), 0), Image.new("L", (1, 1), 51)])
-    image.save(tmp_path / "a.png")
-    assert read_image(tmp_path / "a.png").tolist() == [[204]]
-
-
-def test_colour_that_stands_for_transparent_becomes_white(tmp_path: Path) -> None:
-    pixels = np.array([[RED, BLACK]], np.uint8)
-    found = read_image(save(tmp_path / "a.png", pixels, transparency=(0, 0, 0)))
-    assert found.tolist() == [[RED, WHITE]]
-
-
-@pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_upper_eight_of_sixteen_bits_count(tmp_path: Path, suffix: str) -> None:
-    pixels = np.array([[0, 255, 256, 65_535]], np.uint16)
-    found = read_image(save(tmp_path / f"a.{suffix}", pixels))
-    assert (found.dtype, found.tolist()) == (np.uint8, [[0, 0, 1, 255]])
-
-
-def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
-    image = Image.new("1", (2, 1))
-    image.putpixel((1, 0), 1)
-    image.save(tmp_path / "a.png")
-    assert read_image(tmp_path / "a.png").tolist() == [[0, 255]]
-
-
-def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
-    Image.new("CMYK", (1, 1), (0, 255, 255, 0)).save(tmp_path / "a.tif")
-    assert read_image(tmp_path / "a.tif").tolist() == [[RED]]
+    pixels = read_image(tmp_path / f"a.{suffix}")
+    assert pixels.shape == (32, 16, 3)
+    assert pixels[:12].max() < 50
+    assert pixels[20:].min() > 200
 
 
 def refusal(source: Path) -> str:
@@ -163,60 +144,6 @@ def refusal(source: Path) -> str:
     assert "\n" not in message
     assert ": cannot be read: " in message
     return message
-
-
-def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.tif", GREY.astype(np.float32))
-    assert "32 bits per pixel, expected 8 or 16" in refusal(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"GIF89a" + bytes(50)])
-def test_other_content_is_no_image_whatever_its_name(
-    tmp_path: Path, content: bytes
-) -> None:
-    (tmp_path / "a.png").write_bytes(content)
-    assert "not a JPEG, PNG, WebP, BMP or TIFF image" in refusal(tmp_path / "a.png")
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
-def test_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    path = save(tmp_path / f"a.{suffix}", noise)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    refusal(path)
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_damaged_bytes_give_pixels_or_a_refusal_but_no_other_exception(
-    tmp_path: Path,
-) -> None:
-    rng = np.random.default_rng(0)
-    for suffix in ("png", "jpg", "bmp", "tif", "webp"):
-        sound = save(tmp_path / f"a.{suffix}", COLOUR).read_bytes()
-        for _ in range(60):
-            content = bytearray(sound)
-            for at in rng.integers(0, len(sound), 3):
-                content[at] = rng.integers(0, 256)
-            try:
-                assert read_image(io.BytesIO(content)).dtype == np.uint8
-            except BadInput as error:
-                assert "cannot be read: " in str(error)
-
-
-def test_chunk_that_claims_gigabytes_reserves_none_of_them(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.png", GREY)
-    content = bytearray(path.read_bytes())
-    chunk = content.index(b"IDAT")
-    content[chunk - 4 : chunk] = struct.pack(">I", 2**32 - 1)
-    path.write_bytes(content)
-    assert peak_bytes(lambda: read_image(path)) < 10_000_000
-
-
-def test_file_that_is_larger_than_any_image_is_not_read_whole(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    with open(path, "wb") as file:
-        file.truncate(photo_files.MAX_BYTES + 1)  # no disk is used
-    assert "more than 419 MB, too large for an image" in refusal(path)
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -229,10 +156,54 @@ def png_header(width: int, height: int) -> bytes:
     )
 
 
-def test_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(png_header(20_000, 20_000))
-    line = refusal(tmp_path / "a.png")
-    assert "more than 100,000,000 pixels; make it smaller" in line
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "not a JPEG"),
+        (b"hello", "not a JPEG"),
+        (b"GIF89a" + bytes(50), "not a JPEG"),
+        (png_header(20_000, 20_000), "100,000,000 pixels"),  # a decompression bomb
+    ],
+)
+def test_content_decides_whatever_the_name(
+    tmp_path: Path, content: bytes, expected: str
+) -> None:
+    (tmp_path / "a.png").write_bytes(content)
+    assert expected in refusal(tmp_path / "a.png")
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", GREY.astype(np.float32))
+    assert "32 bits" in refusal(path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
+def test_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path = save(tmp_path / f"a.{suffix}", noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    refusal(path)
+
+
+def test_chunk_that_claims_gigabytes_reserves_none_of_them(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", GREY)
+    content = bytearray(path.read_bytes())
+    chunk = content.index(b"IDAT")
+    content[chunk - 4 : chunk] = struct.pack(">I", 2**32 - 1)
+    path.write_bytes(content)
+    assert peak_bytes(lambda: read_image(path)) < 10_000_000
+
+
+def test_file_that_is_larger_than_any_image_is_not_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_files, "MAX_BYTES", 2 * photo_files.BLOCK)
+    path = tmp_path / "a.png"
+    for n_bytes, expected in ((2**21 - 1, "not a JPEG"), (2**21 + 1, "more than 2 MB")):
+        path.write_bytes(bytes(n_bytes))
+        assert expected in refusal(path)
+    path.write_bytes(bytes(30_000_000))
+    assert peak_bytes(lambda: refusal(path)) < 5_000_000
 
 
 def test_largest_size_is_decoded_and_one_row_more_is_not(
@@ -248,9 +219,9 @@ def test_largest_size_is_decoded_and_one_row_more_is_not(
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
-    assert "not a regular file" in refusal(tmp_path / "pipe.png")
-    assert "a broken link" in refusal(tmp_path / "loop.png")
-    assert "a folder, expected an image file" in refusal(tmp_path)
+    assert "regular" in refusal(tmp_path / "pipe.png")
+    assert "link" in refusal(tmp_path / "loop.png")
+    assert "a folder" in refusal(tmp_path)
     assert "no such file" in refusal(tmp_path / "missing.png")
 
 
@@ -275,10 +246,10 @@ def test_sequence_decodes_only_what_is_asked_for(
     assert [image.shape for image in some] == [(3, 4), (5, 6), (7, 8)]
 
 
-def test_sizes_that_differ_are_told_without_decoding(
+def test_sizes_that_differ_are_refused_without_decoding(
     tmp_path: Path, decoded: list[Path]
 ) -> None:
-    with pytest.raises(BadInput, match="images of one size, found 2 sizes"):
+    with pytest.raises(BadInput, match="found 2 sizes"):
         stack_grey(photos(tmp_path, (3, 4), (4, 3), (3, 4)))
     assert decoded == []
 
@@ -301,14 +272,14 @@ def test_digest_is_of_the_pixels_not_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
-def test_file_that_changed_since_it_was_checked_is_told(
+def test_file_that_changed_since_it_was_checked_is_refused(
     tmp_path: Path, shape: tuple[int, int]
 ) -> None:
     some = photos(tmp_path, (3, 4), (3, 4))
     save(some.paths[1], np.full(shape, 7, np.uint8))
     for files in (some, some.within(2), some.take([0, 1])):
         assert files[0].ndim == 2
-        with pytest.raises(BadInput, match=r"1\.png: changed since it was checked"):
+        with pytest.raises(BadInput, match=r"1\.png: changed"):
             files[1]
 
 

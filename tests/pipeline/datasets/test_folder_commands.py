@@ -1,0 +1,107 @@
+"""Commands on a folder of photographs: their options, and where its files go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.command_line import refusal, visbase
+from tests.pipeline.datasets.builders import fill
+from visbase.pipeline.commands import run as cli
+from visbase.pipeline.datasets.splits import Split
+from visbase.pipeline.experiments import search
+from visbase.pipeline.experiments.records import read_record
+
+
+def output(*arguments: object) -> str:
+    result = visbase(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def fill_with_noise(folder: Path, n: int, height: int, width: int, grain: int) -> None:
+    """n images of random squares of grain pixels."""
+    folder.mkdir(parents=True)
+    for i in range(n):
+        rng = np.random.default_rng(i)
+        noise = rng.integers(0, 256, (height // grain, width // grain), np.uint8)
+        Image.fromarray(noise.repeat(grain, 0).repeat(grain, 1)).save(
+            folder / f"{width} {i}.png"
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--dataset", "folder:"), "folder:PATH"),
+        (("--dataset", "folder:x", "--data", "y"), "folder:PATH"),
+        (("--train-per-class", "3"), "--train-per-class only"),
+        (("--skip-bad",), "--skip-bad only"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_line(
+    arguments: tuple[str, ...], expected: str, fresh_folders: Path
+) -> None:
+    for command in ("run", "search"):
+        assert expected in refusal(command, "linear", *arguments)
+
+
+def test_records_of_a_folder_stay_in_artifacts(
+    flat: Path, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visbase.pipeline.experiments.provenance.dirty", lambda: False)
+    options = ("--dataset", f"folder:{flat}", "--train-per-class", 5, "--seed", 3)
+    line = output("run", "majority", *options)
+    assert "50.00 % error, 7 of 14 folder-photos" in line
+    home = fresh_folders / "artifacts" / "results" / "full" / "folder-photos"
+    assert read_record(home / "majority" / "seed3.json").n_train == 10
+    assert not (fresh_folders / "results").exists()
+
+
+def test_several_methods_get_the_options_of_a_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(
+        cli, "_run_in_own_processes", lambda _, options: commands.append(options) or 0
+    )
+    folder = ["--dataset", "folder:a b"]
+    output("run", "majority", "linear", *folder, "--train-per-class", 7, "--skip-bad")
+    assert commands[0][:2] == folder
+    assert commands[0][-3:] == ["--train-per-class", "7", "--skip-bad"]
+
+
+def test_search_of_a_folder_keeps_its_trials_in_artifacts(
+    flat: Path, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sizes_only(_: object, train: Split, validation: Split) -> tuple[int, float]:
+        assert np.bincount(train.labels).tolist() == [8, 8]
+        assert np.bincount(validation.labels).tolist() == [1, 1]
+        return 0, 0.0
+
+    monkeypatch.setattr(search, "ROOT", fresh_folders / "no such place")
+    monkeypatch.setattr(search, "_try", sizes_only)
+    command = ("search", "linear", "--dataset", f"folder:{flat}")
+    assert output(*command, "--train-per-class", 9)
+    assert output(*command, "--train-per-class", 9) == ""
+    (table,) = (fresh_folders / "artifacts" / "search" / "folder-photos").iterdir()
+    assert table.name.startswith("linear-")
+    assert not (fresh_folders / "no such place").exists()
+    fill(flat / "cat", 1, 50)
+    assert output(*command, "--train-per-class", 9)  # other images, other table
+
+
+def test_bag_of_words_works_on_photographs_of_differing_size(
+    fresh_folders: Path,
+) -> None:
+    root = fresh_folders / "textures"
+    for grain in (1, 8):
+        fill_with_noise(root / "train" / f"class {grain}", 6, 48, 40, grain)
+        fill_with_noise(root / "test" / f"class {grain}", 6, 48, 48, grain)
+    options = ("--preset=quick", f"--dataset=folder:{root}")
+    line = output("run", "bovw_grid", *options, "--set", "n_words=8")
+    assert "0.00 % error, 0 of 12 folder-textures" in line
+    assert "one size, found 2" in refusal("run", "linear", *options)
