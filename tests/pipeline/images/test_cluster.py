@@ -7,14 +7,13 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from visbase.pipeline.commands import main
+from tests.command_line import visbase
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.histograms import BagOfWords, Histograms
@@ -23,6 +22,7 @@ from visbase.pipeline.images.blocks import map_blocks
 
 distributed = pytest.importorskip("distributed")
 
+Refused = Callable[[str, float], str]
 GRIDS = (DenseSift(2, 4, 4),)
 
 
@@ -40,19 +40,7 @@ def bag(mnist: Dataset) -> BagOfWords:
     return BagOfWords(GRIDS, words, Histograms(levels=(1, 2), n_nearest=3))
 
 
-def test_histograms_of_a_cluster_are_those_of_this_process(
-    mnist: Dataset,
-    bag: BagOfWords,
-    cluster: distributed.LocalCluster,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    images = mnist.test.images[:1500]
-    here = map_blocks(bag.vectors, images, "histograms")
-    monkeypatch.setenv("VISBASE_SCHEDULER", cluster.scheduler_address)
-    np.testing.assert_array_equal(map_blocks(bag.vectors, images, "histograms"), here)
-
-
-def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
+def test_histograms_are_the_same_to_the_bit_even_if_a_worker_is_killed(
     mnist: Dataset,
     bag: BagOfWords,
     cluster: distributed.LocalCluster,
@@ -61,6 +49,9 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
     images = np.tile(mnist.test.images, (2, 1, 1))
     here = map_blocks(bag.vectors, images, "histograms")
     monkeypatch.setenv("VISBASE_SCHEDULER", cluster.scheduler_address)
+    there = map_blocks(bag.vectors, images[:1500], "histograms")
+    np.testing.assert_array_equal(there, here[:1500])
+
     first = next(iter(cluster.workers.values()))
     killed = threading.Event()
 
@@ -68,23 +59,26 @@ def test_nothing_is_lost_when_a_worker_is_killed_in_the_middle(
         os.kill(first.pid, signal.SIGKILL)
         killed.set()
 
-    timer = threading.Timer(0.5, kill)
-    timer.start()
+    threading.Timer(0.5, kill).start()
     there = map_blocks(bag.vectors, images, "histograms")
     assert killed.is_set(), "the work was over before the worker was killed"
     np.testing.assert_array_equal(there, here)
 
 
-def refusal(address: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a run says about a scheduler it cannot use, in one line."""
-    monkeypatch.setenv("VISBASE_SCHEDULER", "")  # what the command sets is undone
-    monkeypatch.setattr("visbase.pipeline.images.cluster.PATIENCE_S", 1)
-    command = ["run", "bovw_grid", "--preset", "quick", "--scheduler", address]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 2
-    (line,) = [one for one in done.output.splitlines() if "--scheduler" in one]
-    assert address in line
-    return line
+@pytest.fixture
+def refused(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Refused:
+    """The one line that a run prints about a scheduler it cannot use."""
+
+    def refused(address: str, patience_s: float) -> str:
+        monkeypatch.setenv("VISBASE_SCHEDULER", "")  # what the command sets is undone
+        monkeypatch.setattr("visbase.pipeline.images.cluster.PATIENCE_S", patience_s)
+        done = visbase("run", "bovw_grid", "--preset=quick", "--scheduler", address)
+        assert done.exit_code == 2
+        (line,) = [one for one in done.output.splitlines() if "--scheduler" in one]
+        assert address in line
+        return line
+
+    return refused
 
 
 def answering(content: bytes) -> tuple[socket.socket, str]:
@@ -106,31 +100,26 @@ def answering(content: bytes) -> tuple[socket.socket, str]:
 @pytest.mark.parametrize(
     "address", ["tcp://127.0.0.1", "tcp://127.0.0.1:port", "127.0.0.1", "tcp://"]
 )
-def test_address_without_a_port_is_told_before_any_work(
-    address: str, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+def test_address_without_a_port_is_refused_before_any_work(
+    refused: Refused, address: str, fresh_folders: Path
 ) -> None:
-    assert "expected tcp://HOST:PORT" in refusal(address, monkeypatch)
+    assert "tcp://HOST:PORT" in refused(address, 0.3)
     assert not list(fresh_folders.iterdir())
 
 
-def test_address_where_nobody_listens_is_told(
-    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "no Dask scheduler" in refusal("tcp://127.0.0.1:1", monkeypatch)
+def test_address_where_nobody_listens_is_refused(refused: Refused) -> None:
+    assert "no Dask scheduler" in refused("tcp://127.0.0.1:1", 0.3)
 
 
 @pytest.mark.parametrize("content", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_server_that_is_no_scheduler_is_told(
-    content: bytes, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+def test_server_that_is_no_scheduler_is_refused(
+    refused: Refused, content: bytes
 ) -> None:
     server, address = answering(content)
     with server:
-        assert "no Dask scheduler" in refusal(address, monkeypatch)
+        assert "no Dask scheduler" in refused(address, 0.3)
 
 
-def test_scheduler_without_workers_is_told(
-    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scheduler_without_workers_is_refused(refused: Refused) -> None:
     with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as idle:
-        said = refusal(idle.scheduler_address, monkeypatch)
-    assert "has no workers" in said
+        assert "no workers" in refused(idle.scheduler_address, 1)

@@ -1,17 +1,16 @@
 """How well a classifier trained on MNIST reads digits that were brought to its form.
 
 Bounds: a rescaled or photographed digit may cost or win 1.5 points against the digit as
-it is, 6 of 400; at half the size, where strokes are about a pixel wide, 3 points.
+it is, 3 of 200; at half the size, where strokes are about a pixel wide, 3 points.
 
 Printed digits are another matter: the small classifier here was never shown a geometric
-6 or 9, a closed 4 or a 1 with a slab. It reads 82 % of them (twice the training images:
-92 %), most mistakes being sixes, whatever their size and colour. So the bound on the
-accuracy, 75 to 92 %, says little about normalisation; that sizes and colours of one
-glyph are read alike says more.
+6 or 9, a closed 4 or a 1 with a slab. So its accuracy on them says little about
+normalisation; that every size and colour of a glyph is read alike says more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -28,36 +27,42 @@ from visbase.pipeline.images.digit.normalise import normalise_digit
 
 Image = NDArray[np.uint8]
 
-N_TEST = 400
+N_TEST = 200
 FONTS = (
-    *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono"),
-    *("DejaVuSerif", "DejaVuSerif-Bold", "STIXGeneral", "STIXGeneralItalic"),
-    *("cmr10", "cmss10", "cmtt10", "cmmi10"),
+    *("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif-Bold"),
+    *("STIXGeneral", "cmss10", "cmtt10"),
 )
 LOOKS = (  # height in pixels, ink, ground
     (20, (0, 0, 0), (255, 255, 255)),
     (40, (255, 255, 255), (0, 0, 0)),
     (90, (30, 60, 160), (250, 245, 220)),
-    (200, (200, 40, 40), (60, 112, 36)),
-    (400, (120, 120, 120), (160, 160, 160)),
+    (140, (200, 40, 40), (60, 112, 36)),
+    (250, (120, 120, 120), (160, 160, 160)),
 )
 
 
 @pytest.fixture(scope="module")
 def classifier(mnist: Dataset) -> SVC:
     """A Gaussian SVM on raw pixels of 3,000 training images."""
-    return SVC(C=10, gamma=0.03).fit(rows(mnist.train.images[:3000]), labels(mnist))
+    train = mnist.train
+    return SVC(C=10, gamma=0.03).fit(rows(train.images[:3000]), train.labels[:3000])
+
+
+@pytest.fixture(scope="module")
+def original(classifier: SVC, mnist: Dataset) -> float:
+    """Accuracy on the test images as they are."""
+    share = accuracy(classifier, mnist.test.images[:N_TEST], mnist.test.labels[:N_TEST])
+    assert 0.92 < share < 0.99
+    return share
 
 
 def rows(images: Image) -> NDArray[np.float64]:
     return np.reshape(images, (len(images), -1)) / 255
 
 
-def labels(mnist: Dataset) -> NDArray[np.int64]:
-    return mnist.train.labels[:3000]
-
-
-def accuracy(classifier: SVC, images: list[Image], truth: NDArray[np.int64]) -> float:
+def accuracy(
+    classifier: SVC, images: Iterable[Image], truth: NDArray[np.int64]
+) -> float:
     seen = np.array([normalise_digit(image) for image in images])
     return float(np.mean(classifier.predict(rows(seen)) == truth))
 
@@ -104,26 +109,20 @@ def printed(font: str, digit: int, look: int, rng: np.random.Generator) -> Image
     ("ratio", "bound"), [(0.5, 0.03), (0.75, 0.015), (2, 0.015), (10, 0.015)]
 )
 def test_rescaled_digit_is_read_as_well_as_the_original(
-    classifier: SVC, mnist: Dataset, ratio: float, bound: float
+    classifier: SVC, mnist: Dataset, original: float, ratio: float, bound: float
 ) -> None:
-    n = N_TEST if ratio < 10 else N_TEST // 2
-    images, truth = list(mnist.test.images[:n]), mnist.test.labels[:n]
-    original = accuracy(classifier, images, truth)
-    assert 0.92 < original < 0.99
-    scaled = [255 - resized(image, ratio) for image in images]
-    assert accuracy(classifier, scaled, truth) == pytest.approx(original, abs=bound)
+    scaled = [255 - resized(image, ratio) for image in mnist.test.images[:N_TEST]]
+    share = accuracy(classifier, scaled, mnist.test.labels[:N_TEST])
+    assert share == pytest.approx(original, abs=bound)
 
 
 def test_photographed_digit_is_read_as_well_as_the_original(
-    classifier: SVC, mnist: Dataset
+    classifier: SVC, mnist: Dataset, original: float
 ) -> None:
     rng = np.random.default_rng(0)
-    images, truth = list(mnist.test.images[:N_TEST]), mnist.test.labels[:N_TEST]
-    photographs = [photographed(resized(image, 3), rng) for image in images]
-    original = accuracy(classifier, images, truth)
-    assert accuracy(classifier, photographs, truth) == pytest.approx(
-        original, abs=0.015
-    )
+    images = [photographed(resized(i, 3), rng) for i in mnist.test.images[:N_TEST]]
+    share = accuracy(classifier, images, mnist.test.labels[:N_TEST])
+    assert share == pytest.approx(original, abs=0.015)
 
 
 def test_without_normalisation_a_photographed_digit_is_not_read(
@@ -152,4 +151,4 @@ def test_printed_digits_are_read_alike_in_every_size_and_colour(
         for look in range(len(LOOKS))
     ]
     assert np.mean(correct) > 0.5  # chance is 0.1; fonts are not the classifier's hand
-    assert np.ptp(correct) <= 0.05  # 6 of 120 glyphs
+    assert np.ptp(correct) <= 0.05  # 3 of 60 glyphs

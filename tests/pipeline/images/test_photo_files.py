@@ -172,17 +172,16 @@ def test_content_decides_whatever_the_name(
     assert expected in refusal(tmp_path / "a.png")
 
 
-def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.tif", GREY.astype(np.float32))
-    assert "32 bits" in refusal(path)
-
-
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
 def test_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     path = save(tmp_path / f"a.{suffix}", noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     refusal(path)
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    assert "32 bits" in refusal(save(tmp_path / "a.tif", GREY.astype(np.float32)))
 
 
 def test_chunk_that_claims_gigabytes_reserves_none_of_them(tmp_path: Path) -> None:
@@ -263,9 +262,6 @@ def test_cache_key_depends_on_the_pixels_and_decodes_nothing(
     assert key == cache.fingerprint({"images": [some[0], some[1]]})
     assert key != cache.fingerprint({"images": some[::-1]})
     assert key != cache.fingerprint({"images": some[:1]})
-
-
-def test_digest_is_of_the_pixels_not_of_the_file(tmp_path: Path) -> None:
     paths = [save(tmp_path / "a.png", COLOUR), save(tmp_path / "b.bmp", COLOUR)]
     found, _ = check_photos([*paths, save(tmp_path / "c.png", COLOUR + 1)])
     assert found.digests[0] == found.digests[1] != found.digests[2]
@@ -305,9 +301,6 @@ def test_block_of_photographs_is_cut_by_pixels(tmp_path: Path) -> None:
     pixels = map_blocks(count, photos(tmp_path, *sizes), "test")
     assert sorted(seen) == [1, 1, 2]
     assert pixels.ravel().tolist() == [height * width for height, width in sizes]
-
-
-def test_no_photographs_are_one_empty_block(tmp_path: Path) -> None:
     none = photos(tmp_path, (3, 4))[:0]
     shape = map_blocks(lambda images: np.zeros((len(images), 7)), none, "test").shape
     assert shape == (0, 7)
