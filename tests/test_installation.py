@@ -22,14 +22,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns(*LEFT_OUT)
     shutil.copytree(ROOT, source, symlinks=True, ignore=ignored)
     site = tmp_path_factory.mktemp("site")
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"),
-            *("--no-build-isolation", "--no-index", "--disable-pip-version-check"),
-            *("--target", str(site), str(source)),
-        ],
-        check=True,
-    )
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+    local = ("--no-deps", "--no-build-isolation", "--no-index", "--target", str(site))
+    subprocess.run([*pip, "install", *local, str(source)], check=True)
     return site
 
 

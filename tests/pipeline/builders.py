@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from tests.soak.readers import COMBINATION
 from visbase.pipeline.experiments.measured import (
     CorruptionErrors,
     Cost,
     CurvePoint,
     Trial,
+    read_measurements,
 )
 from visbase.pipeline.experiments.records import Record
+from visbase.pipeline.models.card import Card
+from visbase.pipeline.storage import ROOT
 
 RECORD: dict[str, Any] = {
     "method": "nearest",
@@ -40,82 +44,23 @@ RECORD: dict[str, Any] = {
     "started": "2026-01-01T00:00:00+00:00",
 }
 CARD: dict[str, Any] = {
+    **{name: RECORD[name] for name in Card.__struct_fields__ if name in RECORD},
     "format": 1,
     "method": "majority",
-    "preset": "quick",
     "config": {},
-    "seed": 0,
-    "dataset": "toy",
     "kind": "objects",
     "classes": ["a", "b"],
     "image_size": [28, 28],
     "training_data_sha256": "0",
-    "n_train": 4,
-    "n_test": 4,
-    "n_correct": 2,
-    "versions": {},
-    "commit": None,
-    "dirty": None,
-    "started": "2026",
     "licence": "CC0",
 }
-COMBINATION: dict[str, Any] = {
-    "methods": ["a", "b"],
-    "weight": 0.5,
-    "n_validation": 50,
-    "validation_errors": {"a": 20, "b": 10, "weighted sum": 4},
-    "answers": ["a", "b", "weighted sum", "stacked"],
-    "commit": "0123456789",
+TABLES = {  # committed, of every kind of row
+    CurvePoint: ROOT / "reports/curves/mnist/linear.csv",
+    CorruptionErrors: ROOT / "reports/corruption/mnist/linear.csv",
+    Cost: ROOT / "reports/cost/mnist.csv",  # of all methods
+    Trial: ROOT / "docs/search/mnist/linear.csv",
 }
-ROW: dict[str, Any] = {
-    "method": "linear",
-    "family": "classical",
-    "n_errors": 1,
-    "n_test": 10,
-    "fit_s": 1.5,
-    "commit": "0123456789",
-}
-ROWS = (
-    CurvePoint(
-        **ROW,
-        n_train=30,
-        seed=0,
-        validation="4 of 6",
-        changes={},
-        seconds=2.5,
-        source="curve",
-        config={"c": 1.0},
-    ),
-    CorruptionErrors(
-        **{name: value for name, value in ROW.items() if name != "fit_s"},
-        corruption="blur",
-        level=1,
-        strength="0.5 pixels",
-        model="0123456789ab",
-    ),
-    Cost(
-        **ROW,
-        cpu_s=3.0,
-        one_us=20.5,
-        batch_us=0.125,
-        model_bytes=100,
-        peak_rss_mb=300,
-        n_parameters=7850,
-        cpu="a processor",
-        n_cores=2,
-    ),
-    Trial(
-        changes={},
-        error_pct=5.0,
-        n_errors=1,
-        n_validation=20,
-        n_train=100,
-        seed=0,
-        fit_s=2.0,
-        commit="0123456789",
-        config={"c": 1.0},
-    ),
-)
+ROWS = [read_measurements(path, kind)[0] for kind, path in TABLES.items()]
 
 
 def make_record(**changes: Any) -> Record:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.pipeline.builders import (
     COMBINATION,
     RECORD,
     ROWS,
+    TABLES,
     write_combination_files,
 )
 from visbase.pipeline.errors import BadInput
@@ -30,95 +31,73 @@ HUGE = 10**400
 NAN, INFINITY = float("nan"), float("inf")
 
 
+def write_combination(path: Path, text: str) -> None:
+    write_combination_files(path.parent).write_text(text)
+
+
 def write_model(path: Path, text: str) -> None:
-    content = safetensors.numpy.save(
-        {"classes": np.arange(2), "frequencies": np.full(2, 0.5, np.float32)},
-        {"card": text, "sha256": "0" * 64},
-    )
+    arrays = {"classes": np.arange(2), "frequencies": np.full(2, 0.5, np.float32)}
+    content = safetensors.numpy.save(arrays, {"card": text, "sha256": "0" * 64})
     path.write_bytes(sealed(content))
 
 
-def table(row: Any, changes: dict[str, Any]) -> str:
-    """A table of one row with other values; None leaves its column out."""
-    values = as_text(row) | changes
-    kept = {name: value for name, value in values.items() if value is not None}
-    return to_csv([*kept], [kept])
-
-
+@dataclass(frozen=True)
 class Reader:
-    """How a kind of file is written with changes, and read."""
+    """A kind of file with facts in JSON: sound facts, how it is written and read."""
 
-    def __init__(self, name: str, facts: dict[str, Any], read: Callable[[Path], Any]):
-        self.name, self.facts, self.read = name, facts, read
+    name: str
+    facts: dict[str, Any]
+    read: Callable[[Path], Any]
+    write_to: Callable[[Path, str], object]
 
     def write(self, folder: Path, text: str) -> Path:
-        path = folder / self.name
-        if self.name == "model":
-            write_model(path, text)
-            return path
-        if self.name == "a+b.json":
-            write_combination_files(folder)
-        path.write_text(text)
-        return path
+        self.write_to(folder / self.name, text)
+        return folder / self.name
 
 
 READERS = {
-    "record": Reader("seed0.json", RECORD, read_record),
-    "combination": Reader("a+b.json", COMBINATION, read_combination),
-    "card": Reader("model", CARD, load_model),
+    "record": Reader("seed0.json", RECORD, read_record, Path.write_text),
+    "combination": Reader("a+b.json", COMBINATION, read_combination, write_combination),
+    "card": Reader("model", CARD, load_model, write_model),
 }
-SAME: list[tuple[str, str, Any]] = [
-    ("record", "n_test", "10000"),
-    ("record", "n_correct", 9.5),
-    ("record", "fit_s", "long"),
-    ("record", "seed", True),
-    ("record", "dirty", 0),
-    ("record", "method", None),
-    ("record", "versions", ["numpy"]),
-    ("record", "histories", {}),
-    ("record", "family", "quantum"),
-    ("record", "seed", -1),
-    ("record", "n_test", 0),
-    ("record", "fit_s", -5.0),
-    ("record", "fit_s", NAN),
-    ("record", "fit_s", INFINITY),
-    ("record", "fit_s", HUGE),
-    ("record", "n_correct", 6),
-    ("record", "n_correct", None),
-    ("record", "summary", "two\nlines"),
-    ("record", "histories", [5]),
-    ("record", "histories", [[{"loss": 1.0}]]),
-    ("record", "histories", [[{"error_pct": "x"}]]),
-    ("record", "accuracy", 1),
-    ("combination", "weight", INFINITY),
-    ("combination", "weight", -0.1),
-    ("combination", "weight", HUGE),
-    ("combination", "weight", True),
-    ("combination", "n_validation", 50.5),
-    ("combination", "n_validation", 19),
-    ("combination", "validation_errors", {"a": 1.9, "b": 10, "weighted sum": 4}),
-    ("combination", "validation_errors", {"a": -1, "b": 10, "weighted sum": 4}),
-    ("combination", "validation_errors", {"x": 1, "b": 10, "weighted sum": 4}),
-    ("combination", "answers", ["a", "b", "weighted sum", "piled"]),
-    ("combination", "methods", ["a", "c"]),
-    ("combination", "more", 1),
-    ("card", "format", 2),
-    ("card", "classes", []),
-    ("card", "classes", ["a", "a"]),
-    ("card", "classes", ["a"]),
-    ("card", "classes", [1, 2]),
-    ("card", "image_size", [0, 28]),
-    ("card", "image_size", [10**9, 10**9]),
-    ("card", "image_size", "28"),
-    ("card", "kind", "sounds"),
-    ("card", "n_correct", 5),
-    ("card", "seed", -1),
-    ("card", "seed", True),
-    ("card", "config", []),
-    ("card", "config", {"more": 1}),
-    ("card", "licence", None),
-    ("card", "method", "os"),
-]
+WRONG: dict[str, dict[str, list[Any]]] = {
+    "record": {
+        "n_test": ["10000", 0],
+        "n_correct": [9.5, 6, None],
+        "fit_s": ["long", -5.0, NAN, INFINITY, HUGE],
+        "seed": [True, -1],
+        "dirty": [0],
+        "method": [None],
+        "versions": [["numpy"]],
+        "family": ["quantum"],
+        "summary": ["two\nlines"],
+        "histories": [{}, [5], [[{"loss": 1.0}]], [[{"error_pct": "x"}]]],
+        "accuracy": [1],
+    },
+    "combination": {
+        "weight": [INFINITY, -0.1, HUGE, True],
+        "n_validation": [50.5, 19],
+        "validation_errors": [
+            {name: n_errors, "b": 10, "weighted sum": 4}
+            for name, n_errors in (("a", 1.9), ("a", -1), ("x", 1))
+        ],
+        "answers": [["a", "b", "weighted sum", "piled"]],
+        "methods": [["a", "c"]],
+        "more": [1],
+    },
+    "card": {
+        "format": [2],
+        "classes": [[], ["a", "a"], ["a"], [1, 2]],
+        "image_size": [[0, 28], [10**9, 10**9], "28"],
+        "kind": ["sounds"],
+        "seed": [True, -1],
+        "n_correct": [6],
+        "config": [[], {"more": 1}],
+        "licence": [None],
+        "method": ["os"],
+    },
+}
+all_readers = pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 
 
 def refusal(read: Callable[[Path], Any], path: Path) -> str:
@@ -131,12 +110,20 @@ def refusal(read: Callable[[Path], Any], path: Path) -> str:
     return line
 
 
-@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@all_readers
 def test_sound_file_is_read(reader: Reader, tmp_path: Path) -> None:
     reader.read(reader.write(tmp_path, json.dumps(reader.facts)))
 
 
-@pytest.mark.parametrize(("kind", "field", "value"), SAME)
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        (kind, field, value)
+        for kind, fields in WRONG.items()
+        for field, values in fields.items()
+        for value in values
+    ],
+)
 def test_wrong_value_is_one_line(
     kind: str, field: str, value: Any, tmp_path: Path
 ) -> None:
@@ -145,7 +132,7 @@ def test_wrong_value_is_one_line(
     refusal(reader.read, reader.write(tmp_path, text))
 
 
-@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@all_readers
 def test_missing_field_is_one_line(reader: Reader, tmp_path: Path) -> None:
     for name in reader.facts:
         facts = {key: value for key, value in reader.facts.items() if key != name}
@@ -158,74 +145,78 @@ def test_missing_field_is_one_line(reader: Reader, tmp_path: Path) -> None:
     ["", "{", "[1, 2]", "null", "7", "[" * 100_000, '{"seed": ' + "9" * 5000 + "}"],
     ids=["empty", "open", "list", "null", "number", "nested", "digits"],
 )
-@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@all_readers
 def test_other_json_is_one_line(reader: Reader, text: str, tmp_path: Path) -> None:
     refusal(reader.read, reader.write(tmp_path, text))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
+WRONG_CELLS: dict[str, list[str | None]] = {
+    "n_errors": ["-5", "abc", "99999", "1.5", "9" * 5000, "", None],
+    "more": ["1"],
+    "n_test": ["0"],
+    "n_validation": ["0"],
+    "fit_s": ["nan", "inf", "-1"],
+    "family": ["alien"],
+    "method": ["lenet5"],
+    "config": ["not json", "[1]"],
+    "changes": ["[" * 5000],
+}
+KINDS = [kind.__name__ for kind in TABLES]
+all_rows = pytest.mark.parametrize("row", ROWS, ids=KINDS)
+
+
+def table(folder: Path, row: Any, changes: dict[str, Any]) -> Path:
+    """A table of one row with other values; None leaves its column out."""
+    path = folder / TABLES[type(row)].name
+    values = {k: v for k, v in (as_text(row) | changes).items() if v is not None}
+    path.write_text(to_csv([*values], [values]))
+    return path
+
+
+def refused_table(path: Path, row: Any) -> str:
+    return refusal(lambda path: read_measurements(path, type(row)), path)
+
+
+@all_rows
 def test_rows_are_read_as_they_were_written(row: Any, tmp_path: Path) -> None:
-    path = tmp_path / "linear.csv"
-    path.write_text(table(row, {}))
-    assert read_measurements(path, type(row)) == [row]
+    assert read_measurements(table(tmp_path, row, {}), type(row)) == [row]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("row", "field", "value"),
     [
-        ("n_errors", "-5"),
-        ("n_errors", "abc"),
-        ("n_errors", "99999"),
-        ("n_errors", "1.5"),
-        ("n_errors", "9" * 5000),
-        ("n_errors", ""),
-        ("n_errors", None),
-        ("more", "1"),
-        ("n_test", "0"),
-        ("n_validation", "0"),
-        ("fit_s", "nan"),
-        ("fit_s", "inf"),
-        ("fit_s", "-1"),
-        ("family", "alien"),
-        ("method", "lenet5"),
-        ("config", "not json"),
-        ("config", "[1]"),
-        ("changes", "[" * 5000),
+        pytest.param(row, field, value, id=f"{kind}-{field}-{value!s:.9}")
+        for kind, row in zip(KINDS, ROWS, strict=True)
+        for field, values in WRONG_CELLS.items()
+        for value in values
+        if (field in as_text(row) and (kind, field) != ("Cost", "method"))
+        or field == "more"
     ],
 )
 def test_wrong_value_of_a_row_is_one_line(
     row: Any, field: str, value: str | None, tmp_path: Path
 ) -> None:
-    columns = as_text(row).keys()
-    if field not in columns and field != "more":
-        pytest.skip(f"no column {field}")
-    path = tmp_path / "linear.csv"
-    path.write_text(table(row, {field: value}))
-    if field == "method" and type(row).__name__ == "Cost":  # one table, all methods
-        read_measurements(path, type(row))
-        return
-    line = refusal(lambda path: read_measurements(path, type(row)), path)
+    line = refused_table(table(tmp_path, row, {field: value}), row)
     assert "lenet5" in line or "line " in line
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
+@all_rows
 def test_key_that_occurs_twice_is_refused_with_both_lines(
     row: Any, tmp_path: Path
 ) -> None:
-    path = tmp_path / "linear.csv"
+    path = table(tmp_path, row, {})
     path.write_text(to_csv([*as_text(row)], [as_text(row)] * 2))
-    line = refusal(lambda path: read_measurements(path, type(row)), path)
+    line = refused_table(path, row)
     assert "line 3: " in line and "line 2" in line
 
 
-def test_row_with_a_column_too_many_or_too_few_is_one_line(tmp_path: Path) -> None:
-    path, row = tmp_path / "linear.csv", ROWS[0]
-    for short in (True, False):
-        with open(path, "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(as_text(row))
-            values = [*as_text(row).values()]
-            writer.writerow(values[:-1] if short else [*values, "1"])
-        line = refusal(lambda path: read_measurements(path, type(row)), path)
-        assert f"expected {len(values)} columns" in line
+@pytest.mark.parametrize("change", [-1, 1])
+def test_row_with_a_column_too_many_or_too_few_is_one_line(
+    change: int, tmp_path: Path
+) -> None:
+    row = ROWS[1]
+    path = table(tmp_path, row, {})
+    header, line = path.read_text().splitlines()
+    cells = [*line.split(","), "1"][: len(as_text(row)) + change]
+    path.write_text(f"{header}\n{','.join(cells)}\n")
+    assert f"expected {len(as_text(row))} columns" in refused_table(path, row)
