@@ -21,14 +21,9 @@ def made_up() -> dict[tuple[int, bool], Outcome]:
     """Plain nets get worse with depth, residual ones better; 2 epochs."""
     outcomes = {}
     for depth, shortcut in NETS:
-        last = 1 / depth if shortcut else depth / 100
-        curve = [
-            Epoch(
-                loss=loss, error_pct=10 * loss, validation_pct=None, rate=0, seconds=1
-            )
-            for loss in (1.0, last)
-        ]
-        outcomes[depth, shortcut] = Outcome([curve] * len(SEEDS), [1.0, 2.0, 3.0])
+        losses = (1.0, 1 / depth if shortcut else depth / 100)
+        history = [Epoch(loss, 10 * loss, None, rate=0, seconds=1) for loss in losses]
+        outcomes[depth, shortcut] = Outcome([history] * len(SEEDS), [1.0, 2.0, 3.0])
     return outcomes
 
 
@@ -55,8 +50,6 @@ def test_every_epoch_of_every_run_is_kept() -> None:
 
 def test_picture_shows_plain_and_residual_nets_side_by_side() -> None:
     figure = draw(made_up())
-    assert [axis.get_title() for axis in figure.axes] == [
-        "without shortcuts",
-        "with shortcuts",
-    ]
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["without shortcuts", "with shortcuts"]
     assert all(len(axis.lines) == len(DEPTHS) for axis in figure.axes)

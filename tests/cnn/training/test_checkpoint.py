@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,9 +45,13 @@ def with_dropout_and_norm(height: int, width: int, n_classes: int) -> nn.Module:
     )
 
 
-def classifier(**changes: object) -> NetworkClassifier:
-    recipe = Recipe(epochs=4, **changes)  # type: ignore[arg-type]
-    return NetworkClassifier(with_dropout_and_norm, recipe, 0, Distortion())
+def trained(
+    images: np.ndarray, labels: np.ndarray, **changes: Any
+) -> NetworkClassifier:
+    recipe = Recipe(epochs=4, **changes)
+    model = NetworkClassifier(with_dropout_and_norm, recipe, 0, Distortion())
+    model.fit(images, labels)
+    return model
 
 
 def checkpoints() -> list[Path]:
@@ -72,75 +78,73 @@ def train_until_killed() -> None:
 
     trainer.write_checkpoint = after_each_write(kill)  # type: ignore[assignment]
     train = load_dataset("mnist").train
-    classifier().fit(train.images[:300], train.labels[:300])
+    trained(train.images[:300], train.labels[:300])
 
 
-class Killed(BaseException):
-    """Stands for the end of the process."""
+def kill_in_process(digits: Digits, changes: dict[str, Any]) -> None:
+    """Train until an exception, which stands for the end of the process."""
 
+    class Killed(BaseException):
+        pass
 
-def assert_continues(
-    digits: Digits, monkeypatch: pytest.MonkeyPatch, **changes: object
-) -> None:
-    """Train from a checkpoint of two epochs, and again from scratch: the same."""
-    epochs: list[int] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "write_checkpoint", after_each_write(epochs.append))
-        resumed = classifier(**changes)
-        resumed.fit(*digits)
-    assert epochs == [3, 4]
-    monkeypatch.setenv("VISBASE_ARTIFACTS", os.environ["VISBASE_ARTIFACTS"] + "-new")
-    undisturbed = classifier(**changes)
-    undisturbed.fit(*digits)
-    np.testing.assert_array_equal(
-        resumed.scores(digits[0]), undisturbed.scores(digits[0])
-    )
-    resumed_history, undisturbed_history = (
-        [(epoch.loss, epoch.error_pct, epoch.rate) for epoch in model.histories[0]]
-        for model in (resumed, undisturbed)
-    )
-    assert resumed_history == undisturbed_history
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"optimiser": "sgd", "learning_rate": 0.01},
-        {"schedule": "plateau", "patience": 1},
-    ],
-    ids=str,
-)
-def test_resumed_run_ends_with_the_same_scores(
-    changes: dict[str, object], digits: Digits, monkeypatch: pytest.MonkeyPatch
-) -> None:
     def stop(n_epochs: int) -> None:
         if n_epochs == 2:
             raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(trainer, "write_checkpoint", after_each_write(stop))
-        classifier(**changes).fit(*digits)
-    assert_continues(digits, monkeypatch, **changes)
+        trained(*digits, **changes)
 
 
-def test_run_killed_by_the_system_continues(
-    digits: Digits, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def kill_by_the_system(_digits: Digits, _changes: dict[str, Any]) -> None:
     program = f"from {__name__} import train_until_killed; train_until_killed()"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert_continues(digits, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("kill", "changes"),
+    [
+        (kill_by_the_system, {}),
+        (kill_in_process, {"optimiser": "sgd", "learning_rate": 0.01}),
+        (kill_in_process, {"schedule": "plateau", "patience": 1}),
+    ],
+    ids=["by the system", "sgd", "plateau"],
+)
+def test_killed_run_continues_and_ends_with_the_same_scores(
+    kill: Callable[[Digits, dict[str, Any]], None],
+    changes: dict[str, Any],
+    digits: Digits,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kill(digits, changes)
+    epochs: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "write_checkpoint", after_each_write(epochs.append))
+        resumed = trained(*digits, **changes)
+    assert epochs == [3, 4]
+    monkeypatch.setenv("VISBASE_ARTIFACTS", os.environ["VISBASE_ARTIFACTS"] + "-new")
+    undisturbed = trained(*digits, **changes)
+    (scores, history), (expected_scores, expected_history) = (
+        (
+            model.scores(digits[0]),
+            [(epoch.loss, epoch.error_pct, epoch.rate) for epoch in model.histories[0]],
+        )
+        for model in (resumed, undisturbed)
+    )
+    np.testing.assert_array_equal(scores, expected_scores)
+    assert history == expected_history
 
 
 def test_trained_network_is_recalled_and_its_seconds_count(digits: Digits) -> None:
-    first = classifier()
-    first.fit(*digits)
+    first = trained(*digits)
+    (path,) = checkpoints()
+    weights = {f"network.{key}" for key in first.network_.state_dict()}
+    assert set(load_file(path)) == weights  # and nothing of the optimiser
     before = spent.recalled_s()
-    again = classifier()
-    again.fit(*digits)
+    again = trained(*digits)
     assert spent.recalled_s() - before == pytest.approx(first.histories[0][-1].seconds)
     assert again.histories == first.histories
     np.testing.assert_array_equal(again.scores(digits[0]), first.scores(digits[0]))
@@ -148,58 +152,46 @@ def test_trained_network_is_recalled_and_its_seconds_count(digits: Digits) -> No
 
 def test_other_settings_or_data_train_another_network(digits: Digits) -> None:
     images, labels = digits
-    classifier().fit(images, labels)
-    classifier(learning_rate=2e-3).fit(images, labels)
-    classifier().fit(images[:-1], labels[:-1])
-    classifier().fit(images, labels[::-1].copy())
+    trained(images, labels)
+    trained(images, labels, learning_rate=2e-3)
+    trained(images[:-1], labels[:-1])
+    trained(images, labels[::-1].copy())
     assert len(checkpoints()) == 4
 
 
-def test_finished_checkpoint_holds_weights_only(digits: Digits) -> None:
-    model = classifier()
-    model.fit(*digits)
+def pickled(content: bytes, model: NetworkClassifier) -> bytes:
+    file = io.BytesIO()
+    torch.save({"network": model.network_.state_dict()}, file)
+    return file.getvalue()
+
+
+def of_another_network(content: bytes, model: NetworkClassifier) -> bytes:
     (path,) = checkpoints()
-    expected = {f"network.{key}" for key in model.network_.state_dict()}
-    assert set(load_file(path)) == expected
-
-
-def pickled(path: Path, model: NetworkClassifier) -> None:
-    torch.save({"network": model.network_.state_dict()}, path)
-
-
-def of_another_network(path: Path, model: NetworkClassifier) -> None:
     checkpoint.write_checkpoint(path, nn.Linear(3, 2), None, model.histories[0])
-
-
-def changed(
-    change: Callable[[bytes], bytes],
-) -> Callable[[Path, NetworkClassifier], object]:
-    return lambda path, _model: path.write_bytes(change(path.read_bytes()))
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        changed(lambda content: content[:-5] + bytes([content[-5] ^ 1]) + content[-4:]),
-        changed(lambda content: content[: len(content) // 2]),
-        changed(lambda content: b""),
-        changed(lambda content: content.replace(b"seconds", b"sec0nds", 1)),
+        lambda content, _: content[:-5] + bytes([content[-5] ^ 1]) + content[-4:],
+        lambda content, _: content[: len(content) // 2],
+        lambda content, _: b"",
+        lambda content, _: content.replace(b"seconds", b"sec0nds", 1),
         pickled,
         of_another_network,
     ],
     ids=["flipped", "truncated", "empty", "edited history", "pickle", "other network"],
 )
 def test_damaged_checkpoint_is_reported_and_trained_from_scratch(
-    damage: Callable[[Path, NetworkClassifier], object],
+    damage: Callable[[bytes, NetworkClassifier], bytes],
     digits: Digits,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    model = classifier()
-    model.fit(*digits)
-    expected = model.scores(digits[0])
+    model = trained(*digits)
     (path,) = checkpoints()
-    damage(path, model)
-    again = classifier()
-    again.fit(*digits)
-    assert f"{path.name} is damaged" in capsys.readouterr().err
-    np.testing.assert_array_equal(again.scores(digits[0]), expected)
+    path.write_bytes(damage(path.read_bytes(), model))
+    again = trained(*digits)
+    reported = capsys.readouterr().err
+    assert path.name in reported and "damaged" in reported
+    np.testing.assert_array_equal(again.scores(digits[0]), model.scores(digits[0]))
