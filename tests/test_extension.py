@@ -293,9 +293,9 @@ def test_new_files_are_listed_run_cached_saved_opened_explained_and_reported(
         out = home / f"{method}.png"
         output_of("explain", model, picture, "--out", out)
         assert cv2.imread(str(out)) is not None
-        corrupted = output_of("corruption", model, "--dataset", "toy_objects")
-        assert f"{method}, toy_mist 0.3 of the way" in corrupted
 
+    corrupted = output_of("corruption", model, "--dataset", "toy_objects")
+    assert "toy_net, toy_mist 0.3 of the way" in corrupted
     report = home / "report"
     printed = output_of("report", "--dataset", "toy_objects", "--out", report)
     page = (report / "index.html").read_text()
