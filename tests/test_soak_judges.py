@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.soak import fuzz
-from tests.soak.fault import leftovers, told_in_one_line, torn
+from tests.soak.commands import is_torn
+from tests.soak.fault import ends_in_error_line, leftovers
 from visbase.pipeline.errors import BadInput
 
 N_INPUTS = 30
@@ -37,8 +38,9 @@ def raising(error: Exception) -> object:
 def test_fuzzing_notices(target, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if fault == "Hang":
         monkeypatch.setattr(fuzz, "LONGEST_S", 1)
-    result = fuzz._fuzz("target", lambda data: target(), [b"some bytes"], 1)
-    assert [fault in line for line in result.bad] == [True]
+    result = fuzz._fuzz("target", target, [b"some bytes"], 1)
+    assert len(result.problems) == 1
+    assert fault in result.problems[0]
 
 
 @linux
@@ -49,7 +51,7 @@ def test_fuzzing_counts_memory_that_was_freed_and_is_taken_again() -> None:
     _above_them = [bytes(200_000) for _ in range(3)]  # the heap cannot shrink
     freed.clear()
     result = fuzz._fuzz("target", lambda data: len(np.ones(10**7)), [b"some bytes"], 1)
-    assert len(result.bad) == 1
+    assert len(result.problems) == 1
 
 
 @linux
@@ -60,7 +62,7 @@ def test_fuzzing_passes_what_is_refused_or_read() -> None:
         return data
 
     result = fuzz._fuzz("target", target, [b"some bytes"], N_INPUTS)
-    assert (result.trials, result.bad) == (N_INPUTS, [])
+    assert (result.trials, result.problems) == (N_INPUTS, [])
 
 
 @pytest.mark.parametrize(
@@ -74,9 +76,9 @@ def test_fuzzing_passes_what_is_refused_or_read() -> None:
         ("Traceback (most recent call last):\nvisbase: no room\n", False),
     ],
 )
-def test_one_line_is_told_from_others(stderr: str, expected: bool) -> None:
+def test_error_line_is_recognised(stderr: str, expected: bool) -> None:
     done = subprocess.CompletedProcess([], 1, "", stderr)
-    assert told_in_one_line(done) == expected
+    assert ends_in_error_line(done) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,12 +95,9 @@ def test_record_of_two_runs_is_torn(
     facts: str | None, array: str, expected: bool, tmp_path: Path
 ) -> None:
     earlier, results = tmp_path / "earlier", tmp_path / "artifacts" / "results"
-    for folder, text, values in ((earlier, "old", "1"), (results, facts, array)):
-        folder.mkdir(parents=True)
-        (folder / "seed0.npy").write_text(values)
-        if text is not None:
-            (folder / "seed0.json").write_text(text)
-    assert torn(tmp_path, earlier, golden={"seed0.npy": b"2"}) == expected
+    fill(earlier, {"seed0.json": b"old", "seed0.npy": b"1"})
+    fill(results, files)
+    assert is_torn(tmp_path, earlier, {"seed0.npy": b"2"}) == expected
 
 
 def test_temporary_files_are_found(tmp_path: Path) -> None:

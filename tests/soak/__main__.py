@@ -46,19 +46,23 @@ def main() -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--only", choices=GROUPS, help="try only this part")
     options = parser.parse_args()
-    n_bad = 0
+    n_failed = 0
     for title, group in GROUPS.items():
         if options.only not in (None, title):
             continue
-        begun, lines = _state(), [*_HEAD]
+        lines = [
+            f"{_state()}\n",
+            "| fault | trials | outcome |",
+            "| --- | ---: | --- |",
+        ]
         for fault in _timed(group.faults(options.short)):
-            n_bad += len(fault.bad)
-            outcome = "; ".join(fault.bad) or fault.outcome
+            n_failed += len(fault.problems)
+            outcome = "; ".join(fault.problems) or fault.outcome
             lines.append(f"| {fault.name} | {fault.trials:,} | {outcome} |")
         if not options.short:
-            _renew(title, "\n".join([begun, "", *lines]))
-    print(f"{n_bad} trials failed" if n_bad else "every trial passed")
-    return min(n_bad, 1)
+            _replace_part(title, "\n".join(lines))
+    print(f"{n_failed} trials failed" if n_failed else "every trial passed")
+    return min(n_failed, 1)
 
 
 def _state() -> str:
@@ -67,18 +71,15 @@ def _state() -> str:
     return f"{datetime.now(UTC):%Y-%m-%d}, commit {revision}{changed}, {cpu()}."
 
 
-def _renew(title: str, part: str) -> None:
+def _replace_part(title: str, part: str) -> None:
     """Replace one part of the file; keep the others with their dates and commits."""
     text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
-    found = [part.partition("\n\n") for part in text.split("\n## ")[1:]]
-    parts = {head: body.strip() for head, _, body in found} | {title: part}
-    written = [f"## {head}\n\n{parts[head]}" for head in GROUPS if head in parts]
+    old = [part.partition("\n\n") for part in text.split("\n## ")[1:]]
+    parts = {head: body.strip() for head, _, body in old} | {title: part}
+    kept = [f"## {head}\n\n{parts[head]}" for head in GROUPS if head in parts]
     notes = NOTES.read_text(encoding="utf-8")
     with atomic_write(TABLE) as file:
-        file.write("\n\n".join([BEGIN, *written, notes]).encode())
-
-
-_HEAD = ["| fault | trials | outcome |", "| --- | ---: | --- |"]
+        file.write("\n\n".join([BEGIN, *kept, notes]).encode())
 
 
 def _timed(faults: Iterator[Fault]) -> Iterator[Fault]:
@@ -86,11 +87,10 @@ def _timed(faults: Iterator[Fault]) -> Iterator[Fault]:
     started = time.perf_counter()
     for fault in faults:
         seconds, started = time.perf_counter() - started, time.perf_counter()
-        print(
-            f"{fault.name}: {fault.trials:,} trials, {seconds:.0f} s", file=sys.stderr
-        )
-        for line in fault.bad:
-            print(f"  BAD {line}", file=sys.stderr)
+        line = f"{fault.name}: {fault.trials:,} trials, {seconds:.0f} s"
+        print(line, file=sys.stderr)
+        for problem in fault.problems:
+            print(f"  BAD {problem}", file=sys.stderr)
         yield fault
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from tests.hostile import Canary
-from tests.soak.fault import Fault, places, told_in_one_line, visbase
+from tests.soak.fault import Fault, refusal_problems, run
 
 OUTCOME = (
     "`predict`, `explain`, `export` and `corruption` refuse it in one error line; "
@@ -26,63 +26,48 @@ OUTCOME = (
 
 def faults(short: bool) -> Iterator[Fault]:
     for name, attack in ATTACKS.items():
-        bad, trials = [], 0
+        problems, trials = [], 0
         with tempfile.TemporaryDirectory() as folder:
-            home, sung = Path(folder) / "home", Path(folder) / "sung"
+            home, canary = Path(folder) / "home", Path(folder) / "canary"
             home.mkdir()
             image, model = home / "image.png", home / "model.visbase"
             Image.new("L", (28, 28)).save(image)
-            out = str(home / "out")
-            openers = (
+            commands = (
                 ["predict", str(model), str(image)],
-                ["explain", str(model), str(image), "--out", f"{out}.png"],
-                ["export", str(model), "--out", f"{out}.onnx"],
+                ["explain", str(model), str(image), "--out", str(home / "out.png")],
+                ["export", str(model), "--out", str(home / "out.onnx")],
                 ["corruption", str(model)],
             )
-            contents = itertools.islice(attack(sung), 1 if short else None)
-            for content, command in itertools.product(contents, openers):
+            contents = attack(canary)[: 1 if short else None]
+            for content, command in itertools.product(contents, commands):
                 trials += 1
                 model.write_bytes(content)
-                before = sorted(Path(folder).rglob("*"))
-                done = visbase(command, places(home))
-                if done.returncode != 2 or not told_in_one_line(done):
-                    bad.append(
-                        f"{command[0]}: status {done.returncode}: {done.stderr[-200:]}"
-                    )
-                if sorted(Path(folder).rglob("*")) != before:
-                    bad.append(f"{command[0]} wrote a file")
-        yield Fault(name, trials, OUTCOME, bad)
+                files = sorted(Path(folder).rglob("*"))
+                problems += refusal_problems(command[0], run(command, home))
+                if sorted(Path(folder).rglob("*")) != files:
+                    problems.append(f"{command[0]} wrote a file")
+        yield Fault(name, trials, OUTCOME, problems)
 
 
-def _pickles(sung: Path) -> Iterator[bytes]:
-    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        yield pickle.dumps(Canary(sung), protocol)
-
-
-def _zips(sung: Path) -> Iterator[bytes]:
-    """As torch.save writes them, and with paths that lead out of the folder."""
-    for name in ("model/data.pkl", f"../{sung.name}", str(sung)):
-        yield _zip({name: pickle.dumps(Canary(sung))})
-
-
-def _skops(sung: Path) -> Iterator[bytes]:
-    """As skops writes them, of a type that runs a command."""
+def _skops_file(canary: Path) -> bytes:
+    """As skops writes it, of a type that runs a command."""
     call = {"__class__": "system", "__module__": "os", "__loader__": "TypeNode"}
     schema = {
         "__class__": "Pipeline",
         "__module__": "sklearn.pipeline",
         "__loader__": "ReduceNode",
-        "content": {"constructor": call, "args": [f"touch {sung}"]},
+        "content": {"constructor": call, "args": [f"touch {canary}"]},
         "protocol": 2,
     }
-    yield _zip({"schema.json": json.dumps(schema).encode()})
+    return _zip("schema.json", json.dumps(schema).encode())
 
 
-def _lies(_sung: Path) -> Iterator[bytes]:
-    """Headers of safetensors that promise more than there is, or overlap."""
+def _lies() -> list[bytes]:
+    """Safetensors whose headers promise more than there is, or overlap."""
     content = save({"x": np.zeros(4, np.float32)}, {"card": "{}", "sha256": "0" * 64})
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:start])
+    lies = []
     for offsets, shape in (
         ([0, 2**60], [2**58]),
         ([0, 16], [2**40, 2**40]),
@@ -91,21 +76,29 @@ def _lies(_sung: Path) -> Iterator[bytes]:
     ):
         header["x"] |= {"data_offsets": offsets, "shape": shape}
         text = json.dumps(header).encode()
-        yield len(text).to_bytes(8, "little") + text + content[start:]
-    yield (2**63).to_bytes(8, "little") + content[8:]
+        lies.append(len(text).to_bytes(8, "little") + text + content[start:])
+    return [*lies, (2**63).to_bytes(8, "little") + content[8:]]
 
 
-def _zip(files: dict[str, bytes]) -> bytes:
+def _zip(name: str, content: bytes) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+        archive.writestr(name, content)
     return packed.getvalue()
 
 
-ATTACKS: dict[str, Callable[[Path], Iterator[bytes]]] = {
-    "a pickle instead of a model": _pickles,
-    "a zip instead of a model, also with paths outside its folder": _zips,
-    "a skops file that runs a command when loaded": _skops,
-    "a safetensors header that lies about sizes": _lies,
+ATTACKS: dict[str, Callable[[Path], list[bytes]]] = {
+    "a pickle instead of a model": lambda canary: [
+        pickle.dumps(Canary(canary), protocol)
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    ],
+    # the first as torch.save writes it, the others lead out of the folder
+    "a zip instead of a model, also with paths outside its folder": lambda canary: [
+        _zip(name, pickle.dumps(Canary(canary)))
+        for name in ("model/data.pkl", f"../{canary.name}", str(canary))
+    ],
+    "a skops file that runs a command when loaded": lambda canary: [
+        _skops_file(canary)
+    ],
+    "a safetensors header that lies about sizes": lambda _canary: _lies(),
 }

@@ -1,8 +1,8 @@
 """`python -m tests.soak.die before|after N ARGUMENT...`: visbase, killed at a write.
 
 The process kills itself before or after the N-th file takes its place. With
-`during:FUNCTION` in place of these it does so at the N-th call or return that visbase's
-own code makes inside that function, in any thread; N = 0 prints how many there are.
+`during:FUNCTION` instead it does so at the N-th call or return that visbase's own
+code makes inside that function, in any thread. N = 0 prints how many there are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from visbase.pipeline.commands import main
@@ -20,49 +21,54 @@ from visbase.pipeline.storage import ROOT, atomic
 OURS = (f"{ROOT}/visbase/pipeline/", f"{ROOT}/visbase/cnn/")
 
 
-def die_at_write(moment: str, wanted: int) -> None:
-    n_writes = 0
+def countdown(nth: int) -> Callable[[], None]:
+    """Return a function whose nth call kills the process."""
+    n_calls = 0
+
+    def count() -> None:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if not nth:
+        atexit.register(lambda: print(n_calls))
+    return count
+
+
+def count_writes(moment: str, count: Callable[[], None]) -> None:
     replace = os.replace
 
-    def replace_and_die(source: str, target: str) -> None:
-        nonlocal n_writes
-        n_writes += 1
-        if moment == "after":
-            replace(source, target)
-        if n_writes == wanted:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def replace_and_count(source: str, target: str) -> None:
         if moment == "before":
-            replace(source, target)
+            count()
+        replace(source, target)
+        if moment == "after":
+            count()
 
-    atomic.os.replace = replace_and_die  # type: ignore[assignment]
+    atomic.os.replace = replace_and_count  # type: ignore[assignment]
 
 
-def die_inside(function: str, wanted: int) -> None:
-    depth, n_events = threading.local(), 0
-    steps = {"call": 1, "return": -1}
+def count_calls(function: str, count: Callable[[], None]) -> None:
+    depth, steps = threading.local(), {"call": 1, "return": -1}
 
     def watch(frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal n_events
         before = getattr(depth, "value", 0)
         if frame.f_code.co_qualname == function:
             depth.value = before + steps.get(event, 0)
         inside = before or getattr(depth, "value", 0)
         if inside and frame.f_code.co_filename.startswith(OURS):
-            n_events += 1
-            if n_events == wanted:
-                os.kill(os.getpid(), signal.SIGKILL)
+            count()
 
     threading.setprofile(watch)
     sys.setprofile(watch)
-    if not wanted:
-        atexit.register(lambda: print(n_events))
 
 
 if __name__ == "__main__":
-    moment, wanted = sys.argv[1], int(sys.argv[2])
+    moment, count = sys.argv[1], countdown(int(sys.argv[2]))
     if moment.startswith("during:"):
-        die_inside(moment.removeprefix("during:"), wanted)
+        count_calls(moment.removeprefix("during:"), count)
     else:
-        die_at_write(moment, wanted)
+        count_writes(moment, count)
     sys.argv = ["visbase", *sys.argv[3:]]
     main()

@@ -1,4 +1,4 @@
-"""Kill other commands than `run`: a learning curve, the report, a download."""
+"""Kill commands at their writes, and a download on the way."""
 
 from __future__ import annotations
 
@@ -6,95 +6,129 @@ import functools
 import http.server
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
-from tests.soak.fault import Fault, leftovers, places, visbase
+from tests.soak.commands import Command
+from tests.soak.fault import Fault
 from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
 from visbase.pipeline.storage import ROOT, results
 
-CURVE_POINTS, N_POINTS = ("--sizes", "10,20", "--seeds", "3"), 6
-DOWNLOADS, SHORT_DOWNLOADS = 10, 1
+N_POINTS = 6
+N_DOWNLOADS, N_SHORT_DOWNLOADS = 10, 1
+MNIST_FILES = ROOT / "pipeline" / "datasets" / "mnist_files"
 
 
-def curve(digits: Path, short: bool) -> Fault:
-    """A learning curve, killed beside every write of its table."""
-    arguments = ["curve", "linear", "--dataset", f"folder:{digits}", *CURVE_POINTS]
-    bad, trials = [], 0
+def dying(moment: str, nth: int) -> tuple[str, ...]:
+    """Return the program that is visbase, killed at the nth such moment."""
+    return ("-m", "tests.soak.die", moment, str(nth))
+
+
+def count_moments(command: Command, moment: str, home: Path) -> int:
+    done = command.run(home, dying(moment, 0), must_succeed=True)
+    return int(done.stdout.split()[-1])
+
+
+def at_writes(
+    command: Command,
+    outcome: str,
+    short: bool,
+    moments: Sequence[str] = ("before", "after"),
+    where: str = "before or after every write of `{}`",
+) -> Fault:
+    """Kill a command before and after each file takes its place, and run it again."""
+    problems, trials = [], 0
     with tempfile.TemporaryDirectory() as folder:
-        visbase(arguments, places(Path(folder)))
-        golden = _points(Path(folder))
-    for moment in ("before", "after"):
-        for nth in range(1, 2 if short else N_POINTS + 1):
+        command.prepare(Path(folder))
+        n_writes = count_moments(command, "before", Path(folder))
+    for moment in moments:
+        for nth in range(1, 2 if short else n_writes + 1):
             with tempfile.TemporaryDirectory() as folder:
-                home, what = Path(folder), f"curve, {moment} write {nth}"
-                die = ("tests.soak.die", moment, str(nth))
-                done = visbase(arguments, places(home), die)
+                home, trial = Path(folder), f"{moment} write {nth}"
+                command.prepare(home)
+                done = command.run(home, dying(moment, nth))
                 trials += 1
                 if done.returncode != -signal.SIGKILL:
-                    bad.append(f"{what}: status {done.returncode}")
-                kept = nth - (moment == "before")
-                if _points(home) != golden[:kept]:
-                    bad.append(f"{what}: other points than the first {kept}")
-                done = visbase(arguments, places(home))
-                if done.returncode or _points(home) != golden:
-                    bad.append(f"{what}: other points {done.stderr[-200:]}")
-                bad += [f"{what}: {path} was left" for path in leftovers(home)]
-    name = "SIGKILL before or after every write of `curve`"
-    outcome = "earlier points are kept; a second run gives the same points"
-    if len(golden) != N_POINTS:
-        bad.append(f"undisturbed it has {len(golden)} points")
-    return Fault(name, trials, outcome, bad)
+                    problems.append(f"{trial}: status {done.returncode}")
+                if not command.is_sound(home, nth - (moment == "before")):
+                    problems.append(f"{command.name}, {trial}: its files are not sound")
+                problems += command.rerun(trial, home)
+    return Fault(f"SIGKILL {where.format(command.name)}", trials, outcome, problems)
 
 
-def _points(home: Path) -> list[CurvePoint]:
-    """Every point of a learning curve but its seconds."""
-    return [
-        msgspec.structs.replace(row, fit_s=0.0, seconds=0.0)
-        for table in home.rglob("linear*.csv")
-        for row in read_measurements(table, CurvePoint)
-    ]
+class Curve(Command):
+    """A learning curve; each of its writes adds a point to its table."""
+
+    name = "curve"
+
+    def __init__(self, digits: Path) -> None:
+        self.digits = digits
+        super().__init__(digits.with_name("curve"))
+
+    def arguments(self, home: Path) -> list[str]:
+        dataset = ("--dataset", f"folder:{self.digits}")
+        return ["curve", "linear", *dataset, "--sizes", "10,20", "--seeds", "3"]
+
+    def read(self, home: Path) -> list[CurvePoint]:
+        """Return every point, without its seconds."""
+        return [
+            msgspec.structs.replace(point, fit_s=0.0, seconds=0.0)
+            for table in home.rglob("linear*.csv")
+            for point in read_measurements(table, CurvePoint)
+        ]
+
+    def is_sound(self, home: Path, n_writes: int) -> bool:
+        return bool(self.read(home) == self.expected[:n_writes])
 
 
-def report(short: bool) -> Fault:
-    """The report of the committed records, killed beside each of its files."""
-    bad, trials = [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "whole"
-        here = places(Path(folder), VISBASE_RESULTS=str(results()))
-        done = visbase(["report", "--out", str(whole)], here)
-        if done.returncode:
-            return Fault("report", 1, "failed", [done.stderr[-300:]])
-        golden = {path.name: path.read_bytes() for path in whole.iterdir()}
-        for nth in range(1, 2 if short else len(golden) + 1):
-            out = Path(folder) / f"killed{nth}"
-            arguments = ["report", "--out", str(out)]
-            done = visbase(arguments, here, ("tests.soak.die", "before", str(nth)))
-            trials += 1
-            if done.returncode != -signal.SIGKILL:
-                bad.append(f"report, write {nth}: status {done.returncode}")
-            done = visbase(arguments, here)
-            found = {path.name: path.read_bytes() for path in out.iterdir()}
-            if done.returncode or found != golden:
-                bad.append(f"report, write {nth}: other files {done.stderr[-200:]}")
-    name = "SIGKILL before each write of the report"
-    return Fault(name, trials, "a second run writes the same files, to the byte", bad)
+class Report(Command):
+    """The report of the committed records."""
+
+    name = "report"
+    variables = MappingProxyType({"VISBASE_RESULTS": str(results())})
+
+    def arguments(self, home: Path) -> list[str]:
+        return ["report", "--out", str(home / "report")]
+
+    def read(self, home: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (home / "report").iterdir()}
 
 
-class _Slow(http.server.SimpleHTTPRequestHandler):
+class Download(Command):
+    """A run that downloads MNIST's files from a server of this process."""
+
+    name = "download"
+
+    def __init__(self, server: http.server.ThreadingHTTPServer) -> None:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        self.program = ("-m", "tests.soak.mirror", url)
+        self.expected = _gzip_files(MNIST_FILES)
+
+    def arguments(self, home: Path) -> list[str]:
+        return ["run", "majority", "--preset", "quick", "--data", str(home / "data")]
+
+    def read(self, home: Path) -> dict[str, bytes]:
+        return _gzip_files(home / "data")
+
+
+def _gzip_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.gz")}
+
+
+class SlowHandler(http.server.SimpleHTTPRequestHandler):
     """Serves a folder a little at a time, so that a kill finds the download open."""
 
     def copyfile(self, source, outputfile) -> None:  # type: ignore[no-untyped-def]
         while block := source.read(100_000):
             try:
                 outputfile.write(block)
-            except OSError:  # the other side was killed
+            except OSError:  # the client was killed
                 return
             time.sleep(0.01)
 
@@ -102,43 +136,42 @@ class _Slow(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+def curve(digits: Path, short: bool) -> Fault:
+    command = Curve(digits)
+    outcome = "earlier points are kept; a second run gives the same points"
+    fault = at_writes(command, outcome, short)
+    if len(command.expected) != N_POINTS:
+        fault.problems.append(f"undisturbed it has {len(command.expected)} points")
+    return fault
+
+
+def report(short: bool) -> Fault:
+    outcome = "a second run writes the same files, to the byte"
+    with tempfile.TemporaryDirectory() as folder:
+        command = Report(Path(folder))
+    return at_writes(
+        command, outcome, short, ("before",), "before each write of the {}"
+    )
+
+
 def download(short: bool) -> Fault:
-    """MNIST's files from a server of our own, killed on the way."""
-    dice, bad = random.Random(0), []
-    n = SHORT_DOWNLOADS if short else DOWNLOADS
-    source = ROOT / "pipeline" / "datasets" / "mnist_files"
-    handler = functools.partial(_Slow, directory=str(source))
+    dice, problems = random.Random(0), []
+    n = N_SHORT_DOWNLOADS if short else N_DOWNLOADS
+    handler = functools.partial(SlowHandler, directory=str(MNIST_FILES))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    mirror = f"http://127.0.0.1:{server.server_port}/"
+    command = Download(server)
     for trial in range(n):
         with tempfile.TemporaryDirectory() as folder:
-            home = Path(folder) / "data"
-            home.mkdir()
-            arguments = ["run", "majority", "--preset", "quick", "--data", str(home)]
-            module = ("tests.soak.mirror", mirror)
-            here = places(Path(folder))
-            process = subprocess.Popen(
-                [sys.executable, "-m", *module, *arguments],
-                env=here,
-                cwd=ROOT,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            while not any(home.iterdir()) and process.poll() is None:
+            data = Path(folder) / "data"
+            data.mkdir()
+            process = command.start(Path(folder))
+            while not any(data.iterdir()) and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(dice.uniform(0, 1))
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             process.wait()
-            done = visbase(arguments, here, module)
-            if done.returncode:
-                bad.append(f"download, trial {trial}: {done.stderr[-300:]}")
-            for path in source.glob("*.gz"):
-                if (home / path.name).read_bytes() != path.read_bytes():
-                    bad.append(f"download, trial {trial}: another {path.name}")
-            bad += [f"download, trial {trial}: {p} was left" for p in leftovers(home)]
+            problems += command.rerun(f"trial {trial}", Path(folder))
     server.shutdown()
-    name = "SIGKILL during the download of MNIST"
-    return Fault(
-        name, n, "a second run downloads what is missing; the files are complete", bad
-    )
+    outcome = "a second run downloads what is missing; the files are complete"
+    return Fault("SIGKILL during the download of MNIST", n, outcome, problems)

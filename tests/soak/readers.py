@@ -1,4 +1,4 @@
-"""What reads input from outside, each with sound inputs and how they are damaged."""
+"""The readers of outside input, each with valid inputs, and how these are corrupted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from tests.hostile import sealed
-from tests.soak.fault import places, visbase
+from tests.soak.fault import run
 from visbase.pipeline.datasets.folder import load_folder
 from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.experiments.measured import (
@@ -37,10 +37,12 @@ from visbase.pipeline.storage import results
 from visbase.pipeline.storage.tables import to_csv
 
 Target = Callable[[bytes], object]
+Reader = tuple[Target, list[bytes]]  # and valid inputs to begin from
 
-MODELS = ("majority", "linear", "lenet5")  # whose files are damaged
+MODELS = ("majority", "linear", "lenet5")  # whose files are corrupted
 WORDS = (b"Infinity", b"1e999", b"NaN", b"-1", b"null", b'"', b"[", b"9" * 400)
-COMBINATION = {  # facts of a sound one, on any test images
+NUMBERS = (0, 1, 255, 2**15, 2**31 - 1, 2**32 - 1)
+COMBINATION = {  # valid, for any test images
     "methods": ["a", "b"],
     "weight": 0.5,
     "n_validation": 50,
@@ -49,185 +51,169 @@ COMBINATION = {  # facts of a sound one, on any test images
     "commit": "0123456789",
 }
 LETTERS = "abnwords=0123456789.,-+e()[]{}'\"\\\n é∞"
+SETTINGS = ("n_words=200", "levels=(1,2,4)", "bins_px=2.0", "deskewed=False", LETTERS)
 
 
-def targets(
-    folder: Path, models: Sequence[str] = MODELS
-) -> dict[str, tuple[Target, list[bytes]]]:
-    """What reads input from outside, each with sound inputs to begin from."""
+def targets(folder: Path, models: Sequence[str] = MODELS) -> dict[str, Reader]:
     return {
         "IDX files": _idx(folder / "file.gz"),
-        "records": _records(folder / "record"),
+        "records": _records(folder / "seed0.json"),
         "model files": _models(folder / "model", models),
         "images": _images(),
         "folders of images": _folders(folder / "photos"),
         "--set": _settings(),
-        "tables of measurements": _tables(folder / "tables"),
+        "tables of measurements": _tables(folder),
     }
 
 
 def mutated(seeds: list[bytes], dice: random.Random) -> bytes:
-    """One of the seeds after one to four small damages."""
+    """Return one of the seeds after one to four small changes."""
     data = bytearray(dice.choice(seeds))
     for _ in range(dice.randint(1, 4)):
-        place = dice.randrange(len(data) + 1)
+        start = dice.randrange(len(data) + 1)
         length = dice.randint(1, 8)
-        kind = dice.randrange(7)
-        if kind == 0 and data:
-            data[place % len(data)] ^= 1 << dice.randrange(8)
-        elif kind == 1:
-            data[place : place + length] = dice.randbytes(length)
-        elif kind == 2:
-            del data[place : place + length]
-        elif kind == 3:
-            data[place:place] = data[place : place + length]
-        elif kind == 4:
-            number = dice.choice([0, 1, 255, 2**15, 2**31 - 1, 2**32 - 1])
-            data[place : place + 4] = number.to_bytes(4, dice.choice(["big", "little"]))
-        elif kind == 5:
-            data[place : place + length] = dice.choice(WORDS)
-        else:
-            other = dice.choice(seeds)
-            data[place:] = other[dice.randrange(len(other) + 1) :]
+        stop = start + length
+        match dice.randrange(7):
+            case 0 if data:
+                data[start % len(data)] ^= 1 << dice.randrange(8)
+            case 1:
+                data[start:stop] = dice.randbytes(length)
+            case 2:
+                del data[start:stop]
+            case 3:
+                data[start:start] = data[start:stop]
+            case 4:
+                number, order = dice.choice(NUMBERS), dice.choice(["big", "little"])
+                data[start : start + 4] = number.to_bytes(4, order)
+            case 5:
+                data[start:stop] = dice.choice(WORDS)
+            case _:
+                other = dice.choice(seeds)
+                data[start:] = other[dice.randrange(len(other) + 1) :]
     return bytes(data)
 
 
-def _write_anew(path: Path, data: bytes) -> None:
-    """Writing over a file that is there may wait for the disk, a millisecond a time."""
+def _write(path: Path, data: bytes) -> Path:
+    """Write a new file: to overwrite one may wait a millisecond for the disk."""
     path.unlink(missing_ok=True)
     path.write_bytes(data)
+    return path
 
 
-def _idx(path: Path) -> tuple[Target, list[bytes]]:
-    content = (
-        bytes([0, 0, 8, 3]) + np.array([3, 4, 4], ">u4").tobytes() + bytes(range(48))
-    )
+def _packed(save: Callable[[io.BytesIO], object]) -> bytes:
+    file = io.BytesIO()
+    save(file)
+    return file.getvalue()
+
+
+def _idx(path: Path) -> Reader:
+    head = bytes([0, 0, 8, 3]) + np.array([3, 4, 4], ">u4").tobytes()
+    content = head + bytes(range(48))
     expected = IdxFile("file.gz", (3, 4, 4), hashlib.sha256(content).hexdigest())
-    packed = gzip.compress(content, 1)
 
     def target(data: bytes) -> object:
-        # half of the damage is inside a sound gzip stream
-        whole = data if data[:2] == b"\x1f\x8b" else gzip.compress(data, 1)
-        _write_anew(path, whole)
-        return read_idx(path, expected)
+        # half of the corruptions are inside a valid gzip stream
+        packed = data if data[:2] == b"\x1f\x8b" else gzip.compress(data, 1)
+        return read_idx(_write(path, packed), expected)
 
-    return target, [content, packed]
+    return target, [content, gzip.compress(content, 1)]
 
 
-def _records(folder: Path) -> tuple[Target, list[bytes]]:
+def _records(path: Path) -> Reader:
     source = record_path(results(), "mnist", "majority", 0)
-    folder.mkdir()
-    path = folder / "seed0.json"
-    facts = json.loads(source.read_text())
-    facts |= {"n_test": 12, "n_correct": 6}
-    small = np.zeros((2, 12), np.uint8)
-    small[1, :6] = 1
-    array = io.BytesIO()
-    np.save(array, small)
-    text, packed = json.dumps(facts).encode(), array.getvalue()
+    record = json.loads(source.read_text()) | {"n_test": 12, "n_correct": 6}
+    predictions = np.array([[0] * 12, [1] * 6 + [0] * 6], np.uint8)
+    text, array = (
+        json.dumps(record).encode(),
+        _packed(lambda f: np.save(f, predictions)),
+    )
 
     def target(data: bytes) -> object:
         is_array = data[:1] == b"\x93"
-        _write_anew(path, text if is_array else data)
-        _write_anew(path.with_suffix(".npy"), data if is_array else packed)
+        _write(path, text if is_array else data)
+        _write(path.with_suffix(".npy"), data if is_array else array)
         return read_predictions(path, read_record(path))
 
-    return target, [text, packed]
+    return target, [text, array]
 
 
-def _models(path: Path, methods: Sequence[str]) -> tuple[Target, list[bytes]]:
+def _models(path: Path, methods: Sequence[str]) -> Reader:
     seeds = []
     for method in methods:
-        home = path.with_name("home")
         arguments = ["run", method, "--preset", "quick", "--save", str(path)]
-        done = visbase(arguments, places(home))
-        if done.returncode:
-            raise RuntimeError(done.stderr)
+        run(arguments, path.with_name("home"), must_succeed=True)
         seeds.append(path.read_bytes())
 
     def target(data: bytes) -> object:
-        # half of the damage is sealed again by a right checksum, and of a right length
-        _write_anew(path, sealed(_lengthened(data, seeds)) if len(data) % 2 else data)
-        return load_model(path)
+        if len(data) % 2:  # half of them get a right length and a right checksum
+            seed = min(seeds, key=lambda seed: abs(len(seed) - len(data)))
+            data = sealed((data + seed[len(data) :])[: len(seed)])
+        return load_model(_write(path, data))
 
     return target, seeds
 
 
-def _lengthened(data: bytes, seeds: list[bytes]) -> bytes:
-    """Cut or filled up to the length of the seed that is nearest in length."""
-    seed = min(seeds, key=lambda seed: abs(len(seed) - len(data)))
-    return (data + seed[len(data) :])[: len(seed)]
-
-
-def _images() -> tuple[Target, list[bytes]]:
-    dice = np.random.default_rng(0)
-    colour = Image.fromarray(dice.integers(0, 256, (9, 7, 3), np.uint8))
-    seeds = []
-    for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"):
-        for image in (colour, colour.convert("L")):
-            file = io.BytesIO()
-            image.save(file, kind)
-            seeds.append(file.getvalue())
+def _images() -> Reader:
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+    colour = Image.fromarray(pixels)
+    seeds = [
+        _packed(lambda file, image=image, kind=kind: image.save(file, kind))
+        for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+        for image in (colour, colour.convert("L"))
+    ]
     return lambda data: read_image(io.BytesIO(data)), seeds
 
 
-def _folders(root: Path) -> tuple[Target, list[bytes]]:
+def _folders(root: Path) -> Reader:
     """Another file among those of two classes: length of its name, name, content."""
     for name in "ab":
         (root / name).mkdir(parents=True)
         for i in range(3):
             Image.new("L", (4, 4), 50 * i).save(root / name / f"{i}.png")
-    file = io.BytesIO()
-    Image.new("L", (5, 3), 7).save(file, "PNG")
+    content = _packed(lambda file: Image.new("L", (5, 3), 7).save(file, "PNG"))
 
     def target(data: bytes) -> object:
-        length = data[0] % 40 if data else 0
-        name, content = data[1 : length + 1], data[length + 1 :]
-        name = name.replace(b"/", b"_").replace(b"\0", b"_")
+        stop = 1 + (data[0] % 40 if data else 0)
+        name = data[1:stop].replace(b"/", b"_").replace(b"\0", b"_")
         path = root / "a" / os.fsdecode(name if name.strip(b".") else b"x")
-        path.write_bytes(content)
+        path.write_bytes(data[stop:])
         try:
-            with contextlib.redirect_stderr(io.StringIO()):  # what is left out
+            with contextlib.redirect_stderr(io.StringIO()):  # the skipped files
                 return load_folder(root, 1, 0, skip_bad=len(data) % 2 == 0)
         finally:
             path.unlink()
 
     names = (b"c.png", "日本 é.png".encode(), b"\xff\n.jpg")
-    return target, [bytes([len(name)]) + name + file.getvalue() for name in names]
+    return target, [bytes([len(name)]) + name + content for name in names]
 
 
-def _settings() -> tuple[Target, list[bytes]]:
+def _settings() -> Reader:
     method = find_method("bovw_pyramid")
-    seeds = ["n_words=200", "levels=(1,2,4)", "bins_px=2.0", "deskewed=False", LETTERS]
 
     def target(data: bytes) -> object:
         return method.configure("full", [data.decode("utf-8", "surrogateescape")])
 
-    return target, [seed.encode() for seed in seeds]
+    return target, [setting.encode() for setting in SETTINGS]
 
 
-def _tables(folder: Path) -> tuple[Target, list[bytes]]:
-    """What `curve` and `corruption` measured, and a combination's facts."""
-    folder.mkdir()
+def _tables(folder: Path) -> Reader:
+    """What `curve` and `corruption` measured, and the facts of a combination."""
     table, combination = folder / "linear.csv", folder / "a+b.json"
     np.save(combination.with_suffix(".npy"), np.zeros((5, 3), np.int16))
     seeds = [json.dumps(COMBINATION)]
+    texts = {"method": "linear", "config": '{"a": 1}', "family": "classical"}
+    texts |= {"fit_s": "1.5", "seconds": "2.5", "changes": "{}", "source": "curve"}
     for kind in (CurvePoint, CorruptionErrors):
         columns = kind.__struct_fields__
-        row = dict.fromkeys(columns, "7") | {"method": "linear", "config": '{"a": 1}'}
-        row |= {"family": "classical", "fit_s": "1.5", "seconds": "2.5"}
-        row |= {"changes": "{}", "source": "curve"}
-        rows = [{name: row[name] for name in columns} | {"n_errors": n} for n in "12"]
-        rows[1] |= {name: "8" for name in ("seed", "level") if name in columns}
+        row = {name: texts.get(name, "7") for name in columns}
+        other = {name: "8" for name in ("seed", "level") if name in columns}
+        rows = [row | {"n_errors": "1"}, row | other | {"n_errors": "2"}]
         seeds.append(to_csv(columns, rows))
 
     def target(data: bytes) -> object:
         if data[:1] == b"{":
-            _write_anew(combination, data)
-            return read_combination(combination)
-        _write_anew(table, data)
-        if b"n_train" in data:
-            return read_measurements(table, CurvePoint)
-        return read_measurements(table, CorruptionErrors)
+            return read_combination(_write(combination, data))
+        kind = CurvePoint if b"n_train" in data else CorruptionErrors
+        return read_measurements(_write(table, data), kind)
 
     return target, [seed.encode() for seed in seeds]

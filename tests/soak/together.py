@@ -3,145 +3,101 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.soak.fault import (
-    RUNS,
-    Fault,
-    command,
-    leftovers,
-    make_digits,
-    outcome_of,
-    places,
-    visbase,
-)
+from tests.soak.commands import MethodRun, method_runs
+from tests.soak.fault import Fault, leftovers, make_digits, start
 from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
-from visbase.pipeline.storage import ROOT
 
-ROUNDS, SHORT_ROUNDS = 3, 1
-FLIPS = 6  # of each entry
-SEEDS = 10  # of each of two learning curves
+N_ROUNDS, N_SHORT_ROUNDS = 3, 1
+N_FLIPS = 6  # of each entry
+N_SEEDS = 10  # of each of two learning curves
 
 
 def faults(short: bool) -> Iterator[Fault]:
+    n_rounds = N_SHORT_ROUNDS if short else N_ROUNDS
     with tempfile.TemporaryDirectory() as folder:
         digits = make_digits(Path(folder) / "digits")
-        for method in list(RUNS)[: 1 if short else None]:
-            home = Path(folder) / method
-            done = visbase(command(method, digits, home), places(home))
-            if done.returncode:
-                yield Fault(f"{method} undisturbed", 1, "failed", [done.stderr[-300:]])
-                continue
-            golden = outcome_of(home)
-            yield _at_once(method, digits, golden, SHORT_ROUNDS if short else ROUNDS)
-            yield _damaged(method, digits, home, golden, short)
-        yield _one_table(digits, SHORT_ROUNDS if short else ROUNDS)
+        for run in method_runs(digits, short):
+            yield _same_run(run, n_rounds)
+            yield _corrupt(run, short)
+        yield _same_table(digits, n_rounds)
 
 
-def _at_once(method: str, digits: Path, golden: dict[str, bytes], rounds: int) -> Fault:
-    bad, trials = [], 0
-    for _ in range(rounds):
-        for n in (2, 4):
-            trials += 1
-            with tempfile.TemporaryDirectory() as folder:
-                home = Path(folder)
-                processes = [
-                    subprocess.Popen(
-                        [
-                            sys.executable,
-                            "-m",
-                            "visbase",
-                            *command(method, digits, home),
-                        ],
-                        env=places(home),
-                        cwd=ROOT,
-                        stdout=subprocess.DEVNULL,
-                        stderr=subprocess.DEVNULL,
-                    )
-                    for _ in range(n)
-                ]
-                states = [process.wait(timeout=600) for process in processes]
-                if any(states):
-                    bad.append(f"{method}, {n} at once: exit statuses {states}")
-                elif outcome_of(home) != golden:
-                    bad.append(f"{method}, {n} at once: other results")
-                bad += [f"{method}: {path} was left" for path in leftovers(home)]
-    return Fault(
-        f"2 and 4 runs of `{method}` at the same time, sharing cache and results",
-        trials,
-        "all succeed; predictions, scores and model equal those of a single run",
-        bad,
-    )
+def _statuses(commands: list[list[str]], home: Path) -> list[int]:
+    """Run commands at the same time and return their exit statuses."""
+    processes = [start(command, home) for command in commands]
+    return [process.wait(timeout=600) for process in processes]
 
 
-def _one_table(digits: Path, rounds: int) -> Fault:
-    """Two learning curves of one method at once, of other sizes."""
-    bad = []
-    for _ in range(rounds):
+def _same_run(run: MethodRun, n_rounds: int) -> Fault:
+    problems = []
+    trials = [n for _ in range(n_rounds) for n in (2, 4)]
+    for n in trials:
         with tempfile.TemporaryDirectory() as folder:
-            home = Path(folder)
-            both = [
-                subprocess.Popen(
-                    [
-                        *(sys.executable, "-m", "visbase", "curve", "linear"),
-                        *("--dataset", f"folder:{digits}", "--sizes", size),
-                        *("--seeds", str(SEEDS)),
-                    ],
-                    env=places(home),
-                    cwd=ROOT,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-                for size in ("10", "20")
-            ]
-            states = [process.wait(timeout=600) for process in both]
-            (table,) = home.rglob("linear*.csv")
+            statuses = _statuses([run.arguments(Path(folder))] * n, Path(folder))
+            if any(statuses):
+                problems.append(f"{run.name}, {n} runs: exit statuses {statuses}")
+            else:
+                problems += run.problems(f"{n} runs", Path(folder))
+    name = f"2 and 4 runs of `{run.name}` at the same time, sharing cache and results"
+    outcome = "all succeed; predictions, scores and model equal those of a single run"
+    return Fault(name, len(trials), outcome, problems)
+
+
+def _same_table(digits: Path, n_rounds: int) -> Fault:
+    """Two learning curves of one method, with different sizes."""
+    problems = []
+    curve = ["curve", "linear", "--dataset", f"folder:{digits}", "--seeds"]
+    commands = [[*curve, str(N_SEEDS), "--sizes", size] for size in ("10", "20")]
+    for _ in range(n_rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            statuses = _statuses(commands, Path(folder))
+            (table,) = Path(folder).rglob("linear*.csv")
             n_points = len(read_measurements(table, CurvePoint))
-            if any(states) or n_points != 2 * SEEDS:
-                bad.append(f"exit statuses {states}, {n_points} points")
-            bad += [f"{path} was left" for path in leftovers(home)]
+            if any(statuses) or n_points != 2 * N_SEEDS:
+                problems.append(f"exit statuses {statuses}, {n_points} points")
+            problems += [f"{path} was left" for path in leftovers(Path(folder))]
     name = "2 `curve` commands at the same time, sharing a table"
-    return Fault(name, rounds, f"the table contains all {2 * SEEDS} points", bad)
+    outcome = f"the table contains all {2 * N_SEEDS} points"
+    return Fault(name, n_rounds, outcome, problems)
 
 
-def _damaged(
-    method: str, digits: Path, home: Path, golden: dict[str, bytes], short: bool
-) -> Fault:
-    dice, bad, trials, noticed = random.Random(0), [], 0, 0
-    entries = sorted((home / "artifacts" / "cache").iterdir())
+def _corrupt(run: MethodRun, short: bool) -> Fault:
+    dice, problems, trials, n_detected = random.Random(0), [], 0, 0
+    entries = sorted((run.home / "artifacts" / "cache").iterdir())
     for entry in entries:
-        whole = entry.read_bytes()
-        other = next((e for e in entries if e != entry), entry).read_bytes()
-        damaged = {
-            "truncated": whole[: dice.randrange(len(whole))],
-            "empty": b"",
-            "replaced by another": other if other != whole else b"",
-        }
-        for _ in range(FLIPS):
-            place = dice.randrange(len(whole))
-            flipped = bytearray(whole)
-            flipped[place] ^= 1 << dice.randrange(8)
-            damaged[f"bit flipped at {place}"] = bytes(flipped)
-        for how, content in list(damaged.items())[: 1 if short else None]:
+        other = next((path for path in entries if path != entry), entry)
+        contents = _corruptions(entry.read_bytes(), other.read_bytes(), dice)
+        for corruption, content in list(contents.items())[: 1 if short else None]:
             trials += 1
             entry.write_bytes(content)
-            done = visbase(command(method, digits, home), places(home))
-            what = f"{method}, {entry.name} {how}"
-            if done.returncode or outcome_of(home) != golden:
-                bad.append(f"{what}: {done.stderr[-300:] or 'other results'}")
-            lines = done.stderr.count("is damaged")
-            if not lines and not how.startswith("bit flipped"):
-                bad.append(f"{what}: not noticed")
-            noticed += lines
-            if lines > 1:
-                bad.append(f"{what}: told {lines} times")
-    return Fault(
-        f"cache entries of `{method}` truncated, emptied, replaced or bit-flipped",
-        trials,
-        f"same results; {noticed} entries detected and rebuilt, the others harmless",
-        bad,
-    )
+            done = run.run(run.home)
+            trial = f"{entry.name} {corruption}"
+            if done.returncode:
+                problems.append(f"{run.name}, {trial}: {done.stderr[-300:]}")
+            else:
+                problems += run.problems(trial, run.home)
+            n_lines = done.stderr.count("is damaged")
+            n_detected += n_lines
+            if n_lines > 1 or not (n_lines or corruption.startswith("bit flipped")):
+                problems.append(f"{run.name}, {trial}: reported {n_lines} times")
+    name = f"cache entries of `{run.name}` truncated, emptied, replaced or bit-flipped"
+    outcome = f"{n_detected} entries detected and rebuilt, the others harmless"
+    return Fault(name, trials, f"same results; {outcome}", problems)
+
+
+def _corruptions(content: bytes, other: bytes, dice: random.Random) -> dict[str, bytes]:
+    corruptions = {
+        "truncated": content[: dice.randrange(len(content))],
+        "empty": b"",
+        "replaced by another": other if other != content else b"",
+    }
+    for _ in range(N_FLIPS):
+        place = dice.randrange(len(content))
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << dice.randrange(8)
+        corruptions[f"bit flipped at {place}"] = bytes(flipped)
+    return corruptions
