@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.soak import fuzz
-from tests.soak.commands import is_torn
-from tests.soak.fault import ends_in_error_line, leftovers
+from tests.soak.commands import Command, is_torn
+from tests.soak.fault import ends_in_error_line, leftovers, refusal_problems
 from visbase.pipeline.errors import BadInput
 
 N_INPUTS = 30
@@ -23,18 +23,21 @@ def raising(error: Exception) -> object:
     raise error
 
 
-@linux
 @pytest.mark.parametrize(
     ("target", "fault"),
     [
-        (lambda: raising(KeyError("x")), "KeyError"),
-        (lambda: raising(BadInput("one\ntwo")), "more than one line"),
-        (lambda: len(np.ones(fuzz.CONSTANT)), "bytes for"),
-        (lambda: raising(BadInput(f"{np.ones(fuzz.CONSTANT).sum()}")), "bytes for"),
-        (lambda: time.sleep(3), "Hang"),
+        (lambda data: raising(KeyError("x")), "KeyError"),
+        (lambda data: raising(BadInput("one\ntwo")), "more than one line"),
+        (lambda data: len(np.ones(fuzz.CONSTANT // 4)), "bytes for"),
+        (
+            lambda data: raising(BadInput(f"{np.ones(fuzz.CONSTANT // 4).sum()}")),
+            "bytes for",
+        ),
+        (lambda data: time.sleep(3), "Hang"),
     ],
     ids=["traceback", "two lines", "memory", "memory of what is refused", "hang"],
 )
+@linux
 def test_fuzzing_notices(target, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if fault == "Hang":
         monkeypatch.setattr(fuzz, "LONGEST_S", 1)
@@ -82,17 +85,17 @@ def test_error_line_is_recognised(stderr: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "array", "expected"),
+    ("files", "expected"),
     [
-        ("old", "1", False),
-        ("new", "2", False),
-        (None, "2", False),  # no record until its facts are there
-        ("old", "2", True),
-        ("new", "1", True),
+        ({"seed0.json": b"old", "seed0.npy": b"1"}, False),
+        ({"seed0.json": b"new", "seed0.npy": b"2"}, False),
+        ({"seed0.npy": b"2"}, False),  # no record until its facts are there
+        ({"seed0.json": b"old", "seed0.npy": b"2"}, True),
+        ({"seed0.json": b"new", "seed0.npy": b"1"}, True),
     ],
 )
 def test_record_of_two_runs_is_torn(
-    facts: str | None, array: str, expected: bool, tmp_path: Path
+    files: dict[str, bytes], expected: bool, tmp_path: Path
 ) -> None:
     earlier, results = tmp_path / "earlier", tmp_path / "artifacts" / "results"
     fill(earlier, {"seed0.json": b"old", "seed0.npy": b"1"})
@@ -101,7 +104,31 @@ def test_record_of_two_runs_is_torn(
 
 
 def test_temporary_files_are_found(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    for name in ("a.1.visbase.part", "a"):
-        (tmp_path / "deep" / name).touch()
+    fill(tmp_path / "deep", {"a.1.visbase.part": b"", "a": b""})
     assert leftovers(tmp_path) == [str(tmp_path / "deep" / "a.1.visbase.part")]
+
+
+def test_disturbed_command_is_compared(tmp_path: Path) -> None:
+    command = Command("name", lambda _home: [], lambda home: len(list(home.iterdir())))
+    command.expected = 1
+    fill(tmp_path / "same", {"a": b""})
+    fill(tmp_path / "other", {"a": b"", "b.visbase.part": b""})
+    assert command.problems("trial", tmp_path / "same") == []
+    results, left = command.problems("trial", tmp_path / "other")
+    assert "other results" in results
+    assert "b.visbase.part" in left
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "n_problems"),
+    [(2, "visbase: no\n", 0), (0, "visbase: no\n", 1), (2, "no\n", 1)],
+)
+def test_refusal_is_judged(status: int, stderr: str, n_problems: int) -> None:
+    done = subprocess.CompletedProcess([], status, "", stderr)
+    assert len(refusal_problems("trial", done)) == n_problems
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""A million corrupted inputs: each soon gives a result or BadInput, in little memory."""
+"""A million corrupted inputs: each gives a result or BadInput, in little memory."""
 
 from __future__ import annotations
 
