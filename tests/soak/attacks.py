@@ -6,7 +6,6 @@ import io
 import itertools
 import json
 import pickle
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from tests.hostile import Canary
-from tests.soak.fault import Fault, refusal_problems, run
+from tests.soak.fault import Fault, new_folder, refusal_problems, run
 
 OUTCOME = (
     "`predict`, `explain`, `export` and `corruption` refuse it in one error line; "
@@ -27,8 +26,8 @@ OUTCOME = (
 def faults(short: bool) -> Iterator[Fault]:
     for name, attack in ATTACKS.items():
         problems, trials = [], 0
-        with tempfile.TemporaryDirectory() as folder:
-            home, canary = Path(folder) / "home", Path(folder) / "canary"
+        with new_folder() as folder:
+            home, canary = folder / "home", folder / "canary"
             home.mkdir()
             image, model = home / "image.png", home / "model.visbase"
             Image.new("L", (28, 28)).save(image)
@@ -42,9 +41,9 @@ def faults(short: bool) -> Iterator[Fault]:
             for content, command in itertools.product(contents, commands):
                 trials += 1
                 model.write_bytes(content)
-                files = sorted(Path(folder).rglob("*"))
+                files = sorted(folder.rglob("*"))
                 problems += refusal_problems(command[0], run(command, home))
-                if sorted(Path(folder).rglob("*")) != files:
+                if sorted(folder.rglob("*")) != files:
                     problems.append(f"{command[0]} wrote a file")
         yield Fault(name, trials, OUTCOME, problems)
 

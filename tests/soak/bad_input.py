@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,7 @@ from PIL import Image
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from tests.soak.fault import Fault, refusal_problems, run
+from tests.soak.fault import Fault, new_folder, refusal_problems, run
 from visbase.estimators import BagOfVisualWords
 from visbase.pipeline.datasets import load_dataset
 
@@ -25,8 +24,8 @@ ERROR_LINE, SUCCEEDS = "one error line", "succeeds"
 
 def faults(short: bool) -> Iterator[Fault]:
     for name, (outcome, write) in list(FOLDERS.items())[:: 4 if short else 1]:
-        with tempfile.TemporaryDirectory() as folder:
-            root, home = Path(folder) / "photos", Path(folder) / "home"
+        with new_folder() as folder:
+            root, home = folder / "photos", folder / "home"
             root.mkdir()
             write(root)
             done = run(_arguments(root), home)
@@ -49,10 +48,10 @@ def _arguments(root: Path) -> list[str]:
 
 def _changing_images() -> Fault:
     """Replace every image by another while the run reads them."""
-    with tempfile.TemporaryDirectory() as folder:
-        root, home = Path(folder) / "photos", Path(folder) / "home"
+    with new_folder() as folder:
+        root, home = folder / "photos", folder / "home"
         _write(root, "ab", 300, side=200)
-        stop, other = threading.Event(), Path(folder) / "other.png"
+        stop, other = threading.Event(), folder / "other.png"
 
         def change() -> None:
             rng = np.random.default_rng(1)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.soak.commands import read_run, run_arguments
-from tests.soak.fault import Fault, make_digits, run
+from tests.soak.fault import Fault, make_digits, new_folder, run
 from visbase.pipeline.evaluation import mcnemar_exact
 from visbase.pipeline.models.methods import find_method
 
@@ -27,11 +25,11 @@ def faults(short: bool) -> Iterator[Fault]:
 
 
 def _jobs() -> Fault:
-    with tempfile.TemporaryDirectory() as folder:
-        digits = make_digits(Path(folder) / "digits")
+    with new_folder() as folder:
+        digits = make_digits(folder / "digits")
         results = []
         for n_jobs in ("1", "2"):
-            home = Path(folder) / n_jobs
+            home = folder / n_jobs
             arguments = run_arguments("bovw_pyramid", digits, home)
             variables = {"VISBASE_JOBS": n_jobs}
             run(arguments, home, variables=variables, must_succeed=True)
@@ -74,13 +72,13 @@ def _fit(method: str, n_threads: int, seed: int = 0) -> NDArray[np.integer]:
     if len(cores) < n_threads:
         raise RuntimeError(f"{n_threads} cores are needed, there is {len(cores)}")
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    with tempfile.TemporaryDirectory() as folder:
+    with new_folder() as folder:
         run(
             ["run", method, "--preset", "quick", "--seed", str(seed)],
-            Path(folder),
+            folder,
             variables=dict.fromkeys(names, str(n_threads)),
             limit=lambda: os.sched_setaffinity(0, cores),
             must_succeed=True,
         )
-        (path,) = Path(folder).rglob(f"seed{seed}.npy")
+        (path,) = folder.rglob(f"seed{seed}.npy")
         return np.asarray(np.load(path))

@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from types import FrameType
 import numpy as np
 from PIL import Image
 
-from tests.soak.fault import Fault
+from tests.soak.fault import Fault, new_folder
 from tests.soak.readers import Target, mutated, targets
 from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.datasets.splits import Dataset
@@ -66,8 +65,8 @@ class Hang(BaseException):
 
 def faults(short: bool) -> Iterator[Fault]:
     n = SHORT_INPUTS if short else INPUTS
-    with tempfile.TemporaryDirectory() as folder:
-        for name, (target, seeds) in targets(Path(folder)).items():
+    with new_folder() as folder:
+        for name, (target, seeds) in targets(folder).items():
             yield _fuzz(name, target, seeds, int(n * SHARE[name]))
     yield from _guided(SHORT_GUIDED if short else GUIDED)
     yield _bombs()
@@ -156,7 +155,7 @@ def _guided(n: int) -> Iterator[Fault]:
     for name, share in SHARE.items():
         n_inputs = int(n * share)
         limit = GUIDED_LIMIT_MIB.get(name, OTHER_LIMIT_MIB)
-        with tempfile.TemporaryDirectory() as folder:
+        with new_folder() as folder:
             command = [
                 # what the shell starts does not inherit the peak memory of this process
                 *("sh", "-c", '"$@"; exit $?', "sh"),
@@ -180,8 +179,8 @@ def _guided(n: int) -> Iterator[Fault]:
 def _bombs() -> Fault:
     """Open small files that unpack to gigabytes."""
     problems = []
-    with tempfile.TemporaryDirectory() as folder:
-        path, picture = Path(folder) / "bomb.gz", io.BytesIO()
+    with new_folder() as folder:
+        path, picture = folder / "bomb.gz", io.BytesIO()
         with gzip.open(path, "wb", 1) as file:
             for _ in range(200):
                 file.write(bytes(10_000_000))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from tests.soak.commands import run_arguments
-from tests.soak.fault import Fault, make_digits, refusal_problems, run
+from tests.soak.fault import Fault, make_digits, new_folder, refusal_problems, run
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.experiments.records import read_record, record_path, write_record
 from visbase.pipeline.models.methods import find_method, find_methods
@@ -53,11 +51,11 @@ def _shuffled(name: str) -> Fault:
 
 
 def _copied() -> Fault:
-    with tempfile.TemporaryDirectory() as folder:
-        digits = make_digits(Path(folder) / "digits")
+    with new_folder() as folder:
+        digits = make_digits(folder / "digits")
         image = next((digits / "test" / "3").iterdir())
         shutil.copy(image, digits / "train" / "3" / "copied.png")
-        home = Path(folder) / "home"
+        home = folder / "home"
         done = run(run_arguments("bovw_pyramid", digits, home), home)
     reported = "1 of 300 test images are also training images" in done.stderr
     problems = [] if reported else ["it does not"]
@@ -69,13 +67,13 @@ def _too_good() -> Fault:
     """Forge quick runs without a single error, which the gate must reject."""
     truth = np.asarray(load_dataset("mnist").test.labels)
     source = read_record(record_path(results(), "mnist", "majority", 0))
-    with tempfile.TemporaryDirectory() as folder:
-        quick = Path(folder) / "artifacts" / "results" / "quick"
+    with new_folder() as folder:
+        quick = folder / "artifacts" / "results" / "quick"
         for name, method in find_methods().items():
             changes = {"method": name, "family": method.family, "preset": "quick"}
             forged = msgspec.structs.replace(source, **changes, n_correct=len(truth))
             write_record(quick, forged, truth, truth)
-        done = run([], Path(folder), (".ci/gate.py",))
+        done = run([], folder, (".ci/gate.py",))
     n_rows = done.stdout.count("gate ")
     rejected = done.stdout.count("OUTSIDE THE GATE") == n_rows > 0 and done.returncode
     problems = [] if rejected else [done.stdout[-300:] + done.stderr]
@@ -88,8 +86,7 @@ def _no_evidence() -> Fault:
     problems = []
     changes = {"preset": "quick", "dirty": True}
     for name, value in changes.items():
-        with tempfile.TemporaryDirectory() as folder:
-            home = Path(folder)
+        with new_folder() as home:
             shutil.copytree(results(), home / "results")
             path = record_path(home / "results", "mnist", "linear", 0)
             path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.soak.commands import MethodRun, method_runs
-from tests.soak.fault import Fault, make_digits
+from tests.soak.fault import Fault, make_digits, new_folder
 from tests.soak.kills_of_commands import (
     at_writes,
     count_moments,
@@ -55,8 +54,8 @@ SAME = "a second run gives the same predictions, scores and model, to the byte"
 
 
 def faults(short: bool) -> Iterator[Fault]:
-    with tempfile.TemporaryDirectory() as folder:
-        digits = make_digits(Path(folder) / "digits")
+    with new_folder() as folder:
+        digits = make_digits(folder / "digits")
         for run in method_runs(digits, short=False):
             yield _at_random(run, N_SHORT_RANDOM if short else N_RANDOM)
             yield _inside(run, short)
@@ -72,8 +71,8 @@ def _at_random(run: MethodRun, n: int) -> Fault:
     for trial in range(TRIES * n):
         if stages.total() == n:
             break
-        with tempfile.TemporaryDirectory() as folder:
-            home, started = Path(folder), time.perf_counter()
+        with new_folder() as home:
+            started = time.perf_counter()
             process = run.start(home)
             try:
                 # most of what comes before is imports
@@ -100,11 +99,11 @@ def _inside(run: MethodRun, short: bool) -> Fault:
     dice, problems, counts = random.Random(0), [], Counter[str]()
     for stage, function in list(FUNCTIONS[run.name].items())[: 1 if short else None]:
         moment = f"during:{function}"
-        with tempfile.TemporaryDirectory() as folder:
-            n_calls = count_moments(run, moment, Path(folder))
+        with new_folder() as folder:
+            n_calls = count_moments(run, moment, folder)
         for _ in range(1 if short else N_INSIDE):
-            with tempfile.TemporaryDirectory() as folder:
-                home, nth = Path(folder), dice.randint(1, n_calls)
+            with new_folder() as home:
+                nth = dice.randint(1, n_calls)
                 status = run.run(home, dying(moment, nth)).returncode
                 trial = f"{stage}, call {nth} of {n_calls}"
                 counts[stage] += status == -signal.SIGKILL

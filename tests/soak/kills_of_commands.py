@@ -6,7 +6,6 @@ import functools
 import http.server
 import random
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from types import MappingProxyType
 import msgspec
 
 from tests.soak.commands import Command
-from tests.soak.fault import Fault
+from tests.soak.fault import Fault, new_folder
 from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
 from visbase.pipeline.storage import ROOT, results
 
@@ -44,13 +43,13 @@ def at_writes(
 ) -> Fault:
     """Kill a command before and after each file takes its place, and run it again."""
     problems, trials = [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        command.prepare(Path(folder))
-        n_writes = count_moments(command, "before", Path(folder))
+    with new_folder() as folder:
+        command.prepare(folder)
+        n_writes = count_moments(command, "before", folder)
     for moment in moments:
         for nth in range(1, 2 if short else n_writes + 1):
-            with tempfile.TemporaryDirectory() as folder:
-                home, trial = Path(folder), f"{moment} write {nth}"
+            with new_folder() as home:
+                trial = f"{moment} write {nth}"
                 command.prepare(home)
                 done = command.run(home, dying(moment, nth))
                 trials += 1
@@ -147,8 +146,8 @@ def curve(digits: Path, short: bool) -> Fault:
 
 def report(short: bool) -> Fault:
     outcome = "a second run writes the same files, to the byte"
-    with tempfile.TemporaryDirectory() as folder:
-        command = Report(Path(folder))
+    with new_folder() as folder:
+        command = Report(folder)
     return at_writes(
         command, outcome, short, ("before",), "before each write of the {}"
     )
@@ -162,16 +161,16 @@ def download(short: bool) -> Fault:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     command = Download(server)
     for trial in range(n):
-        with tempfile.TemporaryDirectory() as folder:
-            data = Path(folder) / "data"
+        with new_folder() as folder:
+            data = folder / "data"
             data.mkdir()
-            process = command.start(Path(folder))
+            process = command.start(folder)
             while not any(data.iterdir()) and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(dice.uniform(0, 1))
             process.kill()
             process.wait()
-            problems += command.rerun(f"trial {trial}", Path(folder))
+            problems += command.rerun(f"trial {trial}", folder)
     server.shutdown()
     outcome = "a second run downloads what is missing; the files are complete"
     return Fault("SIGKILL during the download of MNIST", n, outcome, problems)

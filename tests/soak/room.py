@@ -7,14 +7,13 @@ import ctypes
 import os
 import resource
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.soak.commands import MethodRun, method_runs, read_record, run_arguments
-from tests.soak.fault import Fault, make_digits, refusal_problems, run
+from tests.soak.fault import Fault, make_digits, new_folder, refusal_problems, run
 from visbase.pipeline.storage import results
 
 LIMITS = {  # what is limited -> kind of limit, its unit in bytes, sizes
@@ -41,8 +40,8 @@ NOT_ROOT = "not run: only root may mount a small disk"
 
 def faults(short: bool) -> Iterator[Fault]:
     some = slice(1, 2) if short else slice(None)
-    with tempfile.TemporaryDirectory() as folder:
-        digits = make_digits(Path(folder) / "digits")
+    with new_folder() as folder:
+        digits = make_digits(folder / "digits")
         for method_run in method_runs(digits, short):
             method = method_run.name
             for name, (kind, unit, sizes) in LIMITS.items():
@@ -108,8 +107,8 @@ def _limited(kind: int, size: int) -> Iterator[Shortage]:
     def limit() -> None:
         resource.setrlimit(kind, (size, size))
 
-    with tempfile.TemporaryDirectory() as folder:
-        yield Shortage(Path(folder), limit)
+    with new_folder() as folder:
+        yield Shortage(folder, limit)
 
 
 @contextmanager
@@ -124,21 +123,21 @@ def _full_disk(method_run: MethodRun, free_kb: int) -> Iterator[Shortage]:
 @contextmanager
 def _full_tmp() -> Iterator[Shortage]:
     """/tmp alone is full; results and caches have room."""
-    with _small_disk("4k") as disk, tempfile.TemporaryDirectory() as folder:
+    with _small_disk("4k") as disk, new_folder() as folder:
         with contextlib.suppress(OSError):
             (disk / "full").write_bytes(bytes(1 << 20))
-        yield Shortage(Path(folder), disk=disk)
+        yield Shortage(folder, disk=disk)
 
 
 @contextmanager
 def _small_disk(size: str) -> Iterator[Path]:
     """Mount a file system in memory; raise NotRoot where that is not allowed."""
-    with tempfile.TemporaryDirectory() as folder:
+    with new_folder() as folder:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder]
         if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
             raise NotRoot
         try:
-            yield Path(folder)
+            yield folder
         finally:
             subprocess.run(["umount", folder], check=True)
 
@@ -174,8 +173,7 @@ def _forbidden(digits: Path) -> Fault:
         """Drop the capability that lets root ignore permissions."""
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
 
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
+    with new_folder() as home:
         home.chmod(0o555)
         arguments = run_arguments("bovw_pyramid", digits, home)[:-2]
         done = run(arguments, home, limit=bind_root)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.soak.commands import MethodRun, method_runs
-from tests.soak.fault import Fault, leftovers, make_digits, start
+from tests.soak.fault import Fault, leftovers, make_digits, new_folder, start
 from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
 
 N_ROUNDS, N_SHORT_ROUNDS = 3, 1
@@ -18,8 +17,8 @@ N_SEEDS = 10  # of each of two learning curves
 
 def faults(short: bool) -> Iterator[Fault]:
     n_rounds = N_SHORT_ROUNDS if short else N_ROUNDS
-    with tempfile.TemporaryDirectory() as folder:
-        digits = make_digits(Path(folder) / "digits")
+    with new_folder() as folder:
+        digits = make_digits(folder / "digits")
         for run in method_runs(digits, short):
             yield _same_run(run, n_rounds)
             yield _corrupt(run, short)
@@ -36,12 +35,12 @@ def _same_run(run: MethodRun, n_rounds: int) -> Fault:
     problems = []
     trials = [n for _ in range(n_rounds) for n in (2, 4)]
     for n in trials:
-        with tempfile.TemporaryDirectory() as folder:
-            statuses = _statuses([run.arguments(Path(folder))] * n, Path(folder))
+        with new_folder() as folder:
+            statuses = _statuses([run.arguments(folder)] * n, folder)
             if any(statuses):
                 problems.append(f"{run.name}, {n} runs: exit statuses {statuses}")
             else:
-                problems += run.problems(f"{n} runs", Path(folder))
+                problems += run.problems(f"{n} runs", folder)
     name = f"2 and 4 runs of `{run.name}` at the same time, sharing cache and results"
     outcome = "all succeed; predictions, scores and model equal those of a single run"
     return Fault(name, len(trials), outcome, problems)
@@ -53,13 +52,13 @@ def _same_table(digits: Path, n_rounds: int) -> Fault:
     curve = ["curve", "linear", "--dataset", f"folder:{digits}", "--seeds"]
     commands = [[*curve, str(N_SEEDS), "--sizes", size] for size in ("10", "20")]
     for _ in range(n_rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            statuses = _statuses(commands, Path(folder))
-            (table,) = Path(folder).rglob("linear*.csv")
+        with new_folder() as folder:
+            statuses = _statuses(commands, folder)
+            (table,) = folder.rglob("linear*.csv")
             n_points = len(read_measurements(table, CurvePoint))
             if any(statuses) or n_points != 2 * N_SEEDS:
                 problems.append(f"exit statuses {statuses}, {n_points} points")
-            problems += [f"{path} was left" for path in leftovers(Path(folder))]
+            problems += [f"{path} was left" for path in leftovers(folder)]
     name = "2 `curve` commands at the same time, sharing a table"
     outcome = f"the table contains all {2 * N_SEEDS} points"
     return Fault(name, n_rounds, outcome, problems)
