@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from tests.soak import (
@@ -21,7 +20,6 @@ from tests.soak import (
     room,
     together,
 )
-from tests.soak.fault import Fault
 from visbase.pipeline.experiments.provenance import commit, cpu, dirty
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.storage.atomic import atomic_write
@@ -38,6 +36,7 @@ GROUPS = {
 }
 TABLE = ROOT / "docs" / "reliability.md"
 BEGIN = "# Reliability\n\nWritten by `make soak`."
+HEAD = ("| fault | trials | outcome |", "| --- | ---: | --- |")
 NOTES = ROOT / "tests" / "soak" / "notes.md"
 
 
@@ -50,15 +49,17 @@ def main() -> int:
     for title, group in GROUPS.items():
         if options.only not in (None, title):
             continue
-        lines = [
-            f"{_state()}\n",
-            "| fault | trials | outcome |",
-            "| --- | ---: | --- |",
-        ]
-        for fault in _timed(group.faults(options.short)):
-            n_failed += len(fault.problems)
+        lines = [f"{_state()}\n", *HEAD]
+        started = time.perf_counter()
+        for fault in group.faults(options.short):
+            seconds = time.perf_counter() - started
+            line = f"{fault.name}: {fault.trials:,} trials, {seconds:.0f} s"
+            problems = [f"  BAD {problem}" for problem in fault.problems]
+            print("\n".join([line, *problems]), file=sys.stderr)
+            n_failed += len(problems)
             outcome = "; ".join(fault.problems) or fault.outcome
             lines.append(f"| {fault.name} | {fault.trials:,} | {outcome} |")
+            started = time.perf_counter()
         if not options.short:
             _replace_part(title, "\n".join(lines))
     print(f"{n_failed} trials failed" if n_failed else "every trial passed")
@@ -80,18 +81,6 @@ def _replace_part(title: str, part: str) -> None:
     notes = NOTES.read_text(encoding="utf-8")
     with atomic_write(TABLE) as file:
         file.write("\n\n".join([BEGIN, *kept, notes]).encode())
-
-
-def _timed(faults: Iterator[Fault]) -> Iterator[Fault]:
-    """Yield each fault, and print it as soon as it is known."""
-    started = time.perf_counter()
-    for fault in faults:
-        seconds, started = time.perf_counter() - started, time.perf_counter()
-        line = f"{fault.name}: {fault.trials:,} trials, {seconds:.0f} s"
-        print(line, file=sys.stderr)
-        for problem in fault.problems:
-            print(f"  BAD {problem}", file=sys.stderr)
-        yield fault
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +25,33 @@ EARLIER = {
 }
 
 
-class Command(ABC):
-    """A command, and what an undisturbed run of it writes."""
+class Command:
+    """A command that keeps its files under a folder, `home`.
 
-    name: str
-    program: Sequence[str] = VISBASE
-    variables: Mapping[str, str] = {}
-    expected: Any
+    `arguments` gives the command line for a home; `read` gives what every run must
+    write alike; `program` and `variables` are those of the process.
+    """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: Callable[[Path], list[str]],
+        read: Callable[[Path], Any],
+        program: Sequence[str] = VISBASE,
+        **variables: str,
+    ) -> None:
+        self.name, self.arguments, self.read = name, arguments, read
+        self.program, self.variables = program, variables
+        self.expected: Any = None
+
+    def run_undisturbed(self, home: Path) -> None:
+        """Run the command and expect what it wrote from every later run."""
         started = time.perf_counter()
         self.run(home, must_succeed=True)
         self.seconds = time.perf_counter() - started
         self.expected = self.read(home)
 
-    @abstractmethod
-    def arguments(self, home: Path) -> list[str]:
-        """Return the command line, all of whose files are under `home`."""
-
-    @abstractmethod
-    def read(self, home: Path) -> Any:
-        """Return what every run must write alike."""
-
-    def prepare(self, home: Path) -> None:  # noqa: B027 -- few have anything to write
+    def prepare(self, home: Path) -> None:
         """Write what is there before the command is disturbed."""
 
     def is_sound(self, home: Path, n_writes: int) -> bool:
@@ -89,18 +93,12 @@ class MethodRun(Command):
     """A small run on a folder of digits that saves its model as well."""
 
     def __init__(self, method: str, digits: Path) -> None:
-        self.name, self.digits = method, digits
+        super().__init__(method, partial(run_arguments, method, digits), read_run)
         self.home = digits.with_name(method)
-        super().__init__(self.home)
+        self.run_undisturbed(self.home)
         home = digits.with_name(f"earlier {method}")
         run([*self.arguments(home), *EARLIER[method]], home, must_succeed=True)
         self.earlier = home / "artifacts" / "results"
-
-    def arguments(self, home: Path) -> list[str]:
-        return run_arguments(self.name, self.digits, home)
-
-    def read(self, home: Path) -> dict[str, bytes]:
-        return read_run(home)
 
     def prepare(self, home: Path) -> None:
         """Put the record of the shorter run where the run will write its own."""

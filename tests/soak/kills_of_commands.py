@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import msgspec
 
@@ -64,60 +63,21 @@ def at_writes(
 class Curve(Command):
     """A learning curve; each of its writes adds a point to its table."""
 
-    name = "curve"
-
-    def __init__(self, digits: Path) -> None:
-        self.digits = digits
-        super().__init__(digits.with_name("curve"))
-
-    def arguments(self, home: Path) -> list[str]:
-        dataset = ("--dataset", f"folder:{self.digits}")
-        return ["curve", "linear", *dataset, "--sizes", "10,20", "--seeds", "3"]
-
-    def read(self, home: Path) -> list[CurvePoint]:
-        """Return every point, without its seconds."""
-        return [
-            msgspec.structs.replace(point, fit_s=0.0, seconds=0.0)
-            for table in home.rglob("linear*.csv")
-            for point in read_measurements(table, CurvePoint)
-        ]
-
     def is_sound(self, home: Path, n_writes: int) -> bool:
         return bool(self.read(home) == self.expected[:n_writes])
 
 
-class Report(Command):
-    """The report of the committed records."""
-
-    name = "report"
-    variables = MappingProxyType({"VISBASE_RESULTS": str(results())})
-
-    def arguments(self, home: Path) -> list[str]:
-        return ["report", "--out", str(home / "report")]
-
-    def read(self, home: Path) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (home / "report").iterdir()}
+def _points(home: Path) -> list[CurvePoint]:
+    """Return every point of a learning curve, without its seconds."""
+    return [
+        msgspec.structs.replace(point, fit_s=0.0, seconds=0.0)
+        for table in home.rglob("linear*.csv")
+        for point in read_measurements(table, CurvePoint)
+    ]
 
 
-class Download(Command):
-    """A run that downloads MNIST's files from a server of this process."""
-
-    name = "download"
-
-    def __init__(self, server: http.server.ThreadingHTTPServer) -> None:
-        url = f"http://127.0.0.1:{server.server_port}/"
-        self.program = ("-m", "tests.soak.mirror", url)
-        self.expected = _gzip_files(MNIST_FILES)
-
-    def arguments(self, home: Path) -> list[str]:
-        return ["run", "majority", "--preset", "quick", "--data", str(home / "data")]
-
-    def read(self, home: Path) -> dict[str, bytes]:
-        return _gzip_files(home / "data")
-
-
-def _gzip_files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.gz")}
+def _files(folder: Path, pattern: str = "*") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob(pattern)}
 
 
 class SlowHandler(http.server.SimpleHTTPRequestHandler):
@@ -136,7 +96,10 @@ class SlowHandler(http.server.SimpleHTTPRequestHandler):
 
 
 def curve(digits: Path, short: bool) -> Fault:
-    command = Curve(digits)
+    sizes = ("--sizes", "10,20", "--seeds", "3")
+    arguments = ["curve", "linear", "--dataset", f"folder:{digits}", *sizes]
+    command = Curve("curve", lambda _home: arguments, _points)
+    command.run_undisturbed(digits.with_name("curve"))
     outcome = "earlier points are kept; a second run gives the same points"
     fault = at_writes(command, outcome, short)
     if len(command.expected) != N_POINTS:
@@ -145,32 +108,48 @@ def curve(digits: Path, short: bool) -> Fault:
 
 
 def report(short: bool) -> Fault:
-    outcome = "a second run writes the same files, to the byte"
+    """The report of the committed records."""
+    command = Command(
+        "report",
+        lambda home: ["report", "--out", str(home / "report")],
+        lambda home: _files(home / "report"),
+        VISBASE_RESULTS=str(results()),
+    )
     with new_folder() as folder:
-        command = Report(folder)
+        command.run_undisturbed(folder)
+    outcome = "a second run writes the same files, to the byte"
     return at_writes(
         command, outcome, short, ("before",), "before each write of the {}"
     )
 
 
 def download(short: bool) -> Fault:
+    """MNIST's files from a server of this process."""
     dice, problems = random.Random(0), []
     n = N_SHORT_DOWNLOADS if short else N_DOWNLOADS
     handler = functools.partial(SlowHandler, directory=str(MNIST_FILES))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    command = Download(server)
+    url = f"http://127.0.0.1:{server.server_port}/"
+    arguments = ["run", "majority", "--preset", "quick", "--data"]
+    command = Command(
+        "download",
+        lambda home: [*arguments, str(home / "data")],
+        lambda home: _files(home / "data", "*.gz"),
+        ("-m", "tests.soak.mirror", url),
+    )
+    command.expected = _files(MNIST_FILES, "*.gz")
     for trial in range(n):
-        with new_folder() as folder:
-            data = folder / "data"
+        with new_folder() as home:
+            data = home / "data"
             data.mkdir()
-            process = command.start(folder)
+            process = command.start(home)
             while not any(data.iterdir()) and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(dice.uniform(0, 1))
             process.kill()
             process.wait()
-            problems += command.rerun(f"trial {trial}", folder)
+            problems += command.rerun(f"trial {trial}", home)
     server.shutdown()
     outcome = "a second run downloads what is missing; the files are complete"
     return Fault("SIGKILL during the download of MNIST", n, outcome, problems)

@@ -19,17 +19,7 @@ from tests.hostile import sealed
 from tests.soak.fault import run
 from visbase.pipeline.datasets.folder import load_folder
 from visbase.pipeline.datasets.idx import IdxFile, read_idx
-from visbase.pipeline.experiments.measured import (
-    CorruptionErrors,
-    CurvePoint,
-    read_combination,
-    read_measurements,
-)
-from visbase.pipeline.experiments.records import (
-    read_predictions,
-    read_record,
-    record_path,
-)
+from visbase.pipeline.experiments import measured, records
 from visbase.pipeline.images.photo_files import read_image
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.methods import find_method
@@ -120,7 +110,7 @@ def _idx(path: Path) -> Reader:
 
 
 def _records(path: Path) -> Reader:
-    source = record_path(results(), "mnist", "majority", 0)
+    source = records.record_path(results(), "mnist", "majority", 0)
     record = json.loads(source.read_text()) | {"n_test": 12, "n_correct": 6}
     predictions = np.array([[0] * 12, [1] * 6 + [0] * 6], np.uint8)
     text, array = (
@@ -132,7 +122,7 @@ def _records(path: Path) -> Reader:
         is_array = data[:1] == b"\x93"
         _write(path, text if is_array else data)
         _write(path.with_suffix(".npy"), data if is_array else array)
-        return read_predictions(path, read_record(path))
+        return records.read_predictions(path, records.read_record(path))
 
     return target, [text, array]
 
@@ -203,7 +193,8 @@ def _tables(folder: Path) -> Reader:
     seeds = [json.dumps(COMBINATION)]
     texts = {"method": "linear", "config": '{"a": 1}', "family": "classical"}
     texts |= {"fit_s": "1.5", "seconds": "2.5", "changes": "{}", "source": "curve"}
-    for kind in (CurvePoint, CorruptionErrors):
+    kinds = (measured.CurvePoint, measured.CorruptionErrors)
+    for kind in kinds:
         columns = kind.__struct_fields__
         row = {name: texts.get(name, "7") for name in columns}
         other = {name: "8" for name in ("seed", "level") if name in columns}
@@ -212,8 +203,8 @@ def _tables(folder: Path) -> Reader:
 
     def target(data: bytes) -> object:
         if data[:1] == b"{":
-            return read_combination(_write(combination, data))
-        kind = CurvePoint if b"n_train" in data else CorruptionErrors
-        return read_measurements(_write(table, data), kind)
+            return measured.read_combination(_write(combination, data))
+        kind = kinds[b"n_train" not in data]
+        return measured.read_measurements(_write(table, data), kind)
 
     return target, [seed.encode() for seed in seeds]
