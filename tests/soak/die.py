@@ -8,6 +8,7 @@ code makes inside that function, in any thread. N = 0 prints how many there are.
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import signal
 import sys
@@ -23,16 +24,14 @@ OURS = (f"{ROOT}/visbase/pipeline/", f"{ROOT}/visbase/cnn/")
 
 def countdown(nth: int) -> Callable[[], None]:
     """Return a function whose nth call kills the process."""
-    n_calls = 0
+    numbers = itertools.count(1)
 
     def count() -> None:
-        nonlocal n_calls
-        n_calls += 1
-        if n_calls == nth:
+        if next(numbers) == nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if not nth:
-        atexit.register(lambda: print(n_calls))
+        atexit.register(lambda: print(next(numbers) - 1))
     return count
 
 
@@ -46,7 +45,7 @@ def count_writes(moment: str, count: Callable[[], None]) -> None:
         if moment == "after":
             count()
 
-    atomic.os.replace = replace_and_count  # type: ignore[assignment]
+    atomic.os.replace = replace_and_count  # type: ignore[attr-defined]
 
 
 def count_calls(function: str, count: Callable[[], None]) -> None:

@@ -73,7 +73,8 @@ def faults(short: bool) -> Iterator[Fault]:
 
 
 def _fuzz(name: str, target: Target, seeds: list[bytes], n: int) -> Fault:
-    dice, problems, n_refused, n_tried = random.Random(0), [], 0, 0
+    dice, n_refused, n_tried = random.Random(0), 0, 0
+    problems: list[str] = []
     while n_tried < n and len(problems) <= 20:
         data = mutated(seeds, dice)
         measured = n_tried % WEIGHED == 0
@@ -159,7 +160,7 @@ def _guided(n: int) -> Iterator[Fault]:
             command = [
                 # what the shell starts does not inherit the peak memory of this process
                 *("sh", "-c", '"$@"; exit $?', "sh"),
-                *(sys.executable, "-m", "tests.soak.guided", name, folder),
+                *(sys.executable, "-m", "tests.soak.guided", name, str(folder)),
                 *(f"-runs={n_inputs}", f"-timeout={LONGEST_S}"),
                 *(f"-rss_limit_mb={limit}", f"-artifact_prefix={folder}/"),
             ]

@@ -1,28 +1,30 @@
-"""Kill runs at random moments, inside every stage, and before or after every write."""
+"""Kill commands at random moments, inside every stage, and at every write."""
 
 from __future__ import annotations
 
+import functools
+import http.server
 import random
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.soak.commands import MethodRun, method_runs
+import msgspec
+
+from tests.soak.commands import Command, MethodRun, method_runs
 from tests.soak.fault import Fault, make_digits, new_folder
-from tests.soak.kills_of_commands import (
-    at_writes,
-    count_moments,
-    curve,
-    download,
-    dying,
-    report,
-)
+from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
+from visbase.pipeline.storage import ROOT, results
 
 N_RANDOM, N_SHORT_RANDOM = 10, 1  # trials of each run
 TRIES = 10  # of each kill at random: a run may finish before
+N_POINTS = 6  # of the learning curve
+N_DOWNLOADS, N_SHORT_DOWNLOADS = 10, 1
+MNIST_FILES = ROOT / "pipeline" / "datasets" / "mnist_files"
 N_INSIDE = 4  # trials of each stage; the short form has one, of the first stage
 FUNCTIONS = {  # run -> stage -> the function inside which it is killed
     "bovw_pyramid": {
@@ -59,10 +61,10 @@ def faults(short: bool) -> Iterator[Fault]:
         for run in method_runs(digits, short=False):
             yield _at_random(run, N_SHORT_RANDOM if short else N_RANDOM)
             yield _inside(run, short)
-            yield at_writes(run, SAME, short)
-        yield curve(digits, short)
-    yield report(short)
-    yield download(short)
+            yield _at_writes(run, SAME, short)
+        yield _curve(digits, short)
+    yield _report(short)
+    yield _download(short)
 
 
 def _at_random(run: MethodRun, n: int) -> Fault:
@@ -100,19 +102,18 @@ def _inside(run: MethodRun, short: bool) -> Fault:
     for stage, function in list(FUNCTIONS[run.name].items())[: 1 if short else None]:
         moment = f"during:{function}"
         with new_folder() as folder:
-            n_calls = count_moments(run, moment, folder)
+            n_calls = _count_moments(run, moment, folder)
         for _ in range(1 if short else N_INSIDE):
             with new_folder() as home:
                 nth = dice.randint(1, n_calls)
-                status = run.run(home, dying(moment, nth)).returncode
+                status = run.run(home, _dying(moment, nth)).returncode
                 trial = f"{stage}, call {nth} of {n_calls}"
                 counts[stage] += status == -signal.SIGKILL
                 if status not in (0, -signal.SIGKILL):
                     problems.append(f"{run.name}, {trial}: status {status}")
                 problems += run.rerun(trial, home)
-    problems += [
-        f"{run.name}: no kill in {s}" for s, count in counts.items() if not count
-    ]
+    missed = [stage for stage, count in counts.items() if not count]
+    problems += [f"{run.name}: no kill in {stage}" for stage in missed]
     where = ", ".join(f"{stage} {count}" for stage, count in counts.items())
     name = f"SIGKILL at a random call inside each stage of `{run.name}`: {where}"
     return Fault(name, counts.total(), SAME, problems)
@@ -124,3 +125,135 @@ def _stage(home: Path) -> str:
         if any(path.parent.glob(f"{path.name}*")):
             return stage
     return "before its first file"
+
+
+def _dying(moment: str, nth: int) -> tuple[str, ...]:
+    """Return the program that is visbase, killed at the nth such moment."""
+    return ("-m", "tests.soak.die", moment, str(nth))
+
+
+def _count_moments(command: Command, moment: str, home: Path) -> int:
+    done = command.run(home, _dying(moment, 0), must_succeed=True)
+    return int(done.stdout.split()[-1])
+
+
+def _at_writes(
+    command: Command,
+    outcome: str,
+    short: bool,
+    moments: Sequence[str] = ("before", "after"),
+    where: str = "before or after every write of `{}`",
+) -> Fault:
+    """Kill a command before and after each of its writes, and run it again."""
+    problems, trials = [], 0
+    with new_folder() as folder:
+        command.prepare(folder)
+        n_writes = _count_moments(command, "before", folder)
+    for moment in moments:
+        for nth in range(1, 2 if short else n_writes + 1):
+            with new_folder() as home:
+                trial = f"{moment} write {nth}"
+                command.prepare(home)
+                status = command.run(home, _dying(moment, nth)).returncode
+                trials += 1
+                if status != -signal.SIGKILL:
+                    problems.append(f"{command.name}, {trial}: status {status}")
+                if not command.is_sound(home, nth - (moment == "before")):
+                    problems.append(f"{command.name}, {trial}: its files are not sound")
+                problems += command.rerun(trial, home)
+    return Fault(f"SIGKILL {where.format(command.name)}", trials, outcome, problems)
+
+
+class Curve(Command):
+    """A learning curve; each of its writes adds a point to its table."""
+
+    def is_sound(self, home: Path, n_writes: int) -> bool:
+        return bool(self.read(home) == self.expected[:n_writes])
+
+
+def _points(home: Path) -> list[CurvePoint]:
+    """Return every point of a learning curve, without its seconds."""
+    return [
+        msgspec.structs.replace(point, fit_s=0.0, seconds=0.0)
+        for table in home.rglob("linear*.csv")
+        for point in read_measurements(table, CurvePoint)
+    ]
+
+
+def _files(folder: Path, pattern: str = "*") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob(pattern)}
+
+
+class SlowHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder a little at a time, so that a kill finds the download open."""
+
+    def copyfile(self, source, outputfile) -> None:  # type: ignore[no-untyped-def]
+        while block := source.read(100_000):
+            try:
+                outputfile.write(block)
+            except OSError:  # the client was killed
+                return
+            time.sleep(0.01)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _curve(digits: Path, short: bool) -> Fault:
+    sizes = ("--sizes", "10,20", "--seeds", "3")
+    arguments = ["curve", "linear", "--dataset", f"folder:{digits}", *sizes]
+    command = Curve("curve", lambda _home: arguments, _points)
+    command.run_undisturbed(digits.with_name("curve"))
+    outcome = "earlier points are kept; a second run gives the same points"
+    fault = _at_writes(command, outcome, short)
+    if len(command.expected) != N_POINTS:
+        fault.problems.append(f"undisturbed it has {len(command.expected)} points")
+    return fault
+
+
+def _report(short: bool) -> Fault:
+    """The report of the committed records."""
+    command = Command(
+        "report",
+        lambda home: ["report", "--out", str(home / "report")],
+        lambda home: _files(home / "report"),
+        VISBASE_RESULTS=str(results()),
+    )
+    with new_folder() as folder:
+        command.run_undisturbed(folder)
+    outcome = "a second run writes the same files, to the byte"
+    return _at_writes(
+        command, outcome, short, ("before",), "before each write of the {}"
+    )
+
+
+def _download(short: bool) -> Fault:
+    """MNIST's files from a server of this process."""
+    dice, problems = random.Random(0), []
+    n = N_SHORT_DOWNLOADS if short else N_DOWNLOADS
+    handler = functools.partial(SlowHandler, directory=str(MNIST_FILES))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    arguments = ["run", "majority", "--preset", "quick", "--data"]
+    command = Command(
+        "download",
+        lambda home: [*arguments, str(home / "data")],
+        lambda home: _files(home / "data", "*.gz"),
+        ("-m", "tests.soak.mirror", url),
+    )
+    command.expected = _files(MNIST_FILES, "*.gz")
+    for trial in range(n):
+        with new_folder() as home:
+            data = home / "data"
+            data.mkdir()
+            process = command.start(home)
+            while not any(data.iterdir()) and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(dice.uniform(0, 1))
+            process.kill()
+            process.wait()
+            problems += command.rerun(f"trial {trial}", home)
+    server.shutdown()
+    outcome = "a second run downloads what is missing; the files are complete"
+    return Fault("SIGKILL during the download of MNIST", n, outcome, problems)

@@ -7,7 +7,7 @@ import ctypes
 import os
 import resource
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ class Shortage:
 def _without_room(
     name: str,
     method_run: MethodRun,
-    shortages: list[AbstractContextManager[Shortage]],
+    shortages: Sequence[AbstractContextManager[Shortage]],
 ) -> Fault:
     """Run over an earlier record without room, and again once there is room."""
     problems, n_enough = [], 0
@@ -133,7 +133,7 @@ def _full_tmp() -> Iterator[Shortage]:
 def _small_disk(size: str) -> Iterator[Path]:
     """Mount a file system in memory; raise NotRoot where that is not allowed."""
     with new_folder() as folder:
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
         if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
             raise NotRoot
         try:
