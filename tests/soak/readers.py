@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -32,6 +33,7 @@ Reader = tuple[Target, list[bytes]]  # and valid inputs to begin from
 MODELS = ("majority", "linear", "lenet5")  # whose files are corrupted
 WORDS = (b"Infinity", b"1e999", b"NaN", b"-1", b"null", b'"', b"[", b"9" * 400)
 NUMBERS = (0, 1, 255, 2**15, 2**31 - 1, 2**32 - 1)
+BYTE_ORDERS: tuple[Literal["big", "little"], ...] = ("big", "little")
 COMBINATION = {  # valid, for any test images
     "methods": ["a", "b"],
     "weight": 0.5,
@@ -73,8 +75,8 @@ def mutated(seeds: list[bytes], dice: random.Random) -> bytes:
             case 3:
                 data[start:start] = data[start:stop]
             case 4:
-                number, order = dice.choice(NUMBERS), dice.choice(["big", "little"])
-                data[start : start + 4] = number.to_bytes(4, order)
+                number = dice.choice(NUMBERS).to_bytes(4, dice.choice(BYTE_ORDERS))
+                data[start : start + 4] = number
             case 5:
                 data[start:stop] = dice.choice(WORDS)
             case _:

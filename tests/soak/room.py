@@ -155,14 +155,14 @@ def _read_only(digits: Path) -> Fault:
             _remount(disk, "ro")
             save = run_arguments("bovw_pyramid", digits, disk)
             report = ["report", "--out", str(disk / "report")]
-            attempts = [(save[:-2], {}), (["run", "majority"], {}), (save, {})]
-            problems = []
-            for arguments, variables in [*attempts, (report, committed)]:
+            attempts, problems = (save[:-2], ["run", "majority"], save, report), []
+            for arguments in attempts:
+                variables = committed if arguments == report else {}
                 done = run(arguments, disk, variables=variables)
                 problems += refusal_problems(" ".join(arguments[:2]), done, (1, 2))
     except NotRoot:
         return Fault(name, 0, NOT_ROOT)
-    return Fault(name, len(attempts) + 1, NO_PLACE, problems)
+    return Fault(name, len(attempts), NO_PLACE, problems)
 
 
 def _forbidden(digits: Path) -> Fault:
