@@ -1,4 +1,4 @@
-"""Several methods on one data set, in this process and without records."""
+"""Compare methods on a dataset, in this process and without records."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from visbase.pipeline.models.methods import find_method
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method reached on the test images of a data set.
+    """The result of one method on the test images of a dataset.
 
-    Errors in percent with Wilson's 95 % interval, times in seconds, as measured.
+    Errors are in percent, with Wilson's 95 % interval; times are in seconds.
     """
 
     method: str
@@ -45,16 +45,16 @@ class Outcome:
 def compare(
     methods: Iterable[str], dataset: Dataset, *, preset: str = "full", seed: int = 0
 ) -> list[Outcome]:
-    """Fit each method on the training images, look at all test images once.
+    """Fit each method on the training images and look at the test images once.
 
     preset: "full", or "quick" for smaller settings and at most 10,000 training images.
-    Returns the outcomes, fewest errors first. Raises BadInput for a method that is
-    unknown, or that needs images of one size where these differ.
+    Returns the outcomes, fewest errors first. Raises BadInput for an unknown method,
+    or if the images differ in size and a method needs one size.
     """
-    found = [find_method(name) for name in methods]
+    files = [find_method(name) for name in methods]
     train = dataset.train if preset == "full" else every_kth(dataset.train)
     outcomes = []
-    for method in found:
+    for method in files:
         model = method.build(method.presets(dataset.photographs)[preset], seed)
         require_sizes(model, dataset)
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A fitted classifier as one file that can be opened without running anything in it.
+"""A fitted classifier in one file, which is opened without running code from it.
 
 The format is safetensors: eight bytes for the length of a JSON header, the header, the
 numbers. The tensors are the method's arrays; the header's metadata has the card
@@ -26,14 +26,14 @@ from visbase.pipeline.storage.reading import open_regular
 
 LENGTH_BYTES = 8  # of the header's length, little-endian
 HEADER_LIMIT = 2**24  # bytes; the longest header here, committee's, has 30,000
-MARK = b'"sha256":"'  # what stands before the checksum in the header
+MARK = b'"sha256":"'  # precedes the checksum in the header
 BLANK = b"0" * 64
-PHOTO_SIZE = (64, 64)  # of the first image that a model of photographs sees
+PHOTO_SIZE = (64, 64)  # of the noise image that a model of photographs is tried on
 
 
 @dataclass(frozen=True)
 class Model:
-    """A classifier that is ready to score images, its card, its file's SHA-256."""
+    """A classifier that is ready to score images, its card, and its file's SHA-256."""
 
     method: str
     classifier: Method
@@ -46,7 +46,7 @@ class Model:
         return self.card.classes
 
     def predict(self, images: Images) -> list[str]:
-        """The class of each of n images, which are as the training images were."""
+        """Classify n images, which must be prepared like the training images."""
         best = self.classifier.scores(images).argmax(axis=1)
         return [self.classes[column] for column in best]
 
@@ -55,7 +55,7 @@ LONGEST_NAME = 200  # bytes; file systems take 255, a temporary ending included
 
 
 def check_place(path: Path) -> None:
-    """BadInput where no model can be written: better before a training than after."""
+    """Raise BadInput if no model can be written: before the training, not after."""
     name = printable(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,11 +87,11 @@ def save_model(path: Path, classifier: Method, card: Card) -> None:
 
 
 def load_model(path: Path | str) -> Model:
-    """The model in a file, checked in every respect, ready to score images.
+    """Load a model from a file, check it, and make it ready to score images.
 
-    Raises BadInput, in one line, on a file that is no model, damaged, edited, of
-    another format version, or whose parts do not fit together; where its method is
-    unknown here or needs torch and torch is missing.
+    Raises BadInput, in one line, if the file is not a model, is damaged or edited, has
+    another format version or parts that do not fit together, or if its method is
+    unknown or needs torch and torch is missing.
     """
     path = Path(path)
     name = printable(path)
@@ -105,7 +105,7 @@ def load_model(path: Path | str) -> Model:
             method.config_from_json(card.config), card.seed
         )
         classifier.restore(arrays)
-        with np.errstate(all="ignore"):  # what overflows is told in one line, below
+        with np.errstate(all="ignore"):  # overflows raise BadInput below
             _try_out(classifier, arrays, card)
     except BadEnvironment:
         raise
@@ -118,7 +118,7 @@ def load_model(path: Path | str) -> Model:
 
 
 def _try_out(classifier: Method, arrays: Arrays, card: Card) -> None:
-    """Score an image of noise: what does not fit together shows, and all is loaded."""
+    """Score an image of noise, so that parts that do not fit together show."""
     n_classes = len(card.classes)
     for name, array in arrays.items():
         if name.rpartition(".")[2] == "classes":
@@ -134,7 +134,7 @@ def _try_out(classifier: Method, arrays: Arrays, card: Card) -> None:
 
 
 def _read(path: Path) -> tuple[Card, Arrays, str]:
-    """Card, arrays and SHA-256 of a file whose checksum is right."""
+    """Read card and arrays, and compute the SHA-256; BadInput if the checksum fails."""
     name = printable(path)
     content = _content(path)
     start = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
@@ -164,7 +164,7 @@ def _read(path: Path) -> tuple[Card, Arrays, str]:
 
 
 def _content(path: Path) -> bytes:
-    """All bytes of a file that begins as a model does."""
+    """Read all bytes of a file that starts like a model."""
     name = printable(path)
     try:
         with open_regular(path) as file:
@@ -186,7 +186,7 @@ def _content(path: Path) -> bytes:
 
 
 def _kind(start: bytes) -> str:
-    """What a file with these first bytes looks like."""
+    """Describe a file by its first bytes."""
     if not start:
         return "an empty file"
     if start[:2] == b"PK":

@@ -1,11 +1,10 @@
-"""Methods by name: a file in baselines/ or cnn/ that says SUMMARY is a method.
+"""Methods by name: a file in baselines/ or cnn/ that assigns SUMMARY is a method.
 
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
-define PHOTOGRAPHS, which takes the place of PRESETS where images are photographs;
-SEARCH, what `visbase search` tries; candidates(n_train), changes among which
-`visbase curve` chooses for so many images; and FOR, the kinds of images that it has a
-row for, where these are not all.
+also define PHOTOGRAPHS, which replaces PRESETS for photographs; SEARCH, the trials of
+`visbase search`; candidates(n_train), the changes among which `visbase curve` chooses
+for n_train images; and FOR, the kinds of images that it has a row for (default: all).
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ MOST_VALUES = 100  # of a setting
 
 @dataclasses.dataclass(frozen=True)
 class MethodFile:
-    """A method that was found but not yet imported."""
+    """A method whose file has not been imported yet."""
 
     name: str
     folder: str
@@ -43,7 +42,7 @@ class MethodFile:
         return FAMILIES[self.folder]
 
     def load(self) -> ModuleType:
-        """Import the file; BadInput where it needs torch, or is no method file."""
+        """Import the file; BadInput if torch is missing or it defines no method."""
         try:
             module = importlib.import_module(f"visbase.{self.folder}.{self.name}")
         except ModuleNotFoundError as error:
@@ -53,10 +52,10 @@ class MethodFile:
                 f"{self.name} needs torch, which is not installed: run `make cnn`, or "
                 "`pip install -c requirements.lock -e '.[cnn]'`"
             ) from None
-        for said in ("Config", "PRESETS", "build"):
-            if not hasattr(module, said):
+        for name in ("Config", "PRESETS", "build"):
+            if not hasattr(module, name):
                 raise BadInput(
-                    f"{self.folder}/{self.name}.py: a method file must define {said}"
+                    f"{self.folder}/{self.name}.py: a method file must define {name}"
                 )
         return module
 
@@ -66,21 +65,21 @@ class MethodFile:
         return method
 
     def presets(self, photographs: bool) -> dict[str, Any]:
-        """Configs by preset: those for photographs, where wanted and there are some."""
+        """Configs by preset; those for photographs if asked for and defined."""
         module = self.load()
         own: dict[str, Any] = module.PRESETS
         return getattr(module, "PHOTOGRAPHS", own) if photographs else own
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
-        """Changes of the full preset that a search tries; BadInput where none are."""
+        """Changes of the full preset that a search tries; BadInput without any."""
         trials: Sequence[Mapping[str, Any]] = getattr(self.load(), "SEARCH", ())
         if not trials:
-            raise BadInput(f"{self.name} has no SEARCH: nothing to choose")
+            raise BadInput(f"{self.name} has no SEARCH, hence nothing to search")
         return trials
 
     def candidates(self, n_train: int) -> Sequence[Mapping[str, Any]]:
-        """Changes among which a learning curve chooses, the preset as it is first."""
+        """Changes among which a learning curve chooses; the first is no change."""
         choose = getattr(self.load(), "candidates", None)
         return ({},) if choose is None else choose(n_train)
 
@@ -128,7 +127,7 @@ class MethodFile:
 
 
 def find_methods() -> dict[str, MethodFile]:
-    """All methods by name; reads their files without importing them."""
+    """All methods by name; their files are read, not imported."""
     found: dict[str, MethodFile] = {}
     for folder in FAMILIES:
         package = importlib.import_module(f"visbase.{folder}")
@@ -143,10 +142,10 @@ def find_methods() -> dict[str, MethodFile]:
 
 
 def find_method(name: str) -> MethodFile:
-    """The method of that name; BadInput lists the names where there is none."""
+    """The method of that name; BadInput lists the names if there is none."""
     methods = find_methods()
     if name not in methods:
-        raise BadInput(f"no method {name!r}; there are: {', '.join(methods)}")
+        raise BadInput(f"unknown method {name!r}; choose from: {', '.join(methods)}")
     return methods[name]
 
 

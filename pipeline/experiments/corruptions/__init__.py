@@ -1,10 +1,10 @@
-"""Corrupted test images: kinds of five strengths each, from a fixed seed.
+"""Corrupted test images: each corruption has five severities and a fixed seed.
 
-Kinds and their order of strength follow Hendrycks & Dietterich 2019 (ICLR,
-"Benchmarking neural network robustness to common corruptions") and Mu & Gilmer 2019
-(MNIST-C), with strengths for 28 x 28 pixels. A file here that says CORRUPTIONS adds
-its kinds: functions of images (n, h, w) uint8, a strength and a generator. Images are
-bright ink on black; lengths in pixels of such an image.
+They follow Hendrycks & Dietterich 2019 (ICLR, "Benchmarking neural network robustness
+to common corruptions") and Mu & Gilmer 2019 (MNIST-C), with strengths for 28 x 28
+pixels. A file here that assigns CORRUPTIONS adds its own: functions of images (n, h, w)
+uint8, a strength and a generator. Images are bright ink on black; lengths are in
+pixels.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Work = Callable[[Batch, float, np.random.Generator], Batch]
 
 @dataclass(frozen=True)
 class Corruption:
-    """One kind; strengths: five, rising; unit: of them, in words; place: in tables."""
+    """A corruption; strengths: five, ascending, in `unit`; place: in tables."""
 
     name: str
     work: Work
@@ -34,7 +34,7 @@ class Corruption:
     place: int = 100
 
     def apply(self, images: Batch, level: int) -> Batch:
-        """Images (n, h, w) corrupted with strength number level, 1 to 5."""
+        """Corrupt images (n, h, w) at a severity (level) from 1 to 5."""
         if not 1 <= level <= len(self.strengths):
             raise ValueError(f"level {level}: expected 1 to {len(self.strengths)}")
         seed = [*self.name.encode(), level]  # the same corruption in every run
@@ -43,7 +43,7 @@ class Corruption:
 
 
 def find_corruptions() -> list[Corruption]:
-    """Every kind, in the order of their places, then of their names."""
+    """All corruptions, sorted by place, then by name."""
     found: list[Corruption] = []
     for name in declarations(corruptions, "CORRUPTIONS"):
         module = importlib.import_module(f"{corruptions.__name__}.{name}")
@@ -52,5 +52,5 @@ def find_corruptions() -> list[Corruption]:
 
 
 def rounded(values: NDArray[np.floating]) -> Batch:
-    """Grey levels of any size, rounded to uint8."""
+    """Round grey levels to uint8, clipped to 0 and 255."""
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

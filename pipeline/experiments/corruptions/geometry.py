@@ -1,4 +1,4 @@
-"""Digits moved, turned, shrunk and slanted; bilinear, black outside."""
+"""Shift, rotate, shrink and shear digits; bilinear, black outside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shift(images: Batch, length: float, rng: np.random.Generator) -> Batch:
 
 
 def rotation(images: Batch, degrees: float, rng: np.random.Generator) -> Batch:
-    """Turn each image about its middle, one way or the other."""
+    """Rotate each image about its centre, in a random direction."""
     angle = np.radians(degrees) * rng.choice([-1, 1], len(images))
     cosine, sine = np.cos(angle), np.sin(angle)
     rows = [np.stack([cosine, -sine], axis=1), np.stack([sine, cosine], axis=1)]
@@ -25,12 +25,12 @@ def rotation(images: Batch, degrees: float, rng: np.random.Generator) -> Batch:
 
 
 def scale(images: Batch, factor: float, _rng: np.random.Generator) -> Batch:
-    """Shrink each image to `factor` of its size about its middle."""
+    """Shrink each image to `factor` of its size about its centre."""
     return _moved(images, np.tile(np.eye(2) / factor, (len(images), 1, 1)))
 
 
 def shear(images: Batch, slope: float, rng: np.random.Generator) -> Batch:
-    """Slant each image by `slope` columns a row, one way or the other."""
+    """Shear each image by `slope` columns per row, in a random direction."""
     maps = np.tile(np.eye(2), (len(images), 1, 1))
     maps[:, 0, 1] = slope * rng.choice([-1, 1], len(images))
     return _moved(images, maps)
@@ -39,7 +39,7 @@ def shear(images: Batch, slope: float, rng: np.random.Generator) -> Batch:
 def _moved(
     images: Batch, maps: NDArray[np.float64], moves: NDArray[np.float64] | None = None
 ) -> Batch:
-    """Images that show pixel maps (p - middle) + middle - move of the input at p.
+    """Show at pixel p the input at maps (p - middle) + middle - move.
 
     maps (n, 2, 2), moves (n, 2) in x and y.
     """

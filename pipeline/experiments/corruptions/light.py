@@ -1,4 +1,4 @@
-"""Light: towards the negative, and brighter everywhere."""
+"""Invert images in part, or brighten them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grain: normal noise and counted light."""
+"""Gaussian noise and shot noise."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from visbase.pipeline.experiments.corruptions import Batch, Corruption, rounded
 
 
 def gaussian_noise(images: Batch, deviation: float, rng: np.random.Generator) -> Batch:
-    """Add normal noise; deviation as a fraction of white."""
+    """Add Gaussian noise; its standard deviation is a fraction of white."""
     noise = rng.standard_normal(images.shape, np.float32)
     return rounded(images + 255 * deviation * noise)
 
 
 def shot_noise(images: Batch, photons: float, rng: np.random.Generator) -> Batch:
-    """Poisson counts of light, of `photons` where the image is white."""
+    """Replace each pixel by a Poisson count, with mean `photons` for white."""
     return rounded(rng.poisson(images * (photons / 255)) * (255 / photons))
 
 

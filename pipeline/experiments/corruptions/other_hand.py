@@ -1,4 +1,4 @@
-"""Digits of another origin, beside the corrupted ones."""
+"""Digits from another dataset, tested beside the corrupted ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from visbase.pipeline.experiments.corruptions import Batch, rounded
 
 
 def other_hand() -> tuple[Batch, NDArray[np.int64]]:
-    """Digits of another origin: 1,797 of scikit-learn, (n, 28, 28), labels (n,).
+    """Digits from another dataset: the 1,797 of scikit-learn, (n, 28, 28), labels (n,).
 
     Alpaydin & Kaynak 1998, 8 x 8 counts of ink from 0 to 16, from other writers on
     other paper. Enlarged to 20 x 20 in the middle of 28 x 28 pixels, as MNIST's are.

@@ -1,4 +1,4 @@
-"""What happens to strokes: smoothed, hidden, thickened, spattered."""
+"""Smooth, hide, thicken and spatter strokes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from visbase.pipeline.experiments.corruptions import Batch, Corruption
 
-FINE = 4  # times as many pixels a side while strokes are thickened
+FINE = 4  # pixels per pixel and axis while strokes are thickened
 
 
 def blur(images: Batch, sigma: float, _rng: np.random.Generator) -> Batch:
@@ -39,7 +39,7 @@ def thickness(images: Batch, radius: float, _rng: np.random.Generator) -> Batch:
 
 
 def spatter(images: Batch, part: float, rng: np.random.Generator) -> Batch:
-    """White drops over `part` of each image: smoothed noise above its quantile."""
+    """Cover `part` of each image with white drops: smoothed noise above a quantile."""
     noise = rng.standard_normal(images.shape, np.float32)
     smooth = np.stack([cv2.GaussianBlur(one, (0, 0), 1.0) for one in noise])
     limit = np.quantile(smooth, 1 - part, axis=(1, 2), keepdims=True)
