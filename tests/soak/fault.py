@@ -112,17 +112,12 @@ def refusal_problems(
     done: subprocess.CompletedProcess[str],
     statuses: Sequence[int] = (2,),
 ) -> list[str]:
-    """Return what is wrong with a command that must fail with one error line."""
-    if done.returncode in statuses and ends_in_error_line(done):
-        return []
-    return [f"{trial}: status {done.returncode}: {done.stderr[-300:]}"]
+    """Return what is wrong with a command that must fail with one error line.
 
-
-def ends_in_error_line(done: subprocess.CompletedProcess[str]) -> bool:
-    """Whether a failed command ends in one error line, without a traceback.
-
-    A list of files may follow, one per line.
+    A list of files may follow the line, one per line; a traceback may not be there.
     """
     lines = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
-    last = lines[-1] if lines else ""
-    return last.startswith("visbase: ") and "Traceback" not in done.stderr
+    is_error_line = bool(lines) and lines[-1].startswith("visbase: ")
+    if done.returncode in statuses and is_error_line and "Traceback" not in done.stderr:
+        return []
+    return [f"{trial}: status {done.returncode}: {done.stderr[-300:]}"]

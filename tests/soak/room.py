@@ -16,15 +16,11 @@ from tests.soak.commands import MethodRun, method_runs, read_record, run_argumen
 from tests.soak.fault import Fault, make_digits, new_folder, refusal_problems, run
 from visbase.pipeline.storage import results
 
-LIMITS = {  # what is limited -> kind of limit, its unit in bytes, sizes
-    "files of `{}` limited to {} kB": (
-        *(resource.RLIMIT_FSIZE, 1 << 10),
-        (1, 10, 50, 100, 200, 400),
-    ),
-    "memory of `{}` limited to {} MiB": (  # of address space
-        *(resource.RLIMIT_AS, 1 << 20),
-        (300, 900, 1500, 1850, 1900, 2000, 2400, 4000),
-    ),
+FILE_KB = (1, 10, 50, 100, 200, 400)  # largest file
+MEMORY_MIB = (300, 900, 1500, 1850, 1900, 2000, 2400, 4000)  # of address space
+LIMITS = {  # name of the fault -> kind of limit, its unit in bytes, sizes
+    "files of `{}` limited to {} kB": (resource.RLIMIT_FSIZE, 1 << 10, FILE_KB),
+    "memory of `{}` limited to {} MiB": (resource.RLIMIT_AS, 1 << 20, MEMORY_MIB),
 }
 DISK_KB = (16, 64, 256, 512, 1024)
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # of linux/prctl.h, linux/capability.h
@@ -47,14 +43,14 @@ def faults(short: bool) -> Iterator[Fault]:
             for name, (kind, unit, sizes) in LIMITS.items():
                 tried = sizes[1:3] if short else sizes
                 shortages = [_limited(kind, size * unit) for size in tried]
-                name = name.format(method, " ".join(map(str, tried)))
-                yield _without_room(name, method_run, shortages)
-            for name, shortages in {
-                "disk and /tmp": [_full_disk(method_run, kb) for kb in disk_kb],
-                "/tmp": [_full_tmp()],
-            }.items():
-                name = f"{name} full during `{method}`"
-                yield _without_room(name, method_run, shortages)
+                listed = " ".join(map(str, tried))
+                yield _without_room(name.format(method, listed), method_run, shortages)
+            full = [_full_disk(method_run, kb) for kb in disk_kb]
+            yield _without_room(
+                f"disk and /tmp full during `{method}`", method_run, full
+            )
+            name = f"/tmp full during `{method}`"
+            yield _without_room(name, method_run, [_full_tmp()])
         yield _read_only(digits)
         yield _forbidden(digits)
 
