@@ -45,10 +45,9 @@ def faults(short: bool) -> Iterator[Fault]:
                 shortages = [_limited(kind, size * unit) for size in tried]
                 listed = " ".join(map(str, tried))
                 yield _without_room(name.format(method, listed), method_run, shortages)
+            name = f"disk and /tmp full during `{method}`"
             full = [_full_disk(method_run, kb) for kb in disk_kb]
-            yield _without_room(
-                f"disk and /tmp full during `{method}`", method_run, full
-            )
+            yield _without_room(name, method_run, full)
             name = f"/tmp full during `{method}`"
             yield _without_room(name, method_run, [_full_tmp()])
         yield _read_only(digits)
