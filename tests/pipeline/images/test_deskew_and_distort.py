@@ -12,8 +12,6 @@ from visbase.pipeline.images.distort import Distortion, distort
 
 Image = NDArray[np.uint8]
 
-STILL = Distortion(rotation=0, scale=0, shear=0, shift_px=0)
-
 
 def image_of(ink: dict[tuple[int, int], int], size: int = 7) -> Image:
     """A black image with the given grey values at (row, column)."""
@@ -109,7 +107,8 @@ def test_deskewed_digits_have_no_slant_left(mnist: Dataset) -> None:
 
 def test_distortion_of_zero_strength_leaves_the_images(mnist: Dataset) -> None:
     digits = mnist.train.images[:20]
-    copies = distort(digits, STILL, np.random.default_rng(0))
+    still = Distortion(rotation=0, scale=0, shear=0, shift_px=0)
+    copies = distort(digits, still, np.random.default_rng(0))
     np.testing.assert_array_equal(copies, digits)
 
 

@@ -41,7 +41,7 @@ def extent(image: Image) -> tuple[int, int]:
     return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
 
 
-def test_drawing_gets_the_box_and_centre_of_mnist() -> None:
+def test_drawing_gets_the_box_and_centre_of_mnist(mnist: Dataset) -> None:
     digit = normalise_digit(seven())
     assert (digit.shape, digit.dtype, digit.max()) == ((28, 28), np.uint8, 255)
     height, width = extent(digit)
@@ -49,16 +49,10 @@ def test_drawing_gets_the_box_and_centre_of_mnist() -> None:
     assert 11 <= width <= 15  # (0.3 * 200 + 12) / (0.5 * 200 + 12) of 20 is 12.9
     assert np.abs(centre_of_mass(digit) - 14).max() <= 0.5
     assert digit[0].max() == digit[:, 0].max() == 0
-
-
-def test_centre_of_mass_follows_the_convention_of_mnist(mnist: Dataset) -> None:
-    images = np.asarray(mnist.train.images[:5000])
-    centres = np.array([centre_of_mass(image) for image in images])
-    assert centres.mean(axis=0) == pytest.approx([14, 14], abs=0.03)
-    assert np.abs(centres - 14).max() <= 0.51
-    rolled = np.pad(images[0], ((9, 0), (0, 9)))  # no longer recognised by its size
-    moved = centre_of_mass(normalise_digit(rolled))
-    assert np.abs(moved - 14).max() <= 0.5
+    images = np.asarray(mnist.train.images[:500])
+    assert max(np.abs(centre_of_mass(image) - 14).max() for image in images) <= 0.51
+    moved = np.pad(images[0], ((9, 0), (0, 9)))  # no longer recognised by its size
+    assert np.abs(centre_of_mass(normalise_digit(moved)) - 14).max() <= 0.5
 
 
 def test_digit_of_mnist_and_its_negative_keep_every_pixel(mnist: Dataset) -> None:
@@ -107,23 +101,18 @@ def of_one_luma() -> Image:
 
 
 V, U = np.mgrid[-1:1:200j, -1:1:200j]
+LIGHTS = (170 + 60 * U, 150 - 50 * V + 40 * U, 220 - 60 * (U**2 + V**2))
+LEVELS = ((0, 120), (100, 130), (220, 255), (90, 20), (255, 128))
 
 
 @pytest.mark.parametrize(
     ("bound", "images"),
     [
         (1, [255 - seven(), np.dstack([seven()] * 3)]),
-        (4, [np.roll(seven(), by, (0, 1)) for by in ((40, 0), (-40, 20), (0, 70))]),
-        (8, [between(0, 120), between(100, 130), between(220, 255), between(90, 20)]),
+        (4, [np.roll(seven(), by, (0, 1)) for by in ((40, -50), (-40, 20), (0, 70))]),
+        (8, [between(*levels) for levels in LEVELS]),
         (8, [of_one_luma()]),
-        (
-            12,
-            [
-                lit(170 + 60 * U),
-                lit(150 - 50 * V + 40 * U),
-                lit(220 - 60 * (U**2 + V**2)),
-            ],
-        ),
+        (12, [lit(light) for light in LIGHTS]),
         (12, [with_dark_edge()]),
         (20, [speckled()]),
         (25, [resized(size) for size in (40, 60, 100, 400, 3000)]),
