@@ -13,12 +13,6 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_distortion_of_zero_strength_leaves_the_batch() -> None:
-    batch = torch.rand(4, 1, 9, 7)
-    distorted = Distortion(0, 0, 0, 0)(batch, generator())
-    torch.testing.assert_close(distorted, batch, atol=1e-5, rtol=0)
-
-
 def test_shift_is_in_pixels_on_both_axes() -> None:
     batch = torch.zeros(200, 1, 20, 30)
     batch[:, 0, 10, 15] = 1
@@ -61,7 +55,7 @@ def test_elastic_distortion_moves_pixels_by_its_displacements() -> None:
     torch.testing.assert_close((bent - ramp)[0, 0][inner], moved[inner])
 
 
-def test_flip_mirrors_about_half_of_the_images_and_is_off_by_default() -> None:
+def test_flip_alone_mirrors_about_half_of_the_images_and_leaves_the_others() -> None:
     batch = torch.rand(200, 1, 8, 6)
     flipped = Distortion(0, 0, 0, 0, flip=True)(batch, generator())
 
