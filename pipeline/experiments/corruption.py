@@ -48,6 +48,7 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
     digest, revision = model.sha256[:12], provenance.revision()
     committed = is_committed(revision)
     table = measured_table(artifacts() / "corruption" / digest, model.method, dataset)
+    family = find_method(model.method).family
     images, labels = stack_grey(dataset.test.images), dataset.test.labels
     wanted = list(_all(dataset))
     rows = _held(table, wanted, digest, committed)
@@ -57,7 +58,7 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
         corrupted, truth = _images(name, level, images, labels)
         row = CorruptionErrors(
             method=model.method,
-            family=find_method(model.method).family,
+            family=family,
             corruption=name,
             level=level,
             strength=strength,
