@@ -7,49 +7,34 @@ from typing import Any
 
 import numpy as np
 
+from tests.pipeline.builders import RECORD
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.experiments.records import Record, write_record
 from visbase.reports.compare import compare, read_runs, to_markdown
-from visbase.reports.measures import Row
+from visbase.reports.findings import Finding
+from visbase.reports.measures import Row, Runs
 
+Committed = tuple[list[Row], list[Runs], list[Finding]]
 TRUTH = np.arange(10) % 5
-FACTS: dict[str, Any] = {
-    "family": "classical",
-    "dataset": "mnist",
-    "preset": "full",
-    "config": {},
-    "n_train": 50,
-    "n_test": 10,
-    "predict_s": 1.5,
-    "peak_rss_mb": 100.0,
-    "n_parameters": 1,
-    "device": "cpu",
-    "cpu": "a processor",
-    "n_cores": 2,
-    "versions": {"numpy": "2", "python": "3.11"},
-    "commit": "abc",
-    "dirty": False,
-    "started": "2026-01-01T00:00:00+00:00",
-}
+FACTS = RECORD | {"config": {}, "n_train": 50, "n_test": 10, "predict_s": 1.5}
 
 
 def add_run(
-    results: Path, method: str, wrong: range = range(0), seed: int = 0, **changes: Any
+    results: Path,
+    method: str,
+    wrong: range = range(0),
+    truth: np.ndarray = TRUTH,
+    **changes: Any,
 ) -> Path:
-    """Write the record of a run that misclassifies the given ones of the ten images."""
-    prediction = TRUTH.copy()
+    """Write the record of a run that misclassifies the given ones of the images."""
+    prediction = truth.copy()
     prediction[wrong] += 1
-    own = {
-        "method": method,
-        "summary": f"the {method} method",
-        "seed": seed,
-        "n_correct": 10 - len(wrong),
-        "fit_s": 10.0 + 10 * seed,
-    }
-    record = Record(**{**FACTS, **own, **changes})
-    if record.error is not None:
-        return write_record(results, record)
-    return write_record(results, record, TRUTH, prediction)
+    facts = {"method": method, "summary": f"the {method} method"}
+    facts |= {"n_test": len(truth), "n_correct": len(truth) - len(wrong)}
+    facts |= {"fit_s": 10.0 + 10 * changes.get("seed", 0)}
+    record = Record(**{**FACTS, **facts, **changes})
+    arrays = () if record.error is not None else (truth, prediction)
+    return write_record(results, record, *arrays)
 
 
 def add_failure(results: Path, method: str, reason: str, **changes: Any) -> Path:

@@ -1,4 +1,4 @@
-"""What the tests of the reports share."""
+"""Records that several tests of the reports share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.reports.builders import add_failure, add_run
+from tests.reports.builders import Committed, add_failure, add_run
+from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.storage import ROOT
+from visbase.reports.compare import compare, read_runs
+from visbase.reports.findings import find_findings
 
 
 @pytest.fixture
@@ -18,3 +22,10 @@ def results(tmp_path: Path) -> Path:
     add_run(folder, "svm_rbf", range(9, 10))
     add_failure(folder, "broken", "no memory")
     return folder
+
+
+@pytest.fixture(scope="session")
+def committed(mnist: Dataset) -> Committed:
+    """What the repository holds about MNIST."""
+    runs = read_runs(ROOT / "reports" / "results", "mnist")
+    return compare(runs), runs, find_findings(ROOT / "reports", mnist)

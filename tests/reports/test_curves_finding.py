@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from tests.pipeline.builders import TABLES
 from visbase.pipeline.evaluation import t_interval
-from visbase.pipeline.experiments.measured import CurvePoint
+from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
 from visbase.pipeline.storage.tables import as_text, to_csv
 from visbase.reports.findings.curves import (
     crossing,
@@ -18,9 +20,7 @@ from visbase.reports.findings.curves import (
     sentences,
 )
 
-
-def as_csv(points: list[CurvePoint]) -> str:
-    return to_csv(CurvePoint.__struct_fields__, map(as_text, points))
+POINT = read_measurements(TABLES[CurvePoint], CurvePoint)[0]
 
 
 @pytest.mark.parametrize(
@@ -40,24 +40,11 @@ def test_crossing_by_hand(
     assert crossing(np.array(sizes, float), np.array(gap)) == pytest.approx(expected)
 
 
-def curve_rows(errors: dict[str, dict[int, list[int]]]) -> list[CurvePoint]:
+def curve_rows(**errors: dict[int, list[int]]) -> list[CurvePoint]:
     """Rows of 10,000 test images with these errors by method, size and seed."""
+    point = replace(POINT, n_test=10_000)
     return [
-        CurvePoint(
-            method=method,
-            family="network" if method == "convnet" else "classical",
-            n_train=n,
-            seed=seed,
-            n_errors=count,
-            n_test=10_000,
-            validation="",
-            changes={},
-            fit_s=1.5,
-            seconds=2.5,
-            source="curve",
-            commit="abc",
-            config={},
-        )
+        replace(point, method=method, n_train=n, seed=seed, n_errors=count)
         for method, curve in errors.items()
         for n, counts in curve.items()
         for seed, count in enumerate(counts)
@@ -65,40 +52,30 @@ def curve_rows(errors: dict[str, dict[int, list[int]]]) -> list[CurvePoint]:
 
 
 SAMPLE = curve_rows(
-    {
-        "bovw_pyramid": {100: [900, 1100, 1000], 1000: [300, 310, 290]},
-        "convnet": {100: [1400, 1500, 1600], 1000: [100, 110, 120]},
-    }
+    bovw_pyramid={100: [900, 1100, 1000], 1000: [300, 310, 290]},
+    convnet={100: [1400, 1500, 1600], 1000: [100, 110, 120]},
 )
 
 
-def test_crossover_lies_in_its_interval() -> None:
-    cross = crossover(SAMPLE, "convnet", "bovw_pyramid")
-    assert 100 < cross.low <= cross.n_train <= cross.high < 1000
-    # log(15 / 10) behind at 100, log(3 / 1.1) ahead at 1000
-    part = math.log(1.5) / (math.log(1.5) + math.log(3 / 1.1))
-    assert cross.n_train == pytest.approx(100 * 10**part)
-
-
-def test_interval_of_the_crossover_by_hand() -> None:
+def test_crossover_and_its_interval_by_hand() -> None:
     # two seeds per size: t of one degree of freedom is 12.7062; the jackknife's error
     # is half the difference of the log ratios without the first and the second seed
     rows = curve_rows(
-        {
-            "bovw_pyramid": {100: [100, 100], 1000: [100, 100]},
-            "convnet": {100: [210, 190], 1000: [51, 49]},
-        }
+        bovw_pyramid={100: [99, 101], 1000: [99, 101]},
+        convnet={100: [201, 199], 1000: [51, 49]},
     )
-    half = [12.7062 * math.log(2.1 / 1.9) / 2, 12.7062 * math.log(51 / 49) / 2]
+    rows.sort(key=lambda row: row.n_errors)  # seeds are paired in any order of the rows
+    first = 12.7062 * math.log(201 / 99 / (199 / 101)) / 2
+    last = 12.7062 * math.log(51 / 99 / (49 / 101)) / 2
     cross = crossover(rows, "convnet", "bovw_pyramid")
-    for sign, bound in ((1, cross.high), (-1, cross.low)):
-        ends = [math.log(2) + sign * half[0], math.log(0.5) + sign * half[1]]
+    for sign, bound in ((0, cross.n_train), (1, cross.high), (-1, cross.low)):
+        ends = math.log(2) + sign * first, math.log(0.5) + sign * last
         part = ends[0] / (ends[0] - ends[1])
         assert bound == pytest.approx(100 * 10**part, rel=1e-3)
 
 
 def test_size_with_a_single_seed_does_not_move_the_crossover() -> None:
-    single = curve_rows({"bovw_pyramid": {300: [500]}, "convnet": {300: [100]}})
+    single = curve_rows(bovw_pyramid={300: [500]}, convnet={300: [100]})
     before = crossover(SAMPLE, "convnet", "bovw_pyramid")
     assert crossover(SAMPLE + single, "convnet", "bovw_pyramid") == before
     assert "unknown where convnet overtakes bovw_pyramid" in sentences(single)[1]
@@ -113,26 +90,26 @@ def test_sentences_name_the_methods_in_order_and_the_crossover() -> None:
     ):
         assert [said.find(part) for part in parts] == sorted(map(said.index, parts))
     assert crossed.startswith("convnet overtakes bovw_pyramid at about 190 training")
-    ahead = curve_rows({"bovw_pyramid": {30: [50, 60]}, "convnet": {30: [10, 20]}})
-    assert "at every size measured" in sentences(ahead)[1]
-    behind = curve_rows({"bovw_pyramid": {30: [10, 20]}, "convnet": {30: [50, 60]}})
-    assert "does not overtake bovw_pyramid with up to 30 " in sentences(behind)[1]
+    few, many = {30: [10, 20]}, {30: [50, 60]}
+    ahead = sentences(curve_rows(bovw_pyramid=many, convnet=few))[1]
+    assert "at every size measured" in ahead
+    behind = sentences(curve_rows(bovw_pyramid=few, convnet=many))[1]
+    assert "does not overtake bovw_pyramid with up to 30 " in behind
 
 
 def test_finding_has_the_rows_of_all_files(tmp_path: Path) -> None:
     (tmp_path / "mnist").mkdir()
     for method in ("bovw_pyramid", "convnet"):
-        own = [row for row in SAMPLE if row.method == method]
-        (tmp_path / "mnist" / f"{method}.csv").write_text(as_csv(own))
+        own = [as_text(row) for row in SAMPLE if row.method == method]
+        table = to_csv(CurvePoint.__struct_fields__, own)
+        (tmp_path / "mnist" / f"{method}.csv").write_text(table)
     finding = curves_finding(tmp_path, "mnist")
     assert finding is not None
-    assert finding.csv == as_csv(SAMPLE)
-    assert finding.sentences == sentences(SAMPLE)
+    assert finding.rows == SAMPLE
     assert finding.head[1:] == ("bovw_pyramid", "convnet")
     assert finding.table[0][0] == "100"
     assert finding.table[0][1].startswith("10.00 (")
     assert "<svg" in finding.svg
-    assert curves_finding(tmp_path, "cifar10") is None
 
 
 def test_interval_of_a_mean_by_hand() -> None:
