@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from tests.reports.builders import add_run, markdown_of, rows_of, tiny_dataset
+from tests.reports.builders import TRUTH, add_run, markdown_of, rows_of, tiny_dataset
 from visbase.pipeline.errors import BadInput
 from visbase.reports import findings, measures
 from visbase.reports.compare import read_runs
-from visbase.reports.findings import find_findings
 from visbase.reports.measures import Measure, find_measures
-from visbase.reports.write import to_csv, write_report
+from visbase.reports.page import render_page
+from visbase.reports.write import make_report, to_csv
 
 MEASURE = """
 from visbase.reports.measures import SHORT, Measure, of_labels
 
-
-def ones(truth, prediction):
-    return 100 * float((prediction == 1).mean())
-
-
+ones = of_labels(lambda truth, prediction: 100 * float((prediction == 1).mean()))
 MEASURES = (
-    Measure("ones_pct", "ones %", "", ".1f", of_labels(ones), "Ones.", short=SHORT),
-    Measure("rare", "rare ones", "higher", ".3f", of_labels(ones), "The same, apart."),
+    Measure("ones_pct", "ones %", "", ".1f", ones, "Ones.", short=SHORT),
+    Measure("rare", "rare ones", "higher", ".3f", ones, "The same, apart."),
 )
 """
 FINDING = """
@@ -41,6 +34,7 @@ from visbase.reports.findings import Finding
 
 ORDER = 15
 NAME = "tints"
+COLUMNS = ("method", "tint")
 
 
 class Tint(Row, frozen=True):
@@ -49,72 +43,70 @@ class Tint(Row, frozen=True):
     tint: str
 
 
-COLUMNS = ("method", "tint")
-
-
 def find(folder, dataset):
     path = folder / "tints" / f"{dataset.name}.csv"
     if not path.exists():
         return None
-    rows = [Tint(method="linear", tint=path.read_text())]
-    sentences = [f"linear sees {rows[0].tint}."]
-    table = [("linear", rows[0].tint)]
-    return Finding(NAME, "Tints", sentences, "<svg/>", COLUMNS, rows, COLUMNS, table)
+    tint = path.read_text()
+    rows, said = [Tint(method="linear", tint=tint)], [f"linear sees {tint}."]
+    return Finding(NAME, "Tints", said, "<svg/>", COLUMNS, rows, COLUMNS, [])
 """
 
 
-@contextmanager
-def new_file(package: ModuleType, folder: Path, name: str, text: str) -> Iterator[None]:
-    """Add a file from another folder to a package."""
-    folder.mkdir()
-    (folder / f"{name}.py").write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(package, "__path__", [*package.__path__, str(folder)])
-        importlib.invalidate_caches()
-        yield
-        sys.modules.pop(f"{package.__name__}.{name}", None)
+AddFile = Callable[[ModuleType, str, str], None]
 
 
-def test_new_measure_is_in_its_tables_behind_the_standard_ones(tmp_path: Path) -> None:
+@pytest.fixture
+def add_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AddFile:
+    """Adds a file from another folder to a package."""
+
+    def add(package: ModuleType, name: str, text: str) -> None:
+        path = tmp_path / "more" / f"{name}.py"
+        path.parent.mkdir()
+        path.write_text(text)
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
+
+    return add
+
+
+def test_new_measure_is_in_its_tables_behind_the_standard_ones(
+    tmp_path: Path, add_file: AddFile
+) -> None:
     results = tmp_path / "results"
     add_run(results, "linear", dataset="tiny")  # of ten predictions two are 1
     add_run(results, "nearest", range(1), dataset="tiny")  # three are
-    with new_file(measures, tmp_path / "more", "a_first", MEASURE):
-        rows, runs = rows_of(results, "tiny"), read_runs(results, "tiny")
-        write_report(tmp_path / "out", rows, runs, tiny_dataset("tiny"))
-        markdown = markdown_of(results, "tiny")
-        lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
-    page = (tmp_path / "out" / "index.html").read_text()
+    add_file(measures, "a_first", MEASURE)
+    rows, runs = rows_of(results, "tiny"), read_runs(results, "tiny")
+    markdown = markdown_of(results, "tiny")
+    page = render_page(rows, runs, tiny_dataset("tiny"))
     for text in (markdown, page):
         assert "ones %" in text and "30.0" in text and "20.0" in text
     assert "rare" not in markdown
     assert "rare ones" in page and "30.000" in page
     assert "The same, apart. Higher is better." in page
+    lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
     assert [line["ones_pct"] for line in lines] == ["30.0000", "20.0000"]
     assert {"ones_pct", "rare"} <= {*list(lines[0])[15:]}
-    assert "ones_pct" not in {measure.name for measure in find_measures()}
 
 
-def test_new_finding_is_on_the_page_and_its_data_goes_with_it(tmp_path: Path) -> None:
-    results, out = tmp_path / "results", tmp_path / "out"
-    add_run(results, "linear", dataset="tiny")
-    data, runs, rows = (
-        tiny_dataset("tiny"),
-        read_runs(results, "tiny"),
-        rows_of(results, "tiny"),
+def test_new_finding_is_on_the_page_and_its_data_goes_with_it(
+    tmp_path: Path, add_file: AddFile
+) -> None:
+    results, out, measured = (
+        tmp_path / n for n in ("results", "out", "tints/tiny.csv")
     )
-    measured = tmp_path / "tints" / "tiny.csv"
+    add_run(results, "linear", dataset="tiny")
     measured.parent.mkdir()
     measured.write_text("red")
-    with new_file(findings, tmp_path / "more", "tint", FINDING):
-        write_report(out, rows, runs, data, find_findings(tmp_path, data))
-        assert (out / "tints.csv").read_text() == "method,tint\nlinear,red\n"
-        page = (out / "index.html").read_text()
-        assert "<h3>Tints</h3>" in page and "linear sees red." in page
-        measured.unlink()
-        (out / "cost.csv").write_text("the user's own")
-        (out / "curves.csv").mkdir()
-        write_report(out, rows, runs, data, find_findings(tmp_path, data))
+    add_file(findings, "tint", FINDING)
+    make_report(tiny_dataset("tiny"), results, out)
+    assert (out / "tints.csv").read_text() == "method,tint\nlinear,red\n"
+    page = (out / "index.html").read_text()
+    assert "<h3>Tints</h3>" in page and "linear sees red." in page
+    measured.unlink()
+    (out / "cost.csv").write_text("the user's own")
+    (out / "curves.csv").mkdir()
+    make_report(tiny_dataset("tiny"), results, out)
     assert not (out / "tints.csv").exists()
     assert (out / "cost.csv").read_text() == "the user's own"
     assert (out / "curves.csv").is_dir()
@@ -129,12 +121,9 @@ def test_measure_that_is_declared_wrongly_is_refused(
         Measure(**{**facts, "compute": lambda runs: 0.0, **changes})  # type: ignore[arg-type]
 
 
-def test_second_measure_with_a_name_is_refused(tmp_path: Path) -> None:
-    text = MEASURE.replace('"ones_pct"', '"error_pct"')
-    with (
-        new_file(measures, tmp_path / "more", "again", text),
-        pytest.raises(BadInput, match=r"again\.py: .* error_pct already exists"),
-    ):
+def test_second_measure_with_a_name_is_refused(add_file: AddFile) -> None:
+    add_file(measures, "again", MEASURE.replace('"ones_pct"', '"error_pct"'))
+    with pytest.raises(BadInput, match=r"again\.py: .* error_pct already exists"):
         find_measures()
 
 
@@ -156,9 +145,7 @@ def test_measures_of_classes_and_probabilities_by_hand(tmp_path: Path) -> None:
 
 def test_scores_that_are_no_probabilities_have_no_log_loss(tmp_path: Path) -> None:
     path = add_run(tmp_path, "votes")
-    votes = 3 * np.eye(6, dtype=np.float16)[np.load(path.with_suffix(".npy"))[1]]
+    votes = 3 * np.eye(6, dtype=np.float16)[TRUTH]
     np.save(path.with_suffix(".scores.npy"), votes)
-    (row,) = rows_of(tmp_path)
-    assert np.isnan([row["log_loss"], row["calibration_pct"]]).all()
-    line = next(csv.DictReader(io.StringIO(to_csv([row]))))
+    (line,) = csv.DictReader(io.StringIO(to_csv(rows_of(tmp_path))))
     assert line["log_loss"] == line["calibration_pct"] == ""

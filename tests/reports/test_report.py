@@ -20,13 +20,7 @@ from tests.reports.builders import (
 )
 from visbase.reports.compare import machine_lines, read_runs
 from visbase.reports.measures import LATEX, MARKDOWN, columns
-from visbase.reports.write import (
-    print_table,
-    to_csv,
-    to_json,
-    to_latex,
-    write_report,
-)
+from visbase.reports.write import print_table, to_csv, to_json, to_latex, write_report
 
 
 def test_lectures_figure_is_shown_for_mnist_alone(results: Path) -> None:
@@ -41,19 +35,28 @@ def test_lectures_figure_is_shown_for_mnist_alone(results: Path) -> None:
     assert "fashion_mnist test error" in markdown
 
 
-def test_csv_and_markdown_give_the_same_numbers(results: Path) -> None:
-    markdown = markdown_of(results)
-    lines = list(csv.DictReader(io.StringIO(to_csv(rows_of(results)))))
+def test_csv_json_and_markdown_give_the_same_numbers(results: Path) -> None:
+    rows, runs, markdown = (
+        rows_of(results),
+        read_runs(results, "mnist"),
+        markdown_of(results),
+    )
+    lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
+    content = json.loads(to_json(rows, runs, "mnist"))
+    assert content["n_test"] == 10
     assert [line["method"] for line in lines] == ["linear", "svm_rbf", "broken"]
     names = ("error_pct", "deviation_pct", "low_pct", "high_pct", "lecture_pct")
     names += ("n_seeds", "p_next", "fit_s", "predict_s")
-    for line in lines[:2]:
-        shown = " ".join(table_line(markdown, line["method"])[1:8])
-        numbers = [float(number) for number in re.findall(r"[\d.]+", shown)]
-        exact = [float(line[name]) for name in names if line[name] not in ("", "nan")]
-        assert numbers == pytest.approx(exact, abs=0.00506)  # two decimals of four
-    assert lines[0]["error_pct"] == "45.0000"
-    assert lines[2]["failure"] == "no memory"
+    for line, facts in zip(lines, content["rows"], strict=True):
+        exact = {name: float(line[name]) for name in names if line[name]}
+        values = {name: facts[name] for name in names if facts[name] is not None}
+        assert values == pytest.approx(exact, abs=1e-4)
+        if not line["failure"]:
+            shown = " ".join(table_line(markdown, line["method"])[1:8])
+            numbers = [float(number) for number in re.findall(r"[\d.]+", shown)]
+            assert numbers == pytest.approx(list(exact.values()), abs=0.00506)
+    assert (lines[0]["error_pct"], content["rows"][0]["seeds"]) == ("45.0000", [0, 1])
+    assert lines[2]["failure"] == content["rows"][2]["failure"] == "no memory"
 
 
 def test_every_line_of_the_table_has_as_many_cells_as_its_head(tmp_path: Path) -> None:
@@ -68,13 +71,13 @@ def test_every_line_of_the_table_has_as_many_cells_as_its_head(tmp_path: Path) -
 
 
 def test_each_machine_is_named_with_its_number_of_runs(results: Path) -> None:
-    add_run(results, "mlp2", cpu="another processor", n_cores=1, device="cuda")
+    other = {"cpu": "another one", "n_cores": 1, "device": "cuda"}
+    add_run(results, "mlp2", **other, versions={"python": "3.11", "numpy": "2"})
     lines = machine_lines(read_runs(results, "mnist"))
-    first, second = sorted(lines)
-    other = "another processor, 1 core, cuda; numpy 2, python 3.11"
-    assert first == f"1 run (mlp2) on {other}"
-    assert second.startswith("4 runs (")
-    assert second.endswith(") on a processor, 2 cores, cpu; numpy 2, python 3.11")
+    assert sorted(lines) == [
+        "1 run (mlp2) on another one, 1 core, cuda; numpy 2, python 3.11",
+        "4 runs (broken, linear, svm_rbf) on a processor, 2 cores, cpu; python 3.11",
+    ]
     markdown = markdown_of(results)
     assert all(line in markdown for line in lines)
 
@@ -97,17 +100,6 @@ def test_report_is_written_in_every_form(
     shown = capsys.readouterr().out
     for part in ("10 test images", "45.00 ± 7.07", "10.00", "no memory", "4 runs ("):
         assert part in shown
-
-
-def test_json_holds_every_row_and_null_for_unknown_values(results: Path) -> None:
-    runs = read_runs(results, "mnist")
-    content = json.loads(to_json(rows_of(results), runs, "mnist"))
-    assert content["n_test"] == 10
-    linear, svm_rbf, broken = content["rows"]
-    assert linear["error_pct"] == pytest.approx(45)
-    assert linear["seeds"] == [0, 1]
-    assert svm_rbf["deviation_pct"] is None
-    assert (broken["error_pct"], broken["failure"]) == (None, "no memory")
 
 
 def test_latex_escapes_and_has_as_many_cells_everywhere(tmp_path: Path) -> None:
