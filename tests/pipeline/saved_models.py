@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -33,26 +34,16 @@ def fit_and_save(name: str, train: Split, path: Path) -> Method:
 
 
 def resave(
-    saved: Path,
-    path: Path,
-    change_card: Callable[[dict[str, Any]], object] = lambda card: None,
-    change_arrays: Callable[[Arrays], object] = lambda arrays: None,
+    saved: Path, path: Path, change: Callable[[dict[str, Any], Arrays], object]
 ) -> Path:
     """A copy with changes and a right checksum, as an attacker would write it."""
     model = load_model(saved)
     arrays, card = model.classifier.arrays(), msgspec.structs.asdict(model.card)
-    change_card(card)
-    change_arrays(arrays)
-
-    class Changed:
-        def arrays(self) -> Arrays:
-            return arrays
-
-    save_model(path, Changed(), card)  # type: ignore[arg-type]
+    change(card, arrays)
+    save_model(path, SimpleNamespace(arrays=lambda: arrays), card)  # type: ignore[arg-type]
     return path
 
 
 def of_classes(train: Split, *labels: int) -> Split:
-    """The images of these labels alone."""
     rows = np.flatnonzero(np.isin(train.labels, labels))
     return Split(train.images[rows], train.labels[rows], [""] * len(rows))

@@ -9,14 +9,14 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import click
 import pooch
 import pytest
 
 from tests.command_line import refusal, start_visbase, visbase
-from tests.reports.builders import add_failure, add_run, tiny_dataset
+from tests.reports.builders import add_run, tiny_dataset
 from visbase.pipeline.commands import COMMANDS, RENAMED, main
 from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.errors import BadInput
@@ -30,20 +30,10 @@ from visbase.reports.readme import FINDINGS, TABLE
 @pytest.fixture(autouse=True)
 def isolated(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data, results or network of the machine; what a test sets is unset again."""
-
-    def refuse(url: str, **_: object) -> str:
-        raise ConnectionError(f"no network in tests: {url}")
-
-    monkeypatch.setattr(pooch, "retrieve", refuse)
+    monkeypatch.setattr(pooch, "retrieve", Mock(side_effect=ConnectionError))
     monkeypatch.delenv("VISBASE_DATA", raising=False)
     monkeypatch.setenv("VISBASE_DEVICE", "auto")
     monkeypatch.setenv("VISBASE_JOBS", "2")
-
-
-@pytest.fixture
-def few_digits(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = replace(mnist, train=part(mnist.train, slice(0, 60)))
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -61,12 +51,11 @@ def test_help_has_an_example_and_explains_every_option(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("run bow --preset quick", ["bow", "bovw_fisher"]),
         ("run majority bow", ["bow", "bovw_fisher"]),  # before any of them runs
         ("search bow", ["bow", "bovw_fisher"]),
         ("run majority --dataset cifar", ["cifar", "fashion_mnist, mnist"]),
+        ("run majority --dataset folder:~/x", ["HOME"]),
         ("run bovw_grid --set nwords=3", ["--set nwords=3", "n_words"]),
-        ("run bovw_grid --set n_words=many", ["--set n_words=many", "int", "str"]),
         ("run majority --data {}/file", ["file: ", "train-images-idx3-ubyte.gz"]),
         ("run majority --data {}/folder", ["folder/train-images-idx3-ubyte.gz: "]),
         ("report", ["results/mnist: ", "`visbase run majority"]),
@@ -81,6 +70,7 @@ def test_bad_input_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("no home")))
     (fresh_folders / "file").touch()
     (fresh_folders / "folder").mkdir()
     line = refusal(*arguments.format(fresh_folders).split())
@@ -90,45 +80,38 @@ def test_bad_input_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("method", "setting"),
+    "arguments",
     [
-        ("bovw_grid", "n_words=0"),
-        ("bovw_grid", "step_px=0"),
-        ("bovw_grid", "bin_px=0"),
-        ("bovw_grid", "c=0"),
-        ("bovw_pyramid", "kernel=foo"),
-        ("bovw_fisher", "n_gaussians=0"),
-        ("bovw_fisher", "bins_px=()"),
-        ("lenet5", "dropout=1.5"),
-        ("lenet5", "label_smoothing=3"),
-        ("convnet", "width=0"),
+        *("bovw_grid --set n_words=0", "bovw_grid --set step_px=0"),
+        *("bovw_grid --set bin_px=0", "bovw_grid --set c=0"),
+        *("bovw_pyramid --set kernel=foo", "bovw_fisher --set n_gaussians=0"),
+        *("bovw_fisher --set bins_px=()", "convnet --set width=0"),
+        *("lenet5 --set dropout=1.5", "lenet5 --set label_smoothing=3"),
     ],
 )
-@pytest.mark.usefixtures("few_digits")
-def test_setting_out_of_range_is_refused_in_one_line(method: str, setting: str) -> None:
-    quickly = () if method in ("lenet5", "convnet") else ("--set", "n_samples=500")
-    run = ("run", method, "--preset", "quick", *quickly)
-    result = visbase(*run, "--set", setting)
+def test_setting_out_of_range_is_refused_in_one_line(
+    arguments: str, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(mnist, train=part(mnist.train, slice(0, 60)))
+    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
+    quickly = ("--set", "n_samples=500") if "bovw" in arguments else ()
+    result = visbase("run", "--preset", "quick", *quickly, *arguments.split())
     assert result.exit_code == 2
     assert result.stderr.strip().splitlines()[-1].startswith("visbase: ")
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    ["run", "run majority --seed -1", "run majority --preset medium", "runn majority"],
+    ("arguments", "words"),
+    [
+        *(("run", "Usage: "), ("runn majority", "Usage: ")),
+        *(("run majority --seed -1", "seed"), ("run majority --preset x", "quick")),
+        *((f"{old} model", f"visbase {new}") for old, new in RENAMED.items()),
+    ],
 )
-def test_wrong_usage_is_status_2_without_a_traceback(arguments: str) -> None:
+def test_wrong_usage_is_status_2_and_no_traceback(arguments: str, words: str) -> None:
     result = visbase(*arguments.split())
     assert result.exit_code == 2
-    assert "Usage: " in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def test_renamed_command_names_its_successor() -> None:
-    for name, successor in RENAMED.items():
-        result = visbase(name, "model.visbase")
-        assert result.exit_code == 2
-        assert f"visbase {successor}" in result.stderr
+    assert words in result.stderr and "Traceback" not in result.stderr
 
 
 def test_lists_have_every_method_and_every_dataset() -> None:
@@ -136,8 +119,7 @@ def test_lists_have_every_method_and_every_dataset() -> None:
     assert [line.split()[0] for line in lines] == list(find_methods())
     assert any("classical" in line and "most frequent class" in line for line in lines)
     names = visbase("methods", "--family", "network", "--names").stdout.split()
-    assert "lenet5" in names
-    assert "linear" not in names
+    assert ("lenet5" in names, "linear" in names) == (True, False)
     lines = visbase("datasets").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["fashion_mnist", "mnist"]
 
@@ -161,7 +143,7 @@ def test_quick_run_prints_one_line_and_leaves_a_record_but_no_model(
     assert (os.environ["VISBASE_JOBS"], os.environ["VISBASE_DEVICE"]) == ("1", "cpu")
 
 
-@pytest.mark.parametrize("jobs", ["²", "-1", "9" * 30, "two"])
+@pytest.mark.parametrize("jobs", ["²", "-1", "9" * 30])
 def test_absurd_number_of_jobs_is_refused(
     jobs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,22 +152,18 @@ def test_absurd_number_of_jobs_is_refused(
         n_jobs()
 
 
-@pytest.mark.parametrize("statuses", [(0, 1), (1, 0), (2, 0), (0, -9), (-9, 0)])
+@pytest.mark.parametrize("statuses", [(0, 1), (2, 0), (-9, 0)])
 def test_one_method_that_fails_or_is_killed_fails_the_command_but_not_the_other(
     monkeypatch: pytest.MonkeyPatch, statuses: tuple[int, int]
 ) -> None:
-    commands = []
-
-    def run(command: list[str], **_: object) -> SimpleNamespace:
-        commands.append(command)
-        return SimpleNamespace(returncode=statuses[len(commands) - 1])
-
+    run = Mock(side_effect=[Mock(returncode=status) for status in statuses])
     monkeypatch.setattr(subprocess, "run", run)
     result = visbase("run", "svm_rbf", "linear", "--set", "c=2", "--seed", "5")
-    assert [command[5] for command in commands] == ["svm_rbf", "linear"]
-    assert commands[1][6:] == [
-        *("--dataset", "mnist", "--preset", "full", "--seed", "5", "--set", "c=2")
-    ]
+    for call, name in zip(run.call_args_list, ("svm_rbf", "linear"), strict=True):
+        assert call.args[0][5:] == [
+            *(name, "--dataset", "mnist", "--preset", "full"),
+            *("--seed", "5", "--set", "c=2"),
+        ]
     assert result.exit_code != 0
 
 
@@ -218,47 +196,19 @@ def test_report_prints_the_table_and_writes_the_files(
 ) -> None:
     monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
     add_run(fresh_folders / "results", "linear", range(5))
-    add_failure(fresh_folders / "results", "broken", "no memory")
-    readme = fresh_folders / "README.md"
+    readme, out = fresh_folders / "README.md", fresh_folders / "out"
     readme.write_text("\n".join([*TABLE, *FINDINGS]))
-    out = fresh_folders / "out"
     result = visbase("report", "--out", out, "--readme", readme)
     assert result.exit_code == 0
     assert "50.00" in result.stdout
-    assert "no memory" in result.stdout
     assert str(out) in result.stderr
-    assert "| 50.00 |" in (out / "comparison.md").read_text()
-    assert "| 50.00 |" in readme.read_text()
-    assert (out / "comparison.csv").exists()
-
-
-def test_report_that_cannot_be_written_is_one_line(
-    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
-    add_run(fresh_folders / "results", "majority")
-    (fresh_folders / "file").touch()
-    for option, place in (
-        ("--out", fresh_folders / "file" / "x"),
-        ("--readme", "/dev/null"),
-    ):
+    for path in (out / "comparison.md", readme):
+        assert "| 50.00 |" in path.read_text()
+    assert "linear" in (out / "index.html").read_text()
+    for option, place in (("--out", readme / "x"), ("--readme", "/dev/null")):
         result = visbase("report", option, place)
         assert result.exit_code == 2
         assert result.stderr.splitlines()[-1].startswith(f"visbase: {place}")
-
-
-def test_run_that_an_empty_report_advises_makes_a_report(fresh_folders: Path) -> None:
-    assert "`visbase run majority" in refusal("report")
-    assert visbase("run", "majority").exit_code == 0
-    for folder in fresh_folders.rglob("changed"):  # of uncommitted code
-        record = folder / "mnist" / "majority" / "seed0.json"
-        text = record.read_text().replace('"dirty": true', '"dirty": false')
-        record.write_text(text)
-        (fresh_folders / "results").mkdir()
-        (folder / "mnist").rename(fresh_folders / "results" / "mnist")
-    result = visbase("report", "--out", fresh_folders / "out")
-    assert (result.exit_code, result.exception) == (0, None)
-    assert "majority" in (fresh_folders / "out" / "index.html").read_text()
 
 
 def test_report_does_not_depend_on_matplotlibs_settings_or_the_terminals_encoding(
@@ -266,11 +216,8 @@ def test_report_does_not_depend_on_matplotlibs_settings_or_the_terminals_encodin
 ) -> None:
     style = fresh_folders / "matplotlibrc"
     style.write_text("lines.linewidth: 5\nfont.size: 20\ntext.usetex: True\n")
-    odd = {
-        "MPLBACKEND": "module://of_a_notebook",
-        "MATPLOTLIBRC": str(style),
-        "PYTHONIOENCODING": "ascii",
-    }
+    odd = {"MPLBACKEND": "module://of_a_notebook", "MATPLOTLIBRC": str(style)}
+    odd["PYTHONIOENCODING"] = "ascii"
     for method in ("linear", "lenet5"):  # few records are drawn soon
         place = Path("results", "mnist", method)
         shutil.copytree(ROOT / "reports" / place, fresh_folders / place)
@@ -282,13 +229,3 @@ def test_report_does_not_depend_on_matplotlibs_settings_or_the_terminals_encodin
         assert report.returncode == 0, stderr
         reports.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert reports[0] == reports[1]
-
-
-def test_folder_below_an_unknown_home_is_refused_in_one_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def no_home() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", no_home)
-    assert "HOME" in refusal("run", "majority", "--dataset", "folder:~/x")

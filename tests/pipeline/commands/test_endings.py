@@ -24,10 +24,8 @@ def raising(error: Exception) -> None:
     [
         (BadInput("a.png: broken"), 2, "a.png: broken"),
         (OSError(errno.ENOSPC, "No space", "a.npy"), 1, "a.npy: No space"),
-        (OSError(errno.EROFS, "Read-only", "a.npy"), 1, "a.npy: Read-only"),
         (OSError(errno.ENOENT, "Gone", "art"), 1, "art: Gone"),
         (OSError(errno.EMFILE, "Too many"), 1, "Too many"),
-        (OSError(errno.EIO, "I/O error", "a"), 1, "a: I/O error"),
         (MemoryError(), 1, "out of memory"),
         (RuntimeError("CUDA out of memory. Tried 2 GiB\nmore"), 1, "Tried 2 GiB"),
         (ImportError("x.so: failed to map segment from file"), 1, "out of memory"),
@@ -39,15 +37,12 @@ def test_what_a_user_can_mend_ends_in_one_line(
     with pytest.raises(SystemExit) as end:
         raising(error)
     line = capsys.readouterr().err
-    assert end.value.code == status
-    assert line.startswith("visbase: ")
+    assert (end.value.code, line[:9], line.count("\n")) == (status, "visbase: ", 1)
     assert words in line
-    assert line.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "error",
-    [RuntimeError("sizes differ"), ImportError("no module"), OSError("odd")],
+    "error", [RuntimeError("sizes differ"), ImportError("no module"), OSError("odd")]
 )
 def test_error_of_the_program_keeps_its_traceback(error: Exception) -> None:
     with pytest.raises(type(error)):
@@ -75,8 +70,6 @@ def test_too_little_memory_is_refused_before_a_library_aborts(
         preexec_fn=lambda: resource.setrlimit(kind, (size, size)),
     )
     stdout, stderr = run.communicate()
-    assert (run.returncode, stdout) == (1, "")
+    assert (run.returncode, stdout, stderr.count("\n")) == (1, "", 1)
     assert stderr.startswith("visbase: ")
-    assert f"{least_mib - 1:,} MiB" in stderr
-    assert f"ulimit {option}" in stderr
-    assert stderr.count("\n") == 1
+    assert f"{least_mib - 1:,} MiB" in stderr and f"ulimit {option}" in stderr

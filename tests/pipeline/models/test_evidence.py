@@ -48,23 +48,16 @@ def test_contributions_of_a_linear_machine_sum_to_its_decision(
         scores = model.scores(image[None])[0]
         decisions = scores - model.svm_.intercepts
         _, evidence = model.explain(image)
-        winner, runner_up = evidence.winner, evidence.runner_up
-        assert winner == scores.argmax()
-        assert evidence.contribution.sum() == pytest.approx(
-            decisions[winner] - decisions[runner_up], abs=2e-4
-        )
+        assert evidence.winner == scores.argmax()
+        margin = decisions[evidence.winner] - decisions[evidence.runner_up]
+        assert evidence.contribution.sum() == pytest.approx(margin, abs=2e-4)
 
 
 def test_contributions_of_a_kernel_machine_sum_to_its_gradient_times_the_features(
     mnist: Dataset,
 ) -> None:
-    model = dataclasses.replace(
-        LINEAR,
-        kernel=Kernel("rbf", 0.5),
-        multi_class="ovo",
-        n_components=30,
-        deskewed=True,
-    )
+    own = {"multi_class": "ovo", "n_components": 30, "deskewed": True}
+    model = dataclasses.replace(LINEAR, kernel=Kernel("rbf", 0.5), **own)
     model.fit(mnist.train.images[:200], mnist.train.labels[:200])
     prepared, evidence = model.explain(mnist.test.images[0])
     histogram = model.bag_.vectors(prepared[None])[0]
@@ -97,13 +90,8 @@ def test_slope_is_the_difference_quotient_of_the_decision(name: str) -> None:
 def test_picture_is_red_for_the_winner_and_blue_for_the_runner_up(
     tmp_path: Path,
 ) -> None:
-    evidence = Evidence(
-        winner=1,
-        runner_up=0,
-        xy=np.array([[0.25, 0.5], [0.75, 0.5]], np.float32),
-        side_px=np.array([20, 20], np.float32),
-        contribution=np.array([1.0, -1.0], np.float32),
-    )
+    xy, side_px = np.float32([[0.25, 0.5], [0.75, 0.5]]), np.float32([20, 20])
+    evidence = Evidence(1, 0, xy, side_px, contribution=np.float32([1, -1]))
     path, image = tmp_path / "why.png", np.full((50, 100), 128, np.uint8)
     draw_evidence(image, evidence, ["a", "b"], path)
     blue, _, red = cv2.split(cv2.imread(str(path)).astype(int))

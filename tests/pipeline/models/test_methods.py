@@ -42,21 +42,14 @@ METHOD = Fake("fake", "baselines", "")
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("n_words=200", 200),
         ("n_words=0", 0),
-        ("gamma=0.5", 0.5),
-        ("gamma=1e-3", 0.001),
         ("gamma=2", 2.0),
         ("levels=[1,2]", (1, 2)),
-        ("levels=(1, 2, 4)", (1, 2, 4)),
         ("levels=1,2", (1, 2)),
         ("levels=4", (4,)),
         ("levels=[]", ()),
         ("bins_px=[2, 3.5]", (2.0, 3.5)),
-        ("bins_px=2", (2.0,)),
-        ("deskewed=False", False),
         ("kernel=poly", "poly"),
-        ("kernel='poly'", "poly"),
         ("kernel=a=b", "a=b"),
     ],
 )
@@ -69,15 +62,12 @@ def test_setting_becomes_a_value_of_its_fields_type(setting: str, value: Any) ->
 def test_settings_change_the_chosen_preset_and_nothing_else() -> None:
     changed = METHOD.configure("quick", ["gamma=3", "deskewed=False", "gamma=4"])
     assert changed == Config(n_words=50, gamma=4.0, deskewed=False)
-    assert METHOD.configure("quick", []) == Config(n_words=50)
 
 
 @pytest.mark.parametrize("setting", ["nwords=3", "n_words", "", "=3", "N_WORDS=3"])
 def test_unknown_key_lists_the_keys(setting: str) -> None:
-    with pytest.raises(BadInput) as raised:
+    with pytest.raises(BadInput, match=", ".join(Config.__dataclass_fields__)):
         METHOD.configure("full", [setting])
-    for key in Config.__dataclass_fields__:
-        assert key in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -94,22 +84,10 @@ def test_value_of_another_type_or_out_of_range_is_refused(setting: str) -> None:
     assert str(raised.value).startswith(f"--set {setting}: ")
 
 
-AWKWARD = [
-    "{[]: 1}",
-    "{{}}",
-    "1" * 400,
-    f"[{'1' * 400}]",
-    "1" * 5000,
-    "(" * 5000,
-    "-" * 5000 + "1",
-    "\0",
-    "\ud800",
-    "b''",
-    "1j",
-    "...",
-    "[1, [2, {3}]]",
-    "__import__('os')",
-]
+AWKWARD = (
+    *("{[]: 1}", "{{}}", "1" * 400, f"[{'1' * 400}]", "1" * 5000, "(" * 5000),
+    *("-" * 5000 + "1", "\0", "\ud800", "b''", "1j", "...", "[1, [2, {3}]]"),
+)
 VALUES = (
     st.sampled_from(AWKWARD)
     | st.text()
@@ -126,59 +104,43 @@ def test_any_text_is_a_config_or_bad_input(key: str, text: str) -> None:
     except BadInput as error:
         assert str(error).startswith("--set ")
     else:
-        value = getattr(config, key)
-        default = getattr(Config(), key)
-        assert type(value) is type(default)
+        assert type(getattr(config, key)) is type(getattr(Config(), key))
 
 
-def test_unknown_method_lists_the_names() -> None:
-    with pytest.raises(BadInput, match=r"'bow'.*majority"):
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Empty folders in place of those of the methods."""
+    for package in (visbase.baselines, visbase.cnn):
+        folder = tmp_path / package.__name__.rpartition(".")[2]
+        folder.mkdir()
+        monkeypatch.setattr(package, "__path__", [str(folder)])
+    return tmp_path
+
+
+def test_a_method_is_any_file_that_says_summary(folders: Path) -> None:
+    (folders / "baselines" / "nearest.py").write_text('SUMMARY: str = "nearest image"')
+    (folders / "baselines" / "trainer.py").write_text("import no_such_module\n")
+    (folders / "cnn" / "net.py").write_text('import no_such_module\nSUMMARY = "a net"')
+    methods = [(m.name, m.summary, m.family) for m in find_methods().values()]
+    assert methods == [
+        ("nearest", "nearest image", "classical"),
+        ("net", "a net", "network"),
+    ]
+    with pytest.raises(BadInput, match=r"'bow'.*nearest, net"):
         find_method("bow")
 
 
-def test_a_method_is_any_file_that_says_summary(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for folder in ("baselines", "cnn"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "baselines" / "nearest.py").write_text('SUMMARY = "nearest image"\n')
-    (tmp_path / "baselines" / "trainer.py").write_text("import no_such_module\n")
-    (tmp_path / "cnn" / "net.py").write_text(
-        'import no_such_module\n\nSUMMARY = "a net"\n'
-    )
-    for package in (visbase.baselines, visbase.cnn):
-        place = tmp_path / package.__name__.rpartition(".")[2]
-        monkeypatch.setattr(package, "__path__", [str(place)])
-    found = find_methods()
-    assert {name: file.summary for name, file in found.items()} == {
-        "nearest": "nearest image",
-        "net": "a net",
-    }
-    assert found["nearest"].family == "classical"
-    assert found["net"].family == "network"
-
-
-@pytest.mark.parametrize(
-    "source", ["SUMMARY = 'a' +", "SUMMARY = f'{1}'", "SUMMARY = 3"]
-)
-def test_broken_method_file_is_named(
-    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "broken.py").write_text(source)
-    monkeypatch.setattr(visbase.baselines, "__path__", [str(tmp_path)])
+@pytest.mark.parametrize("source", ["SUMMARY = 'a' +", "SUMMARY = f'{1}'", "SUMMARY=3"])
+def test_broken_method_file_is_named(source: str, folders: Path) -> None:
+    (folders / "baselines" / "broken.py").write_text(source)
     with pytest.raises(BadInput, match=r"broken\.py: "):
         find_methods()
 
 
-def test_summary_may_have_a_type_but_no_method_two_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "typed.py").write_text("SUMMARY: str = 'typed'\n")
-    (tmp_path / "linear.py").write_text("SUMMARY = 'another'\n")
-    monkeypatch.setattr(visbase.cnn, "__path__", [str(tmp_path)])
-    with pytest.raises(BadInput, match="linear is in baselines and in cnn"):
+def test_method_in_two_files_or_without_a_config_is_refused(folders: Path) -> None:
+    for folder in ("baselines", "cnn"):
+        (folders / folder / "double.py").write_text("SUMMARY = 'a'")
+    with pytest.raises(BadInput, match="double is in baselines and in cnn"):
         find_methods()
-    (tmp_path / "linear.py").unlink()
-    assert find_method("typed").summary == "typed"
-    with pytest.raises(BadInput, match=r"cnn/typed\.py: .* Config"):
-        find_method("typed").load()
+    with pytest.raises(BadInput, match=r"cnn/double\.py: .* Config"):
+        MethodFile("double", "cnn", "").load()
