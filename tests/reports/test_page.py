@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,84 +11,54 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.reports.builders import add_failure, add_run, tiny_dataset
+from tests.reports.builders import Committed, add_failure, add_run, tiny_dataset
 from visbase.pipeline.datasets.splits import Dataset
-from visbase.pipeline.storage import ROOT
 from visbase.reports.compare import compare, read_runs
-from visbase.reports.findings import find_findings
 from visbase.reports.page import render_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync", "--no-first-run"]
-RESULTS = ROOT / "reports" / "results"
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
 @pytest.fixture(scope="module")
-def written(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the committed records."""
-    runs = read_runs(RESULTS, "mnist")
+def page(
+    committed: Committed, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
+    """The page of the committed records; no test may make it log or request a thing."""
+    rows, runs, findings = committed
     path = tmp_path_factory.mktemp("page") / "index.html"
-    findings = find_findings(RESULTS.parent, mnist)
-    path.write_text(render_page(compare(runs), runs, mnist, findings), "utf-8")
-    return path
-
-
-@dataclass
-class Opened:
-    """The page in a browser, and what the browser logged and requested."""
-
-    page: Page
-    logged: list[str]
-    requested: list[str]
-
-
-@pytest.fixture(scope="module")
-def loaded(written: Path) -> Iterator[Opened]:
-    """The page, loaded once for all tests."""
+    path.write_text(render_page(rows, runs, mnist, findings), "utf-8")
+    assert path.stat().st_size < 5_000_000
+    events: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        opened = Opened(browser.new_page(), [], [])
-        opened.page.on("console", lambda message: opened.logged.append(message.text))
-        opened.page.on("pageerror", lambda error: opened.logged.append(str(error)))
-        opened.page.on("request", lambda request: opened.requested.append(request.url))
-        opened.page.goto(written.as_uri())
-        yield opened
+        page = browser.new_page()
+        page.on("console", lambda message: events.append(message.text))
+        page.on("pageerror", lambda error: events.append(str(error)))
+        page.on("request", lambda request: events.append(request.url))
+        page.goto(path.as_uri())
+        yield page
         browser.close()
+    assert [one for one in events if not one.startswith("data:")] == [path.as_uri()]
 
 
-@pytest.fixture(
-    params=[(1400, "light"), (390, "dark")], ids=["wide", "phone"], scope="module"
+@in_browser
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1400, "light"), (390, "dark")], ids=["wide", "phone"]
 )
-def opened(loaded: Opened, request: pytest.FixtureRequest) -> Opened:
-    """The page on a desktop and on a phone."""
-    width, scheme = request.param
-    loaded.page.set_viewport_size({"width": width, "height": 900})
-    loaded.page.emulate_media(color_scheme=scheme)
-    return loaded
-
-
-@in_browser
-def test_page_opens_from_disk_without_errors_or_requests(
-    opened: Opened, written: Path
+def test_page_fits_the_window_and_is_accessible(
+    page: Page, width: int, scheme: Any
 ) -> None:
-    page = opened.page
-    page.locator("#atlas .tile").first.wait_for()
-    assert opened.logged == []
-    requested = [url for url in opened.requested if not url.startswith("data:")]
-    assert requested == [written.as_uri()]
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width == page.viewport_size["width"]  # type: ignore[index]
-    assert written.stat().st_size < 5_000_000
-
-
-@in_browser
-def test_page_has_no_serious_accessibility_violation(opened: Opened) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    violations: list[dict[str, Any]] = Axe().run(opened.page).response["violations"]
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.locator("#atlas .tile").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
     grave = [one for one in violations if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"]) for one in grave] == []
 
@@ -100,8 +69,7 @@ def first_column(page: Page) -> list[str]:
 
 
 @in_browser
-def test_table_is_sorted_by_the_selected_column(loaded: Opened) -> None:
-    page = loaded.page
+def test_table_is_sorted_by_the_selected_column(page: Page) -> None:
     before = first_column(page)
     heads = page.locator("#comparison thead button")
     assert heads.nth(6).inner_text() == "fit (s)"
@@ -119,24 +87,6 @@ def test_table_is_sorted_by_the_selected_column(loaded: Opened) -> None:
     assert first_column(page) == sorted(before)
 
 
-@in_browser
-def test_atlas_is_filtered_and_ordered(loaded: Opened, mnist: Dataset) -> None:
-    page = loaded.page
-    runs = {one.method: one for one in read_runs(RESULTS, "mnist")}
-    truth, answer = runs["bovw_pyramid"].predictions[0]
-    page.locator("#filters [name=method]").select_option("bovw_pyramid")
-    assert set(positions(page)) == set(np.flatnonzero(truth != answer))
-    page.locator("#filters [name=truth]").select_option("9")
-    wrong = np.flatnonzero((truth == 9) & (answer != 9))
-    assert set(positions(page)) == set(wrong)
-    page.locator("#filters [name=answer]").select_option("4")
-    assert set(positions(page)) == set(np.flatnonzero((truth == 9) & (answer == 4)))
-    page.locator("#filters [name=answer]").select_option("")
-    page.locator("#filters [name=order]").select_option("position")
-    assert positions(page) == sorted(wrong)
-    assert f"Showing {len(wrong)} of " in page.locator("#shown").inner_text()
-
-
 def positions(page: Page) -> list[int]:
     """Positions in the test set of the images shown, from "Test image 7: ..."."""
     labels = page.locator("#atlas .tile").evaluate_all(
@@ -146,36 +96,47 @@ def positions(page: Page) -> list[int]:
 
 
 @in_browser
-def test_selected_digit_shows_what_every_method_predicts(loaded: Opened) -> None:
-    page = loaded.page
+def test_atlas_is_filtered_and_ordered(page: Page, committed: Committed) -> None:
+    predictions = {runs.method: runs.predictions[0] for runs in committed[1]}
+    truth, answer = predictions["bovw_pyramid"]
+    wrong = truth != answer
+    for name, value, shown in (
+        ("method", "bovw_pyramid", wrong),
+        ("truth", "9", wrong & (truth == 9)),
+        ("answer", "4", wrong & (truth == 9) & (answer == 4)),
+        ("answer", "", wrong & (truth == 9)),
+    ):
+        page.locator(f"#filters [name={name}]").select_option(value)
+        assert {*positions(page)} == {*np.flatnonzero(shown)}
+    page.locator("#filters [name=order]").select_option("position")
+    assert positions(page) == np.flatnonzero(shown).tolist()
+    assert f"Showing {shown.sum()} of " in page.locator("#shown").inner_text()
+
+
+@in_browser
+def test_selected_digit_shows_what_every_method_predicts(
+    page: Page, committed: Committed
+) -> None:
     position = positions(page)[0]
     page.locator("#atlas .tile").first.click()
     dialog = page.locator("dialog")
     assert f"Test image {position}:" in dialog.locator("h3").inner_text()
-    for one in read_runs(RESULTS, "mnist"):
-        if one.method == "majority":
-            continue
-        line = dialog.locator("tr").filter(
-            has=page.get_by_role("cell", name=one.method, exact=True)
-        )
-        expected = str(one.predictions[0][1][position])
-        assert line.locator("td").nth(1).inner_text() == expected
+    for runs in committed[1]:
+        if runs.method != "majority":  # which is wrong too often to be shown
+            name = page.get_by_role("cell", name=runs.method, exact=True)
+            cells = dialog.locator("tr").filter(has=name).locator("td")
+            assert cells.nth(1).inner_text() == str(runs.predictions[0][1][position])
     dialog.get_by_role("button", name="Close").click()
     assert not dialog.is_visible()
 
 
 @in_browser
-def test_confusion_of_the_chosen_method_adds_up_to_all_images(loaded: Opened) -> None:
+def test_confusion_of_the_chosen_method_adds_up_to_all_images(page: Page) -> None:
     for method in ("linear", "bovw_pyramid"):
-        loaded.page.locator("#confusion-method").select_option(method)
-        cells = loaded.page.locator("#confusion td").all_inner_texts()
+        page.locator("#confusion-method").select_option(method)
+        cells = page.locator("#confusion td").all_inner_texts()
         assert len(cells) == 100
         assert sum(map(float, cells)) == pytest.approx(10_000, abs=3)  # rounded means
-
-
-def small_page(folder: Path) -> str:
-    runs = read_runs(folder, "tiny")
-    return render_page(compare(runs), runs, tiny_dataset("tiny"))
 
 
 def test_page_with_only_failures_shows_the_reason_escaped(tmp_path: Path) -> None:
@@ -188,3 +149,8 @@ def test_page_with_only_failures_shows_the_reason_escaped(tmp_path: Path) -> Non
 def test_page_without_a_single_error_can_be_made(tmp_path: Path) -> None:
     add_run(tmp_path, "linear", dataset="tiny")
     assert "0 test images are misclassified" in small_page(tmp_path)
+
+
+def small_page(folder: Path) -> str:
+    runs = read_runs(folder, "tiny")
+    return render_page(compare(runs), runs, tiny_dataset("tiny"))
