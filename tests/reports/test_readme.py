@@ -57,7 +57,7 @@ def test_marker_that_names_methods_shows_their_rows_by_error(
     lines = path.read_text().splitlines()
     assert (lines[0], lines[-1]) == (begin, END)
     assert [line.split("`")[1] for line in lines[3:-1]] == ["linear", "svm_rbf"]
-    row = ["`linear` the linear method", "45.00 ± 7.07", "21.79 to 70.59", "12", "15"]
+    row = ["`linear` the linear method", "45.00 ± 7.07", "20.14 to 72.63", "12", "15"]
     assert table_line(path.read_text(), "linear") == row
 
 
