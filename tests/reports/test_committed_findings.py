@@ -8,11 +8,9 @@ import re
 from collections import defaultdict
 from statistics import mean
 
-import numpy as np
 import pytest
 
 from tests.reports.builders import Committed
-from visbase.pipeline.storage import ROOT
 
 COMPARED = {"linear", "svm_rbf", "bovw_pyramid", "lenet5", "convnet"}
 Said = dict[str, tuple[str, list[dict[str, str]]]]
@@ -35,7 +33,7 @@ def in_order(text: str, *parts: str) -> bool:
     return re.search(".*?".join(map(re.escape, parts)), text) is not None
 
 
-def test_learning_curves(said: Said) -> None:
+def test_learning_curves(said: Said, committed: Committed) -> None:
     text, rows = said["curves"]
     errors = defaultdict(list)
     for row in rows:
@@ -46,6 +44,12 @@ def test_learning_curves(said: Said) -> None:
         (e1, first), (e2, second), *_ = means
         parts = (f"With {size:,} ", first, f"{e1:.2f} %", second, f"{e2:.2f} %")
         assert in_order(text, *parts)
+    (finding,) = [finding for finding in committed[2] if finding.name == "curves"]
+    for size, *cells in finding.table:
+        for method, cell in zip(finding.head[1:], cells, strict=True):
+            values = errors[method, int(size.replace(",", ""))]
+            assert cell.split(" (")[0] == f"{mean(values):.2f}"
+            assert ("(" in cell) == (len(values) > 1)
     pattern = r"convnet overtakes bovw_pyramid at about (\S+) .*? (\S+) to (\S+)\)"
     (crossing,) = re.findall(pattern, text)
     at, low, high = (int(n.replace(",", "")) for n in crossing)
@@ -90,12 +94,5 @@ def test_cost(said: Said) -> None:
     assert f"{best['method']} needs {ratio:.1f} times" in text
 
 
-def test_combination(said: Said) -> None:
-    text, rows = said["combination"]
-    stored = ROOT / "reports" / "combination" / "mnist" / "bovw_pyramid+convnet.npy"
-    truth, *answers = np.load(stored)
-    errors = [int((a != truth).sum()) for a in answers]
-    assert [int(row["n_errors"]) for row in rows] == errors
-    better = [row["answer"] for row in rows].index(rows[0]["better"])
-    parts = [f"{errors[i]} errors" for i in (better, 2, 3)]
-    assert in_order(text, "bovw_pyramid and convnet", rows[0]["better"], *parts)
+def test_every_finding_is_drawn(committed: Committed) -> None:
+    assert all("<svg" in finding.svg for finding in committed[2])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +11,7 @@ from msgspec.structs import replace
 from tests.pipeline.builders import TABLES
 from visbase.pipeline.evaluation import t_interval
 from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
-from visbase.pipeline.storage.tables import as_text, to_csv
-from visbase.reports.findings.curves import (
-    crossing,
-    crossover,
-    curves_finding,
-    sentences,
-)
+from visbase.reports.findings.curves import crossing, crossover, sentences
 
 POINT = read_measurements(TABLES[CurvePoint], CurvePoint)[0]
 
@@ -95,21 +88,6 @@ def test_sentences_name_the_methods_in_order_and_the_crossover() -> None:
     assert "at every size measured" in ahead
     behind = sentences(curve_rows(bovw_pyramid=few, convnet=many))[1]
     assert "does not overtake bovw_pyramid with up to 30 " in behind
-
-
-def test_finding_has_the_rows_of_all_files(tmp_path: Path) -> None:
-    (tmp_path / "mnist").mkdir()
-    for method in ("bovw_pyramid", "convnet"):
-        own = [as_text(row) for row in SAMPLE if row.method == method]
-        table = to_csv(CurvePoint.__struct_fields__, own)
-        (tmp_path / "mnist" / f"{method}.csv").write_text(table)
-    finding = curves_finding(tmp_path, "mnist")
-    assert finding is not None
-    assert finding.rows == SAMPLE
-    assert finding.head[1:] == ("bovw_pyramid", "convnet")
-    assert finding.table[0][0] == "100"
-    assert finding.table[0][1].startswith("10.00 (")
-    assert "<svg" in finding.svg
 
 
 def test_interval_of_a_mean_by_hand() -> None:
