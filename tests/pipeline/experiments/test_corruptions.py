@@ -10,15 +10,8 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.experiments.corruptions import Corruption, find_corruptions
 from visbase.pipeline.experiments.corruptions.other_hand import other_hand
 
-CORRUPTIONS = find_corruptions()
-
+KINDS = {corruption.name: corruption for corruption in find_corruptions()}
 Batch = NDArray[np.uint8]
-KINDS = {corruption.name: corruption for corruption in CORRUPTIONS}
-
-
-@pytest.fixture(params=CORRUPTIONS, ids=KINDS)
-def corruption(request: pytest.FixtureRequest) -> Corruption:
-    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +19,12 @@ def digits(mnist: Dataset) -> Batch:
     return np.asarray(mnist.test.images[:60])
 
 
-def dot(n: int = 200) -> Batch:
-    """White squares of 4 x 4 pixels in the middle of 28 x 28."""
+def ink(
+    n: int, rows: tuple[int, int] = (12, 16), columns: tuple[int, int] = (12, 16)
+) -> Batch:
+    """A white rectangle, by default 4 x 4 pixels in the middle, in n images."""
     images = np.zeros((n, 28, 28), np.uint8)
-    images[:, 12:16, 12:16] = 255
+    images[:, slice(*rows), slice(*columns)] = 255
     return images
 
 
@@ -41,6 +36,7 @@ def centres(images: Batch) -> NDArray[np.float64]:
     return np.stack([x, y], axis=1)
 
 
+@pytest.mark.parametrize("corruption", KINDS.values(), ids=KINDS)
 def test_corruption_repeats_and_leaves_its_input_unchanged(
     corruption: Corruption, digits: Batch
 ) -> None:
@@ -67,36 +63,32 @@ def test_every_level_changes_more_than_the_one_before(name: str, digits: Batch) 
 @pytest.mark.parametrize("level", [0, 6])
 def test_level_that_does_not_exist_is_refused(level: int, digits: Batch) -> None:
     with pytest.raises(ValueError, match="expected 1 to 5"):
-        CORRUPTIONS[0].apply(digits, level)
+        KINDS["blur"].apply(digits, level)
 
 
 def test_shift_moves_by_its_length_in_all_directions() -> None:
-    moved = centres(KINDS["shift"].apply(dot(), 4)) - 13.5
+    moved = centres(KINDS["shift"].apply(ink(200), 4)) - 13.5
     np.testing.assert_allclose(np.hypot(*moved.T), 4, atol=0.05)
     assert (moved.min(axis=0) < -3).all() and (moved.max(axis=0) > 3).all()
 
 
 def test_rotation_turns_by_its_angle_either_way() -> None:
-    images = np.zeros((50, 28, 28), np.uint8)
-    images[:, 13:15, 21:25] = 255  # right of the middle
-    angles = np.degrees(
-        np.arctan2(*(centres(KINDS["rotation"].apply(images, 3)) - 13.5).T[::-1])
-    )
+    right = ink(50, (13, 15), (21, 25))
+    x, y = (centres(KINDS["rotation"].apply(right, 3)) - 13.5).T
+    angles = np.degrees(np.arctan2(y, x))
     np.testing.assert_allclose(np.abs(angles), 30, atol=1)
     assert {-1, 1} == set(np.sign(angles))
 
 
 def test_scale_shrinks_lengths_by_its_factor() -> None:
-    images = np.zeros((1, 28, 28), np.uint8)
-    images[:, 4:24, 4:24] = 255
+    images = ink(1, (4, 24), (4, 24))
     shrunk = KINDS["scale"].apply(images, 5)  # to one half
     assert shrunk.sum() / images.sum() == pytest.approx(0.25, rel=0.05)
 
 
 def test_shear_moves_rows_by_their_distance_from_the_middle() -> None:
-    images = np.zeros((50, 28, 28), np.uint8)
-    images[:, 23:25, 13:15] = 255  # ten rows below the middle
-    x = np.abs(centres(KINDS["shear"].apply(images, 2))[:, 0] - 13.5)
+    below = ink(50, (23, 25), (13, 15))  # by ten rows
+    x = np.abs(centres(KINDS["shear"].apply(below, 2))[:, 0] - 13.5)
     np.testing.assert_allclose(x, 0.3 * 10, atol=0.1)
 
 
@@ -116,14 +108,13 @@ def test_shot_noise_has_a_deviation_of_the_root_of_the_photons() -> None:
 
 
 def test_blur_keeps_the_ink_and_spreads_it_by_its_deviation() -> None:
-    blurred = KINDS["blur"].apply(dot(1), 4)[0].astype(float)  # 2 pixels
+    blurred = KINDS["blur"].apply(ink(1), 4)[0].astype(float)  # 2 pixels
     assert blurred.sum() == pytest.approx(16 * 255, rel=0.02)
     profile = blurred.sum(axis=0)
     x = np.arange(28) - 13.5
+    variance = (profile * x**2).sum() / profile.sum()
     # a uniform width of 4 has variance (16 - 1) / 12
-    assert (profile * x**2).sum() / profile.sum() == pytest.approx(
-        4 + 15 / 12, rel=0.05
-    )
+    assert variance == pytest.approx(4 + 15 / 12, rel=0.05)
 
 
 def test_occlusion_blacks_out_a_square_on_the_ink() -> None:
@@ -132,15 +123,12 @@ def test_occlusion_blacks_out_a_square_on_the_ink() -> None:
     sizes = black.sum(axis=(1, 2))
     assert sizes.max() == 36  # 6 x 6, less at the border
     assert sizes.min() >= 9
-    blank = np.zeros((1, 28, 28), np.uint8)
-    assert not KINDS["occlusion"].apply(blank, 5).any()
+    assert not KINDS["occlusion"].apply(np.zeros_like(white), 5).any()
 
 
 def test_thickness_grows_a_stroke_by_its_radius_on_each_side() -> None:
-    images = np.zeros((1, 28, 28), np.uint8)
-    images[:, :, 12:16] = 255
-    ink = KINDS["thickness"].apply(images, 3)[0, 14].astype(float).sum() / 255
-    assert ink == pytest.approx(4 + 2 * 1, abs=0.3)
+    stroke = KINDS["thickness"].apply(ink(1, rows=(0, 28)), 3)
+    assert stroke[0, 14].sum(dtype=float) / 255 == pytest.approx(4 + 2 * 1, abs=0.3)
 
 
 def test_inversion_at_its_strongest_is_the_negative(digits: Batch) -> None:
@@ -148,8 +136,8 @@ def test_inversion_at_its_strongest_is_the_negative(digits: Batch) -> None:
 
 
 def test_brightness_adds_to_every_pixel() -> None:
-    assert (KINDS["brightness"].apply(np.zeros((1, 28, 28), np.uint8), 2) == 51).all()
-    assert (KINDS["brightness"].apply(dot(1), 2)[0, 12:16, 12:16] == 255).all()
+    brighter = KINDS["brightness"].apply(ink(1), 2)
+    np.testing.assert_array_equal(brighter, np.maximum(ink(1), 51))
 
 
 def test_spatter_covers_its_part_of_a_blank_image() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 
 from tests.command_line import refusal, visbase
 from tests.pipeline.builders import ROWS
+from visbase.pipeline.experiments import cost
 from visbase.pipeline.experiments.measured import Cost, read_measurements
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.storage.tables import write_rows
-from visbase.reports.findings.cost import cost_finding
 
 
 def test_cost_is_measured_in_its_own_process_and_replaces_the_earlier_row(
@@ -26,49 +27,37 @@ def test_cost_is_measured_in_its_own_process_and_replaces_the_earlier_row(
         write_rows(root / "cost" / "mnist.csv", Cost, [other, earlier])
     done = visbase("cost", "majority")
     assert done.exit_code == 0, done.output
-    tables = {
-        path: read_measurements(path, Cost) for path in fresh_folders.rglob("*.csv")
-    }
-    assert {len(rows) for rows in tables.values()} == {2}
-    assert all(rows[0] == other for rows in tables.values())
-    ((path, row),) = (
-        (path, rows[1]) for path, rows in tables.items() if rows[1] != earlier
-    )
+    tables = [read_measurements(path, Cost) for path in fresh_folders.rglob("*.csv")]
+    assert [rows[0] for rows in tables] == [other, other]
+    assert {len(rows) for rows in tables} == {2}
+    (row,) = (rows[1] for rows in tables if rows[1] != earlier)
     assert (row.method, row.n_errors, row.n_test) == ("majority", 8865, 10_000)
     assert row.cpu_s > 0.1
     assert row.one_us > 0 and row.batch_us > 0
     assert not list(fresh_folders.rglob("seed0.json"))  # it leaves no record
     model = artifacts / "models" / "mnist" / "majority"
     assert load_model(model).method == "majority"
-    committed = msgspec.structs.replace(row, commit=row.commit.rstrip("+"))
-    write_rows(path, Cost, [committed])
-    finding = cost_finding(path.parent, "mnist")
-    assert finding is not None
-    assert "majority" in finding.sentences[0] and "88.65 %" in finding.sentences[0]
 
 
 @pytest.mark.parametrize(
-    ("end", "words"),
+    ("end", "message"),
     [
-        ("sys.exit(1)", []),  # it has said why
-        ("os.kill(os.getpid(), 9)", ["majority", "9"]),
+        ("sys.exit(1)", ""),  # it has said why
+        ("os.kill(os.getpid(), 9)", ".*majority.*9.*\\n"),
     ],
 )
 def test_failed_process_ends_the_measurement_with_status_1(
-    end: str, words: list[str], fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
+    end: str, message: str, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = fresh_folders / "python"
     program.write_text(f"#!{sys.executable}\nimport os, sys\n{end}\n")
     program.chmod(0o755)
     scratch = fresh_folders / "artifacts" / "scratch"
     (scratch / "cost" / "of a killed measurement").mkdir(parents=True)
-    monkeypatch.setattr(
-        "visbase.pipeline.experiments.cost.OWN_PROGRAM", (str(program),)
-    )
+    monkeypatch.setattr(cost, "OWN_PROGRAM", (str(program),))
     done = visbase("cost", "majority")
     assert done.exit_code == 1
-    assert done.output.count("\n") == bool(words)
-    assert all(word in done.output for word in words)
+    assert re.fullmatch(message, done.output)
     assert not list(scratch.iterdir())
 
 

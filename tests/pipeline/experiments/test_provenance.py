@@ -15,12 +15,16 @@ from visbase.pipeline.experiments.measured import is_committed
 from visbase.pipeline.storage import spent
 
 
-def make_repository(folder: Path) -> None:
-    """A repository with one commit, of a.py."""
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit, of a.py; its file names are not quoted."""
+    folder = tmp_path.resolve()
     (folder / "a.py").write_text("1")
     git = ("git", "-c", "user.name=a", "-c", "user.email=a", "-C", str(folder))
-    for command in ("init -q", "add a.py", "commit -q -m a"):
+    quote = "config core.quotepath false"
+    for command in ("init -q", "add a.py", "commit -q -m a", quote):
         subprocess.run([*git, *command.split()], check=True)
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -43,14 +47,13 @@ def test_new_files_count_as_changes_where_they_are_code(
 
 
 def test_commit_is_of_this_code_whatever_repository_the_environment_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_repository(tmp_path)
     here = provenance.commit()
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(repository))
     assert provenance.commit() == here
-    monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
+    monkeypatch.setattr(provenance, "ROOT", repository)
     assert len(str(provenance.commit())) == 40
     assert provenance.commit() != here
     assert provenance.dirty() is False
@@ -59,30 +62,25 @@ def test_commit_is_of_this_code_whatever_repository_the_environment_names(
 
 
 def test_code_without_a_repository_of_its_own_has_no_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_repository(tmp_path)
-    inside = tmp_path / "copy"
-    inside.mkdir()
-    monkeypatch.setattr(provenance, "ROOT", inside.resolve())
+    monkeypatch.setattr(provenance, "ROOT", repository / "copy")
+    (repository / "copy").mkdir()
     assert (provenance.commit(), provenance.dirty()) == (None, None)
-    monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
+    monkeypatch.setattr(provenance, "ROOT", repository)
     monkeypatch.setenv("PATH", "")  # no git
     assert (provenance.commit(), provenance.dirty()) == (None, None)
 
 
 def test_git_takes_no_lock_that_it_could_leave(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_repository(tmp_path)
-    (tmp_path / os.fsdecode(b"\xff.py")).write_text("2")  # untracked, not UTF-8
-    quote = ("config", "core.quotepath", "false")
-    subprocess.run(["git", "-C", str(tmp_path), *quote], check=True)
-    os.utime(tmp_path / "a.py", (1, 1))  # a usual `git status` would renew its index
-    before = (tmp_path / ".git" / "index").stat()
-    monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
+    (repository / os.fsdecode(b"\xff.py")).write_text("2")  # untracked, not UTF-8
+    os.utime(repository / "a.py", (1, 1))  # a usual `git status` would renew its index
+    before = (repository / ".git" / "index").stat()
+    monkeypatch.setattr(provenance, "ROOT", repository)
     assert provenance.dirty() is True
-    after = (tmp_path / ".git" / "index").stat()
+    after = (repository / ".git" / "index").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
@@ -102,12 +100,7 @@ def test_revision_says_whether_code_is_committed(
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_peak_memory_excludes_the_process_that_started_this_one() -> None:
     large = np.ones(300 << 20, np.uint8)
-    code = (
-        "from visbase.pipeline.storage.spent import own_peak_rss_mb as peak; "
-        "print(peak())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    code = "from visbase.pipeline.storage import spent; print(spent.own_peak_rss_mb())"
+    peak = subprocess.check_output([sys.executable, "-c", code])
     assert spent.own_peak_rss_mb() > large.nbytes / 2**20
-    assert 5 < float(done.stdout) < 150
+    assert 5 < float(peak) < 150

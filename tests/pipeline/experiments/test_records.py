@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.hostile import Canary, peak_bytes
-from tests.pipeline.builders import make_record
+from tests.pipeline.builders import make_record, write_combination_files
+from tests.pipeline.experiments.constant import make_dataset
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments.combine import write_combination
+from visbase.pipeline.experiments.measured import read_combination
 from visbase.pipeline.experiments.records import (
     read_extras,
     read_predictions,
@@ -24,6 +27,7 @@ from visbase.pipeline.experiments.records import (
 TRUTH = np.array([7, 2, 1, 0, 4])
 PREDICTION = np.array([7, 2, 1, 6, 4])  # four of five
 SCORES = {"scores": np.arange(10, dtype=np.float16).reshape(5, 2)}
+Write = Callable[[], Path]
 
 
 @pytest.fixture
@@ -38,39 +42,45 @@ def beside(path: Path) -> Path:
     return path.with_suffix(".npy")
 
 
+@pytest.fixture(params=["record", "combination"])
+def write(request: pytest.FixtureRequest, fresh_folders: Path) -> Write:
+    """Write facts and arrays again; return the place of the facts."""
+    if request.param == "record":
+
+        def write() -> Path:
+            return write_record(fresh_folders, make_record(), TRUTH, PREDICTION, SCORES)
+    else:
+        combination = read_combination(write_combination_files(fresh_folders))
+
+        def write() -> Path:
+            return write_combination(combination, make_dataset(TRUTH, TRUTH))
+
+    write()
+    return write
+
+
 def fault_of(path: Path, named: Path) -> str:
     """The one line about a record or its predictions; it starts with the file."""
-    with pytest.raises(BadInput) as raised:
+    with pytest.raises(BadInput, match=rf"^{named}: .*\Z") as raised:
         read_predictions(path, read_record(path))
-    message = str(raised.value)
-    assert message.startswith(f"{named}: ")
-    assert "\n" not in message
-    return message
+    return str(raised.value)
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def test_written_record_is_read_again(tmp_path: Path, path: Path) -> None:
+@pytest.mark.parametrize(("label", "dtype"), [(255, np.uint8), (256, np.int16)])
+def test_written_record_is_read_again(
+    tmp_path: Path, label: int, dtype: type[np.integer]
+) -> None:
+    truth, prediction = np.append(TRUTH[:4], label), np.append(PREDICTION[:4], label)
+    path = write_record(tmp_path, make_record(), truth, prediction)
     assert path == tmp_path / "mnist" / "nearest" / "seed0.json"
     record = read_record(path)
     assert record == make_record()
     both = read_predictions(path, record)
-    assert both.tolist() == [TRUTH.tolist(), PREDICTION.tolist()]
-    assert both.dtype == np.uint8
+    assert both.dtype == dtype
+    assert both.tolist() == [truth.tolist(), prediction.tolist()]
 
 
-def test_labels_above_255_are_kept(tmp_path: Path) -> None:
-    truth, prediction = np.array([0, 300]), np.array([256, 300])
-    record = make_record(n_test=2, n_correct=1)
-    path = write_record(tmp_path, record, truth, prediction)
-    both = read_predictions(path, record)
-    assert both.dtype == np.int16
-    assert both.tolist() == [[0, 300], [256, 300]]
-
-
-def test_failed_run_is_a_record_without_predictions(tmp_path: Path) -> None:
+def test_failed_run_has_no_predictions(tmp_path: Path) -> None:
     failed = make_record(n_correct=None, fit_s=None, predict_s=None, error="no memory")
     path = write_record(tmp_path, failed)
     assert read_record(path) == failed
@@ -85,61 +95,36 @@ def test_line_counts_errors_by_hand() -> None:
 
 
 def test_changed_count_or_prediction_is_found(path: Path, beside: Path) -> None:
-    facts = json.loads(path.read_text())
-    path.write_text(json.dumps({**facts, "n_correct": 5}))
+    facts = path.read_text()
+    path.write_text(json.dumps({**json.loads(facts), "n_correct": 5}))
     message = fault_of(path, beside)
     assert "4 predictions are correct, but seed0.json says 5" in message
-    path.write_text(json.dumps(facts))
+    path.write_text(facts)
     np.save(beside, np.stack([TRUTH, TRUTH]))
     assert "5 predictions are correct" in fault_of(path, beside)
 
 
 @pytest.mark.parametrize(
-    "both",
-    [
-        np.stack([TRUTH[:4], PREDICTION[:4]]),
-        np.stack([TRUTH, PREDICTION, PREDICTION]),
-        TRUTH,
-        np.stack([TRUTH, PREDICTION]).astype(float),
-    ],
+    ("shape", "dtype"), [((2, 4), int), ((3, 5), int), ((5,), int), ((2, 5), float)]
 )
 def test_predictions_of_wrong_shape_or_type_are_refused(
-    path: Path, beside: Path, both: np.ndarray
+    path: Path, beside: Path, shape: tuple[int, ...], dtype: type
 ) -> None:
-    np.save(beside, both)
+    np.save(beside, np.zeros(shape, dtype))
     assert "(2, 5)" in fault_of(path, beside)
-
-
-def test_no_damage_to_the_predictions_escapes_as_another_exception(
-    path: Path, beside: Path
-) -> None:
-    whole = beside.read_bytes()
-    for length in range(0, len(whole), 5):
-        beside.write_bytes(whole[:length])
-        fault_of(path, beside)
-    n_refused = 0
-    for bit in range(0, 8 * len(whole), 7):  # every bit of a byte in turn
-        damaged = bytearray(whole)
-        damaged[bit // 8] ^= 1 << bit % 8
-        beside.write_bytes(damaged)
-        try:
-            read_predictions(path, make_record())
-        except BadInput:
-            n_refused += 1
-    assert n_refused > 120  # of 158; spaces of the header carry nothing
 
 
 def test_archive_or_broken_header_in_place_of_predictions_is_refused(
     path: Path, beside: Path
 ) -> None:
-    archive = io.BytesIO()
-    np.savez(archive, both=np.stack([TRUTH, PREDICTION]))
+    with beside.open("wb") as file:
+        np.savez(file, both=np.stack([TRUTH, PREDICTION]))
+    fault_of(path, beside)
     # its keys cannot be sorted
     header = b"{1e999: '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (2,)}\n"
     start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
-    for content in (archive.getvalue(), start + header + b"12"):
-        beside.write_bytes(content)
-        fault_of(path, beside)
+    beside.write_bytes(start + header + b"12")
+    fault_of(path, beside)
 
 
 def test_array_that_claims_more_than_its_file_holds_reserves_no_memory(
@@ -175,16 +160,13 @@ def test_arrays_beside_a_record_are_read_again_and_replaced_with_it(
     tmp_path: Path,
 ) -> None:
     extras = SCORES | {"kernels": np.ones((3, 2, 2), np.float16)}
-    path = write_record(tmp_path, make_record(), TRUTH, PREDICTION, extras)
-    arrays = read_extras(path, make_record())
-    assert arrays.keys() == extras.keys()
-    for name, values in extras.items():
-        np.testing.assert_array_equal(arrays[name], values)
-    write_record(tmp_path, make_record(seed=11), TRUTH, PREDICTION, extras)
-    write_record(tmp_path, make_record(), TRUTH, PREDICTION, SCORES)
-    assert read_extras(path, make_record()).keys() == {"scores"}
-    other = path.with_name("seed11.json")
-    assert read_extras(other, make_record()).keys() == extras.keys()
+    for seed in (0, 11):
+        record = make_record(seed=seed)
+        path = write_record(tmp_path, record, TRUTH, PREDICTION, extras)
+        np.testing.assert_equal(read_extras(path, record), extras)
+    first = write_record(tmp_path, make_record(), TRUTH, PREDICTION, SCORES)
+    np.testing.assert_equal(read_extras(first, make_record()), SCORES)
+    np.testing.assert_equal(read_extras(path, record), extras)  # of seed 11
 
 
 @pytest.mark.parametrize(
@@ -207,38 +189,36 @@ def test_unsound_array_beside_a_record_is_named(
         read_extras(path, make_record())
 
 
-def test_record_that_cannot_be_written_leaves_the_earlier_one_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_failed_write_leaves_the_earlier_files_whole(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_record(tmp_path, make_record(), TRUTH, PREDICTION, SCORES)
-    before = contents(path.parent)
+    def contents() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
 
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    before = contents()
     monkeypatch.setattr(np, "save", fill)
     with pytest.raises(OSError, match="No space left"):
-        write_record(tmp_path, make_record(), TRUTH, PREDICTION, SCORES)
-    assert contents(path.parent) == before
+        write()
+    assert contents() == before
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("suffix", [".npy", ".json"])
 def test_killed_between_two_files_no_facts_are_beside_arrays_of_another_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+    write: Write, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_record(tmp_path, make_record(), TRUTH, PREDICTION, SCORES)
-    replace, n_replaced = os.replace, 0
+    path, replace = write(), os.replace
 
     def die(source: Path, target: Path) -> None:
-        nonlocal n_replaced
-        n_replaced += 1
-        if n_replaced >= nth:
+        if target.suffix == suffix:
             raise KeyboardInterrupt
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", die)
     with pytest.raises(KeyboardInterrupt):
-        write_record(tmp_path, make_record(), TRUTH, PREDICTION, SCORES)
+        write()
     assert not path.exists()
 
 

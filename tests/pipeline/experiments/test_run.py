@@ -26,20 +26,16 @@ def clean_tree(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def path(fresh_folders: Path) -> Path:
-    """The record of a run that counts as evidence."""
     return fresh_folders / "results" / "tiny" / "constant" / "seed0.json"
 
 
 def run(
-    answer: int = 1,
-    preset: str = "full",
-    n_train: int = 6,
-    published: int | None = None,
+    answer: int = 1, preset: str = "full", n_train: int = 6, changed: bool = False
 ) -> Record:
-    """Run the method that always gives `answer`; its presets say so, or `published`."""
+    """Run the method that always gives `answer`; the presets do, unless changed."""
     data = make_dataset(np.arange(n_train) % 2, np.array([1, 1, 1, 0]))
     with pytest.MonkeyPatch.context() as patch:
-        method = make_method(patch, answer if published is None else published)
+        method = make_method(patch, answer + changed)
         return run_method(method, Config(answer), preset, 0, data)[0]
 
 
@@ -67,7 +63,6 @@ def test_full_run_of_a_clean_tree_becomes_evidence(
         ("quick", True, False, "changed"),
         ("quick", False, False, "quick"),
         ("quick", False, True, "quick"),
-        ("quick", False, None, "quick"),
     ],
 )
 def test_any_other_run_stays_in_artifacts(
@@ -77,19 +72,13 @@ def test_any_other_run_stays_in_artifacts(
     assert folder == fresh_folders / "artifacts" / "results" / kind
 
 
-def test_run_of_uncommitted_code_is_no_evidence(
+def test_uncommitted_code_or_changed_settings_do_not_replace_the_evidence(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provenance, "dirty", lambda: True)
-    assert run().dirty is True
-    assert not path.exists()
-
-
-def test_run_with_changed_settings_does_not_replace_the_published_one(
-    path: Path,
-) -> None:
     published = run(answer=1)
-    run(answer=0, published=1)
+    run(answer=0, changed=True)
+    monkeypatch.setattr(provenance, "dirty", lambda: True)
+    assert run(answer=0).dirty is True
     assert read_record(path) == published
 
 
@@ -109,22 +98,17 @@ def test_failed_run_is_recorded_with_its_reason_and_raised(path: Path) -> None:
     assert record.config["answer"] == -1
     assert (record.n_correct, record.fit_s, record.predict_s) == (None, None, None)
     assert [file.name for file in path.parent.iterdir()] == ["seed0.json"]
-    run(answer=0)  # a good run replaces the failure
-    record = read_record(path)
-    assert (record.error, record.n_correct) == (None, 1)
-
-
-def test_failed_run_does_not_replace_a_good_record(path: Path) -> None:
-    good = run(answer=1)
+    good = run(answer=0)  # replaces the failure
+    assert (good.error, good.n_correct) == (None, 1)
     with pytest.raises(ValueError, match="negative"):
-        run(answer=-1)
+        run(answer=-1)  # does not replace the good one
     assert read_record(path) == good
     read_predictions(path, good)
 
 
 def test_changed_settings_that_cannot_work_are_one_line() -> None:
     with pytest.raises(BadInput, match=r"^constant .*: negative answer$"):
-        run(answer=-1, published=1)
+        run(answer=-1, changed=True)
 
 
 def test_record_names_machine_versions_and_start() -> None:

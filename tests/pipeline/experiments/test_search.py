@@ -37,14 +37,15 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "docs" / "search" / "tiny" / "constant.csv"
 
 
-def run(method: MethodFile, seed: int = 0, n_train: int | None = None) -> list[str]:
-    return list(search.search_method(method, seed, DATASET, n_train))
+def run(method: MethodFile, seed: int = 0, n_train: int | None = None) -> int:
+    """Search; return the number of trials."""
+    return len(list(search.search_method(method, seed, DATASET, n_train)))
 
 
 def test_last_sixth_of_the_training_images_validates(
     method: MethodFile, table: Path
 ) -> None:
-    assert len(run(method)) == 2
+    assert run(method) == 2
     assert FITTED == [100, 100]
     assert max(PREDICTED) < 200  # no test image
     best, worst = read_rows(table, Trial)
@@ -54,8 +55,8 @@ def test_last_sixth_of_the_training_images_validates(
 
 
 def test_trials_in_the_table_are_not_run_again(method: MethodFile, table: Path) -> None:
-    lines = [run(method), run(method), run(method, seed=1), run(method, n_train=50)]
-    assert [len(some) for some in lines] == [2, 0, 2, 2]
+    n_trials = [run(method), run(method), run(method, 1), run(method, 0, 50)]
+    assert n_trials == [2, 0, 2, 2]
     assert FITTED == [100, 100, 100, 100, 50, 50]
     assert [row.n_train for row in read_rows(table, Trial)] == [100] * 4 + [50] * 2
 
@@ -71,12 +72,11 @@ def test_trials_that_another_process_adds_are_kept(
     assert rows == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
-def test_more_training_images_than_there_are_is_refused(method: MethodFile) -> None:
+def test_search_without_images_or_without_trials_is_refused(
+    method: MethodFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BadInput, match=r"101.* 100 "):
         run(method, n_train=101)
-
-
-def test_method_without_search_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInput, match="constant has no SEARCH"):
         run(make_method(monkeypatch))
 

@@ -19,15 +19,14 @@ from visbase.pipeline.storage.spent import recalled_s
 
 VALUES = np.arange(5000, dtype=np.float32)
 IMAGES = np.zeros((3, 40, 40), np.uint8)
-OTHER_IMAGES = IMAGES.copy()
-OTHER_IMAGES[1, 20, 20] = 1
+OTHER_IMAGES, OTHER_VALUES = IMAGES.copy(), VALUES.copy()
+OTHER_IMAGES[1, 20, 20] = OTHER_VALUES[2500] = 1
 
 
 class Stage:
     """Counts how often it was computed."""
 
-    def __init__(self) -> None:
-        self.n_computed = 0
+    n_computed = 0
 
     def __call__(self) -> dict[str, np.ndarray]:
         self.n_computed += 1
@@ -36,20 +35,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Filters:
-    """Settings that hold an array, whose repr leaves most of it out."""
-
     values: np.ndarray
 
 
 @pytest.fixture(autouse=True)
 def home(fresh_folders: Path) -> Path:
-    """The folder of this test's entries."""
     return fresh_folders / "artifacts" / "cache"
-
-
-def only_entry(home: Path) -> Path:
-    (path,) = home.iterdir()
-    return path
 
 
 def assert_recalled(stage: Stage, n_computed: int) -> None:
@@ -67,17 +58,16 @@ def test_second_recall_gives_the_same_without_computing(home: Path) -> None:
     assert_recalled(stage, n_computed=1)
     recall("words", {"seed": 1, "k": 400}, stage, ())  # the order does not matter
     assert stage.n_computed == 1
-    only_entry(home).unlink()
+    (entry,) = home.iterdir()
+    entry.unlink()
     assert_recalled(stage, n_computed=2)
 
 
-OTHER_VALUES = VALUES.copy()
-OTHER_VALUES[2500] += 1
 KEY: dict[str, Any] = {
     "k": 400,
     "images": IMAGES,
     "sizes": list(IMAGES),
-    "filters": (Filters(VALUES),),
+    "filters": (Filters(VALUES),),  # its repr leaves most of the array out
 }
 
 
@@ -106,9 +96,9 @@ def test_another_name_or_library_computes_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = Stage()
-    recall("words", {}, stage, ())
-    recall("projection", {}, stage, ())
-    assert stage.n_computed == 2
+    for n, name in enumerate(("words", "projection"), 1):
+        recall(name, {}, stage, ())
+        assert stage.n_computed == n
     monkeypatch.setattr(cache, "library_versions", lambda: {"numpy": "tomorrow's"})
     recall("words", {}, stage, ())
     assert stage.n_computed == 3
@@ -125,21 +115,16 @@ def test_exception_while_computing_leaves_nothing_behind(home: Path) -> None:
         raise ValueError("no keypoints")
 
     with pytest.raises(ValueError, match="no keypoints"):
-        recall("words", {"k": 400, "seed": 1}, fail, ())
-    assert not home.exists() or not list(home.iterdir())
-    assert_recalled(Stage(), n_computed=1)
-
-
-def set_clock(monkeypatch: pytest.MonkeyPatch, *readings: float) -> None:
-    clock = iter(readings)
-    fake = SimpleNamespace(perf_counter=lambda: next(clock))
-    monkeypatch.setattr(cache, "time", fake)
+        recall("words", {}, fail, ())
+    assert not list(home.glob("*"))
 
 
 def test_recalled_entry_costs_what_it_and_its_inputs_took(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    set_clock(monkeypatch, 100, 107, 200, 203)
+    readings = iter((100, 107, 200, 203))
+    clock = SimpleNamespace(perf_counter=lambda: next(readings))
+    monkeypatch.setattr(cache, "time", clock)
     before = recalled_s()
     recall("words", {}, Stage(), ())
     assert recalled_s() == before  # computed now: the wall-clock time has it
@@ -166,14 +151,12 @@ def test_peak_memory_counts_what_a_recalled_entry_needed(
     assert spent.peak_rss_mb() == 900.0
 
 
-def flip(content: bytes, position: int, bit: int = 0) -> bytes:
-    damaged = bytearray(content)
-    damaged[position] ^= 1 << bit
-    return bytes(damaged)
+def flip(content: bytes, place: int, bit: int = 0) -> bytes:
+    changed = bytes([content[place] ^ 1 << bit])
+    return content[:place] + changed + content[place + 1 :]
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
-    "empty": lambda whole: b"",
     "no zip": lambda whole: b"<html>" + whole[6:],
     "last byte missing": lambda whole: whole[:-1],
     "a value": lambda whole: flip(whole, len(whole) // 3),
@@ -192,12 +175,11 @@ def test_damaged_entry_is_reported_and_rebuilt(
 ) -> None:
     stage = Stage()
     assert_recalled(stage, n_computed=1)
-    entry = only_entry(home)
+    (entry,) = home.iterdir()
     entry.write_bytes(damage(entry.read_bytes()))
     assert_recalled(stage, n_computed=2)
-    line = capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
     assert f"{entry.name} is damaged" in line
-    assert line.count("\n") == 1
     assert_recalled(stage, n_computed=2)  # the rebuilt entry is sound
 
 
@@ -205,7 +187,7 @@ def test_pickle_in_an_entry_is_not_run(home: Path, tmp_path: Path) -> None:
     stage, canary = Stage(), tmp_path / "canary"
     assert_recalled(stage, n_computed=1)
     objects = np.full(1, Canary(canary), object)
-    with open(only_entry(home), "wb") as file:
-        np.savez(file, values=objects, seconds=np.array(1.0), peak_mb=np.array(1.0))
+    (entry,) = home.iterdir()
+    np.savez(entry, values=objects, seconds=np.array(1.0), peak_mb=np.array(1.0))
     assert_recalled(stage, n_computed=2)
     assert not canary.exists()

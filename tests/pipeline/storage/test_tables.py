@@ -1,4 +1,4 @@
-"""Several processes change a folder's files one at a time, and no change is lost."""
+"""Tables are read whole or refused, and changed by one process at a time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import Row, read_rows, write_rows
 
@@ -19,6 +20,38 @@ N_ROWS = 40
 class Name(Row, frozen=True, kw_only=True):
     KEY = ("name",)
     name: str
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return tmp_path / "table.csv"
+
+
+def test_missing_table_and_empty_lines_have_no_rows(table: Path) -> None:
+    assert read_rows(table, Name) == []
+    table.write_text("name\nx\n\ny\n\n\n")
+    assert read_rows(table, Name) == [Name(name="x"), Name(name="y")]
+
+
+def test_link_to_a_table_is_kept(tmp_path: Path, table: Path) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to(table)
+    with pytest.raises(BadInput, match=f"^{link}: "):  # not an empty table
+        read_rows(link, Name)
+    write_rows(link, Name, [Name(name="x, y")])
+    assert link.is_symlink()
+    assert read_rows(table, Name) == [Name(name="x, y")]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"other\nx\n", b"name\nx,y", b'name\n"x']
+)
+def test_content_that_is_no_table_is_refused_in_one_line(
+    table: Path, content: bytes
+) -> None:
+    table.write_bytes(content)
+    with pytest.raises(BadInput, match=rf"^{table}: .*\Z"):
+        read_rows(table, Name)
 
 
 def add_rows(table: Path, prefix: str) -> None:
@@ -49,7 +82,6 @@ def test_file_system_without_locks_is_reported_and_used(
         (tmp_path / "file").touch()
     line = capsys.readouterr().err
     assert line.startswith(f"{tmp_path}: ") and "No locks available" in line
-    assert (tmp_path / "file").exists()
 
 
 def test_process_that_waits_for_another_says_so(
