@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,15 +47,11 @@ def beside(path: Path) -> Path:
 def write(request: pytest.FixtureRequest, fresh_folders: Path) -> Write:
     """Write facts and arrays again; return the place of the facts."""
     if request.param == "record":
-
-        def write() -> Path:
-            return write_record(fresh_folders, make_record(), TRUTH, PREDICTION, SCORES)
+        arrays = (TRUTH, PREDICTION, SCORES)
+        write = partial(write_record, fresh_folders, make_record(), *arrays)
     else:
         combination = read_combination(write_combination_files(fresh_folders))
-
-        def write() -> Path:
-            return write_combination(combination, make_dataset(TRUTH, TRUTH))
-
+        write = partial(write_combination, combination, make_dataset(TRUTH, TRUTH))
     write()
     return write
 

@@ -15,16 +15,14 @@ from visbase.reports.findings.combination import combination_finding
 from visbase.reports.findings.corruption import corruption_finding
 
 COMMITTED = ROOT / "reports" / "corruption" / "mnist"
-NO_SHIFT_3, NO_CLEAN = ".*,shift,3,.*\n", ".*,none,0,.*\n"
-ONLY_CLEAN = "linear,(?!.*,none,0,).*\n"
 
 
 @pytest.mark.parametrize(
     ("pattern", "new", "words"),
     [
-        (NO_SHIFT_3, "", "linear.csv: shift, severity 3,"),
-        (NO_CLEAN, "", "linear.csv: none, severity 0,"),
-        (ONLY_CLEAN, "", "at least one corruption"),
+        (".*,shift,3,.*\n", "", "linear.csv: shift, severity 3,"),
+        (".*,none,0,.*\n", "", "linear.csv: none, severity 0,"),
+        ("linear,(?!.*,none,0,).*\n", "", "at least one corruption"),
         (r"\n\Z", "+\n", "linear.csv: .*uncommitted"),
     ],
 )

@@ -51,6 +51,9 @@ def test_full_run_of_a_clean_tree_becomes_evidence(
     assert extras["kernels"].shape == (6, 4, 4)
     assert record.config == {"answer": 1, "sizes": [1, 2]}
     assert record.n_parameters == 3
+    assert record.versions["numpy"] == np.__version__
+    assert record.cpu and record.n_cores >= 1 and record.peak_rss_mb > 10
+    assert record.started.endswith("+00:00")
     assert not (fresh_folders / "artifacts").exists()
 
 
@@ -63,6 +66,7 @@ def test_full_run_of_a_clean_tree_becomes_evidence(
         ("quick", True, False, "changed"),
         ("quick", False, False, "quick"),
         ("quick", False, True, "quick"),
+        ("quick", False, None, "quick"),
     ],
 )
 def test_any_other_run_stays_in_artifacts(
@@ -109,12 +113,3 @@ def test_failed_run_is_recorded_with_its_reason_and_raised(path: Path) -> None:
 def test_changed_settings_that_cannot_work_are_one_line() -> None:
     with pytest.raises(BadInput, match=r"^constant .*: negative answer$"):
         run(answer=-1, changed=True)
-
-
-def test_record_names_machine_versions_and_start() -> None:
-    record = run()
-    assert record.versions["numpy"] == np.__version__
-    assert record.cpu
-    assert record.n_cores >= 1
-    assert record.peak_rss_mb > 10
-    assert record.started.endswith("+00:00")
