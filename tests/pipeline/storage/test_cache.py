@@ -157,6 +157,7 @@ def flip(content: bytes, place: int, bit: int = 0) -> bytes:
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda whole: b"",
     "no zip": lambda whole: b"<html>" + whole[6:],
     "last byte missing": lambda whole: whole[:-1],
     "a value": lambda whole: flip(whole, len(whole) // 3),
