@@ -20,7 +20,7 @@ from tests.reports.builders import add_run, tiny_dataset
 from visbase.pipeline.commands import COMMANDS, RENAMED, main
 from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments.records import read_predictions, read_record
+from visbase.pipeline.experiments.records import read_record
 from visbase.pipeline.images.blocks import n_jobs
 from visbase.pipeline.models.methods import find_methods
 from visbase.pipeline.storage import ROOT
@@ -51,6 +51,7 @@ def test_help_has_an_example_and_explains_every_option(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ("run bow", ["bow", "bovw_fisher"]),
         ("run majority bow", ["bow", "bovw_fisher"]),  # before any of them runs
         ("search bow", ["bow", "bovw_fisher"]),
         ("run majority --dataset cifar", ["cifar", "fashion_mnist, mnist"]),
@@ -64,19 +65,15 @@ def test_help_has_an_example_and_explains_every_option(name: str) -> None:
     ],
 )
 def test_bad_input_is_refused_in_one_line(
-    arguments: str,
-    words: list[str],
-    fresh_folders: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    arguments: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran"))
     monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("no home")))
-    (fresh_folders / "file").touch()
-    (fresh_folders / "folder").mkdir()
-    line = refusal(*arguments.format(fresh_folders).split())
-    for word in words:
-        assert word in line
-    assert not list((fresh_folders / "folder").iterdir())
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    line = refusal(*arguments.format(tmp_path).split())
+    assert [word for word in words if word not in line] == []
+    assert not list((tmp_path / "folder").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -135,21 +132,17 @@ def test_quick_run_prints_one_line_and_leaves_a_record_but_no_model(
     # 1,135 of the test images are ones, the most frequent training class
     assert "majority (quick, seed 3): 88.65 % error, 8865 of 10,000" in result.stdout
     home = fresh_folders / "artifacts" / "results" / "quick" / "mnist" / "majority"
-    record = read_record(home / "seed3.json")
-    assert record.n_correct == 1135
-    assert set(read_predictions(home / "seed3.json", record)[1]) == {1}
+    assert read_record(home / "seed3.json").n_correct == 1135
     assert not (fresh_folders / "results").exists()
     assert not list(fresh_folders.rglob("*.visbase"))
     assert (os.environ["VISBASE_JOBS"], os.environ["VISBASE_DEVICE"]) == ("1", "cpu")
 
 
-@pytest.mark.parametrize("jobs", ["²", "-1", "9" * 30])
-def test_absurd_number_of_jobs_is_refused(
-    jobs: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VISBASE_JOBS", jobs)
-    with pytest.raises(BadInput, match=r"^VISBASE_JOBS=.* 999"):
-        n_jobs()
+def test_absurd_number_of_jobs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for jobs in ("²", "-1", "9" * 30):
+        monkeypatch.setenv("VISBASE_JOBS", jobs)
+        with pytest.raises(BadInput, match=r"^VISBASE_JOBS=.* 999"):
+            n_jobs()
 
 
 @pytest.mark.parametrize("statuses", [(0, 1), (2, 0), (-9, 0)])
@@ -172,9 +165,7 @@ def test_torchrun_takes_one_method(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "torchrun" in refusal("run", "majority", "linear")
 
 
-def test_interrupted_run_reports_it_and_leaves_no_half_written_file(
-    fresh_folders: Path,
-) -> None:
+def test_interrupted_run_leaves_no_half_written_file(fresh_folders: Path) -> None:
     run = start_visbase(
         *("run", "bovw_grid", "--preset", "quick"),
         # a shell starts its background jobs deaf to Ctrl-C, and so would this one be
@@ -211,9 +202,7 @@ def test_report_prints_the_table_and_writes_the_files(
         assert result.stderr.splitlines()[-1].startswith(f"visbase: {place}")
 
 
-def test_report_does_not_depend_on_matplotlibs_settings_or_the_terminals_encoding(
-    fresh_folders: Path,
-) -> None:
+def test_report_depends_on_no_setting_of_the_machine(fresh_folders: Path) -> None:
     style = fresh_folders / "matplotlibrc"
     style.write_text("lines.linewidth: 5\nfont.size: 20\ntext.usetex: True\n")
     odd = {"MPLBACKEND": "module://of_a_notebook", "MATPLOTLIBRC": str(style)}

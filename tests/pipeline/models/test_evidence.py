@@ -53,9 +53,7 @@ def test_contributions_of_a_linear_machine_sum_to_its_decision(
         assert evidence.contribution.sum() == pytest.approx(margin, abs=2e-4)
 
 
-def test_contributions_of_a_kernel_machine_sum_to_its_gradient_times_the_features(
-    mnist: Dataset,
-) -> None:
+def test_contributions_of_a_kernel_machine_sum_to_its_slope(mnist: Dataset) -> None:
     own = {"multi_class": "ovo", "n_components": 30, "deskewed": True}
     model = dataclasses.replace(LINEAR, kernel=Kernel("rbf", 0.5), **own)
     model.fit(mnist.train.images[:200], mnist.train.labels[:200])
@@ -87,9 +85,7 @@ def test_slope_is_the_difference_quotient_of_the_decision(name: str) -> None:
     np.testing.assert_allclose(machine.slope(at, 2, 0), -machine.slope(at, 0, 2))
 
 
-def test_picture_is_red_for_the_winner_and_blue_for_the_runner_up(
-    tmp_path: Path,
-) -> None:
+def test_picture_is_red_for_the_winner_and_blue_for_the_other(tmp_path: Path) -> None:
     xy, side_px = np.float32([[0.25, 0.5], [0.75, 0.5]]), np.float32([20, 20])
     evidence = Evidence(1, 0, xy, side_px, contribution=np.float32([1, -1]))
     path, image = tmp_path / "why.png", np.full((50, 100), 128, np.uint8)
@@ -121,10 +117,8 @@ def test_command_draws_the_evidence_of_a_saved_model(
     assert method != "lenet5" or len(list(layers.glob("*.png"))) == 3
 
 
-def test_methods_without_evidence_are_refused(
-    mnist: Dataset, fresh_folders: Path
-) -> None:
-    path, out = fresh_folders / "model", fresh_folders / "y.png"
+def test_method_without_evidence_is_refused(mnist: Dataset, tmp_path: Path) -> None:
+    path, out = tmp_path / "model", tmp_path / "y.png"
     fit_and_save("majority", part(mnist.train, slice(0, 50)), path)
     assert "majority" in refusal("explain", path, "x.png", "--out", out)
     assert not out.exists()
