@@ -1,4 +1,4 @@
-"""Words to histograms by hand, and the bag of words from images to features."""
+"""Words to histograms by hand, and encoders from images to vectors."""
 
 from __future__ import annotations
 
@@ -6,41 +6,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Encoder
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
 from visbase.pipeline.encoding.assign import Words
-from visbase.pipeline.encoding.histograms import BagOfWords, Histograms
+from visbase.pipeline.encoding.fisher import Fisher
+from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.encoding.pool import normalise, pool
 from visbase.pipeline.encoding.sample import learn_vocabularies
+from visbase.pipeline.encoding.vlad import Vlad
 from visbase.pipeline.errors import BadInput
 
 FloatArray = NDArray[np.float32]
 
 GRIDS = (DenseSift(2, 4, 4), DenseSift(4, 6, 4))
+LAST = float(np.nextafter(np.float32(1), np.float32(0)))  # just inside the image
 
 
 def as_words(index: list[list[int]], weight: list[list[float]]) -> Words:
     return Words(np.array(index, np.int32), np.array(weight, np.float32))
-
-
-def random_keypoints(n: int, n_words: int) -> tuple[Words, FloatArray]:
-    """n keypoints at random places, each shared by two random words."""
-    rng = np.random.default_rng(0)
-    first = rng.integers(n_words, size=n)
-    index = np.stack([first, (first + 1) % n_words], axis=1)
-    share = rng.random(n)
-    weight = np.stack([share, 1 - share], axis=1)
-    words = Words(index.astype(np.int32), weight.astype(np.float32))
-    return words, rng.random((n, 2), np.float32)
-
-
-@pytest.fixture(scope="module")
-def grid_bag(mnist: Dataset) -> BagOfWords:
-    """Two patch sizes, soft counts over 3 words, a pyramid of two levels."""
-    images = mnist.train.images[:100]
-    vocabularies = learn_vocabularies(images, GRIDS, 12, 2000, seed=0)
-    return BagOfWords(GRIDS, vocabularies, Histograms(levels=(1, 2), n_nearest=3))
 
 
 def test_pyramid_of_three_keypoints_by_hand() -> None:
@@ -53,37 +38,34 @@ def test_pyramid_of_three_keypoints_by_hand() -> None:
     assert histogram.tolist() == [whole + upper + lower]
 
 
-def test_keypoint_on_a_cell_border_belongs_to_the_later_cell() -> None:
-    words = as_words([[0]], [[1]])
-    xy = np.array([[0.5, 0.25]], np.float32)
-    assert pool(words, 1, xy, np.array([0, 1]), (2,)).tolist() == [[0, 1, 0, 0]]
+@pytest.mark.parametrize(
+    ("x", "y", "side", "cell"),
+    [
+        (0.5, 0.25, 2, 1),  # a border belongs to the later cell
+        *((LAST, LAST, side, side * side - 1) for side in (1, 2, 3, 5, 7)),
+    ],
+)
+def test_keypoint_on_a_border_is_in_the_later_cell_and_a_corner_in_the_last(
+    x: float, y: float, side: int, cell: int
+) -> None:
+    xy = np.array([[x, y]], np.float32)
+    histogram = pool(as_words([[0]], [[1]]), 1, xy, np.array([0, 1]), (side,))
+    assert histogram[0].tolist() == np.eye(side * side)[cell].tolist()
 
 
-@pytest.mark.parametrize("side", [1, 2, 3, 5, 7])
-def test_keypoint_just_inside_the_corner_is_in_the_last_cell(side: int) -> None:
-    words = as_words([[0]], [[1]])
-    xy = np.nextafter(np.ones((1, 2), np.float32), np.float32(0))
-    histogram = pool(words, 1, xy, np.array([0, 1]), (side,))
-    assert histogram[0].argmax() == side * side - 1
-
-
-def test_reordering_keypoints_of_an_image_leaves_its_histogram() -> None:
-    words, xy = random_keypoints(200, 7)
-    offsets = np.array([0, 80, 200])
-    rng = np.random.default_rng(1)
+def test_histogram_ignores_the_order_of_keypoints_and_is_zero_without_any() -> None:
+    rng = np.random.default_rng(0)
+    first, share = rng.integers(7, size=200), rng.random(200, np.float32)
+    index = np.stack([first, (first + 1) % 7], axis=1).astype(np.int32)
+    words = Words(index, np.stack([share, 1 - share], axis=1))
+    xy, offsets = rng.random((200, 2), np.float32), np.array([0, 0, 80, 80, 200])
+    histograms = pool(words, 7, xy, offsets, (1, 3))
+    assert histograms.any(axis=1).tolist() == [False, True, False, True]
     order = np.concatenate([rng.permutation(80), 80 + rng.permutation(120)])
     again = Words(words.index[order], words.weight[order])
     np.testing.assert_allclose(
-        pool(again, 7, xy[order], offsets, (1, 3)),
-        pool(words, 7, xy, offsets, (1, 3)),
-        rtol=1e-5,
+        pool(again, 7, xy[order], offsets, (1, 3)), histograms, rtol=1e-5
     )
-
-
-def test_image_without_keypoints_becomes_a_zero_histogram() -> None:
-    words, xy = random_keypoints(10, 4)
-    histograms = pool(words, 4, xy, np.array([0, 0, 6, 6, 10, 10]), (1, 2))
-    assert histograms.any(axis=1).tolist() == [False, True, False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -99,33 +81,42 @@ def test_power_and_unit_length_by_hand(power: float, expected: list[float]) -> N
     np.testing.assert_allclose(normalise(counts, power), [expected, [0, 0]], rtol=1e-6)
 
 
-def test_histograms_have_a_part_of_unit_length_for_each_extractor(
-    mnist: Dataset, grid_bag: BagOfWords
+@pytest.mark.parametrize(
+    ("encoder", "length"),
+    [
+        (Histograms(12, 2000, levels=(1, 2), n_nearest=3), 5 * 12),
+        (Vlad(n_words=8, n_samples=1000), 8 * 128),
+    ],
+)
+def test_each_patch_size_has_a_part_of_unit_length(
+    encoder: Encoder, length: int, mnist: Dataset
 ) -> None:
-    histograms = grid_bag.vectors(mnist.test.images[:20])
-    assert grid_bag.n_features == 2 * 5 * 12
-    assert histograms.shape == (20, grid_bag.n_features)
-    lengths = np.linalg.norm(histograms.reshape(20, 2, -1), axis=2)
+    bag = encoder.bag(GRIDS, encoder.learn(mnist.train.images[:100], GRIDS, seed=0))
+    vectors = bag.vectors(mnist.test.images[:20])
+    assert vectors.shape == (20, bag.n_features) == (20, 2 * length)
+    lengths = np.linalg.norm(vectors.reshape(20, 2, length), axis=2)
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
 
 
-def test_blank_training_images_without_keypoints_are_bad_input() -> None:
-    blank = np.zeros((5, 28, 28), np.uint8)
-    with pytest.raises(BadInput, match="5 training images has a keypoint"):
-        learn_vocabularies(blank, [DetectedSift(2)], 10, 100, seed=0)
-
-
-@pytest.mark.parametrize("jobs", ["1", "3"])
-def test_vocabularies_depend_on_the_seed_but_not_on_the_threads(
-    mnist: Dataset, monkeypatch: pytest.MonkeyPatch, jobs: str
+@pytest.mark.parametrize("encoder", [Histograms(10, 100), Fisher(4, 100)])
+@pytest.mark.parametrize("side", [1, 28])
+def test_training_images_without_keypoints_are_bad_input(
+    encoder: Encoder, side: int
 ) -> None:
-    images = mnist.train.images[:450]  # more than two blocks
-    first, again, other = (
-        learn_vocabularies(images, GRIDS, 8, 900, seed) for seed in (1, 1, 2)
-    )
-    monkeypatch.setenv("VISBASE_JOBS", jobs)
-    threaded = learn_vocabularies(images, GRIDS, 8, 900, seed=1)
-    assert [v.shape for v in first] == [(8, 128), (8, 128)]
-    np.testing.assert_array_equal(again, first)
-    np.testing.assert_array_equal(threaded, first)
-    assert not np.array_equal(other, first)
+    blank = np.zeros((5, side, side), np.uint8)
+    with pytest.raises(BadInput, match="5 training images has a keypoint"):
+        encoder.learn(blank, [DetectedSift(2)], seed=0)
+
+
+def test_vocabularies_depend_on_the_seed_but_not_on_the_threads(
+    mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learn(seed: int, jobs: str) -> list[FloatArray]:
+        monkeypatch.setenv("VISBASE_JOBS", jobs)
+        images = mnist.train.images[:450]  # more than two blocks
+        return learn_vocabularies(images, GRIDS, 8, 900, seed)
+
+    vocabularies = learn(1, "1")
+    assert [v.shape for v in vocabularies] == [(8, 128), (8, 128)]
+    np.testing.assert_array_equal(learn(1, "3"), vocabularies)
+    assert not np.array_equal(learn(2, "1"), vocabularies)

@@ -10,22 +10,22 @@ from visbase.pipeline.encoding.assign import assign_hard
 from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.encoding.word_patches import mean_patches
 
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 12, 12), dtype=np.uint8)
+GRID = DenseSift(bin_px=1.0, step_px=4, margin_px=2)  # patches of 4 pixels
+
 
 def test_single_word_looks_like_the_mean_of_all_patches() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, 12, 12), dtype=np.uint8)
-    grid = DenseSift(bin_px=1.0, step_px=4, margin_px=2)  # patches of 4 pixels
     points = (4, 8)
     assert grid_centres(12, 4, 2).tolist() == list(points)
-    padded = np.pad(images, ((0, 0), (4, 4), (4, 4))).astype(float)
+    padded = np.pad(IMAGES, ((0, 0), (4, 4), (4, 4))).astype(float)
     patches = [
         image[y + 2 : y + 6, x + 2 : x + 6]
         for image in padded
         for y in points
         for x in points
     ]
-    word = np.zeros((1, 128), np.float32)
-    expected = np.rint(np.mean(patches, axis=0))
-    assert np.array_equal(mean_patches(images, grid, word)[0], expected)
+    mean = mean_patches(IMAGES, GRID, np.zeros((1, 128), np.float32))[0]
+    assert np.array_equal(mean, np.rint(np.mean(patches, axis=0)))
 
 
 def test_words_come_most_frequent_first_and_without_those_that_never_occur(
@@ -37,8 +37,7 @@ def test_words_come_most_frequent_first_and_without_those_that_never_occur(
     vocabulary = learn_vocabulary(values, 9, np.random.default_rng(0))
     never = np.full((1, 128), 9, np.float32)
     patches = mean_patches(images, grid, np.concatenate([never, vocabulary]))
-    assert patches.shape == (9, 8, 8)
-    assert patches.dtype == np.uint8
+    assert (patches.shape, patches.dtype) == ((9, 8, 8), np.uint8)
     counts = np.bincount(assign_hard(values, vocabulary).index[:, 0], minlength=9)
     by_count = vocabulary[np.argsort(-counts, kind="stable")]
     assert np.array_equal(mean_patches(images, grid, by_count), patches)
@@ -46,10 +45,8 @@ def test_words_come_most_frequent_first_and_without_those_that_never_occur(
 
 
 def test_images_of_differing_size_give_the_same_patches_as_stacked_ones() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, 12, 12), dtype=np.uint8)
-    grid = DenseSift(bin_px=1.0, step_px=4, margin_px=2)
-    vocabulary = grid.extract(images[:1]).values
-    expected = mean_patches(images, grid, vocabulary)
-    # one that is too small for a grid point changes nothing
-    ragged = [*images, np.zeros((2, 3), np.uint8)]
-    assert np.array_equal(mean_patches(ragged, grid, vocabulary), expected)
+    vocabulary = GRID.extract(IMAGES[:1]).values
+    expected = mean_patches(IMAGES, GRID, vocabulary)
+    # an image that is too small for a grid point changes nothing
+    ragged = [*IMAGES, np.zeros((2, 3), np.uint8)]
+    assert np.array_equal(mean_patches(ragged, GRID, vocabulary), expected)
