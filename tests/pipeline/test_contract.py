@@ -38,8 +38,8 @@ def method(request: pytest.FixtureRequest) -> MethodFile:
 
 
 @pytest.fixture(autouse=True)
-def no_cache_of_others(fresh_folders: Path) -> None:
-    """Nothing is recalled from another test, so that a second fit is a fit."""
+def fresh_cache(fresh_folders: Path) -> None:
+    """Loads nothing from the cache of another test: a second fit is computed."""
 
 
 def small_config(method: MethodFile) -> Any:
@@ -102,16 +102,16 @@ def test_config_can_be_set_from_the_command_line_and_recorded_as_json(
     module = method.load()
     for preset, config in module.PRESETS.items():
         values = dataclasses.asdict(config)
-        said = [f"{name}={value!r}" for name, value in values.items()]
-        assert method.configure(preset, said) == config
+        settings = [f"{name}={value!r}" for name, value in values.items()]
+        assert method.configure(preset, settings) == config
         listed = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
         assert json.loads(json.dumps(values)) == listed
 
 
-def test_search_changes_fields_that_there_are(method: MethodFile) -> None:
+def test_search_changes_a_preset(method: MethodFile) -> None:
     for changes in getattr(method.load(), "SEARCH", ()):
-        usual = [method.presets(photographs)["full"] for photographs in (False, True)]
-        assert any(dataclasses.replace(one, **changes) != one for one in usual)
+        presets = [method.presets(photographs)["full"] for photographs in (False, True)]
+        assert any(dataclasses.replace(full, **changes) != full for full in presets)
 
 
 def test_fitted_method_has_scores_labels_and_a_number_of_parameters(
@@ -136,15 +136,7 @@ def test_prediction_does_not_depend_on_the_batch(
     assert np.array_equal(fitted.predict(digits.test[::-1]), whole[::-1])
 
 
-def test_same_seed_gives_the_same_predictions(
-    method: MethodFile, fitted: Method, digits: Digits
-) -> None:
-    again = build_small(method)
-    again.fit(digits.images, digits.labels)
-    assert np.array_equal(again.predict(digits.test), fitted.predict(digits.test))
-
-
-def test_one_class_is_always_predicted_and_forgotten_by_the_next_fit(
+def test_one_class_is_always_predicted_and_a_new_fit_depends_on_the_seed_alone(
     method: MethodFile, fitted: Method, digits: Digits
 ) -> None:
     model = build_small(method)
@@ -156,13 +148,12 @@ def test_one_class_is_always_predicted_and_forgotten_by_the_next_fit(
     assert np.array_equal(model.predict(digits.test), fitted.predict(digits.test))
 
 
-@pytest.mark.parametrize("name", DATASETS)
-def test_dataset_file_has_a_summary_and_loads(name: str) -> None:
-    assert DATASETS[name].strip()
-    assert "\n" not in DATASETS[name]
+@pytest.mark.parametrize(("name", "summary"), DATASETS.items(), ids=DATASETS)
+def test_dataset_file_has_a_summary_and_loads(name: str, summary: str) -> None:
+    assert summary.strip()
+    assert "\n" not in summary
     assert callable(import_module(f"visbase.pipeline.datasets.{name}").load)
 
 
-def test_dataset_says_what_its_images_are(mnist: Dataset) -> None:
-    assert (mnist.kind, mnist.channels) == ("digits", 1)
-    assert not mnist.photographs
+def test_mnist_is_a_dataset_of_grey_digits(mnist: Dataset) -> None:
+    assert (mnist.kind, mnist.channels, mnist.photographs) == ("digits", 1, False)

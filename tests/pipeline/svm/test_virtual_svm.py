@@ -18,34 +18,34 @@ KERNEL = Kernel("poly", 1.0, degree=4)
 C = 10.0
 
 
-def machine_of(
-    spreads_px: tuple[float, ...] = (0.0,), jitter_px: int = 0, copies: int = 0
+def fitted(
+    mnist: Dataset,
+    n: int,
+    spreads_px: tuple[float, ...] = (0.0,),
+    jitter_px: int = 0,
+    copies: int = 0,
 ) -> VirtualSVM:
-    return VirtualSVM(KERNEL, C, spreads_px, jitter_px, copies, Distortion(), seed=0)
+    machine = VirtualSVM(KERNEL, C, spreads_px, jitter_px, copies, Distortion(), seed=0)
+    machine.fit(mnist.train.images[:n], mnist.train.labels[:n])
+    return machine
 
 
-@pytest.mark.usefixtures("fresh_folders")
 def test_virtual_support_vectors_make_shifted_digits_readable(mnist: Dataset) -> None:
-    train = mnist.train.images[:300], mnist.train.labels[:300]
     shifted = np.roll(mnist.test.images[:500], 2, axis=2)  # margins of 4 are black
     errors = []
     for jitter_px in (0, 2):
-        machine = machine_of(jitter_px=jitter_px)
-        machine.fit(*train)
+        machine = fitted(mnist, 300, jitter_px=jitter_px)
         errors.append(np.mean(machine.predict(shifted) != mnist.test.labels[:500]))
     assert errors[1] < 0.8 * errors[0]
 
 
-@pytest.mark.usefixtures("fresh_folders")
 def test_second_pass_keeps_only_support_vectors_and_their_shifts(
     mnist: Dataset,
 ) -> None:
     images, labels = mnist.train.images[:400], mnist.train.labels[:400]
     upright = deskew(images)
     first = fit_svm(unit_rows(upright), labels, KERNEL, C, "ovr")
-    machine = machine_of(jitter_px=1)
-    machine.fit(images, labels)
-    (second,) = machine.svms_
+    (second,) = fitted(mnist, 400, jitter_px=1).svms_
     steps = ((0, 0), *offsets_within(1))
     for p in range(10):
         own = upright[first.rows[first.coefficients[:, p] != 0]]
@@ -55,19 +55,15 @@ def test_second_pass_keeps_only_support_vectors_and_their_shifts(
         assert {row.tobytes() for row in used} <= allowed
 
 
-@pytest.mark.usefixtures("fresh_folders")
 def test_decisions_of_all_normalisations_are_added(mnist: Dataset) -> None:
-    train = mnist.train.images[:400], mnist.train.labels[:400]
-    test = mnist.test.images[:50]
-    scores = []
-    for spreads_px in ((0.0,), (3.6,), (0.0, 3.6)):
-        machine = machine_of(spreads_px, copies=1)
-        machine.fit(*train)
-        scores.append(machine.scores(test))
-    np.testing.assert_allclose(scores[0] + scores[1], scores[2], rtol=1e-5)
-    assert np.abs(scores[0] - scores[1]).max() > 0.1
+    deskewed, narrowed, both = (
+        fitted(mnist, 400, spreads_px, copies=1).scores(mnist.test.images[:50])
+        for spreads_px in ((0.0,), (3.6,), (0.0, 3.6))
+    )
+    np.testing.assert_allclose(deskewed + narrowed, both, rtol=1e-5)
+    assert np.abs(deskewed - narrowed).max() > 0.1
 
 
-def test_no_normalisation_at_all_is_refused() -> None:
+def test_no_normalisation_is_refused(mnist: Dataset) -> None:
     with pytest.raises(BadInput, match="at least one"):
-        machine_of(())
+        fitted(mnist, 10, spreads_px=())
