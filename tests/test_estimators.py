@@ -64,34 +64,34 @@ def test_pipeline_and_grid_search_choose_the_number_of_words(mnist: Dataset) -> 
 
 
 def test_photographs_of_differing_size_and_colour_become_rows_of_one_length() -> None:
-    rng = np.random.default_rng(0)
     sizes = [(40, 60), (50, 30, 3), (64, 64)]
-    images = [rng.integers(0, 256, size, np.uint8) for size in sizes]
+    images = [RNG.integers(0, 256, size, np.uint8) for size in sizes]
     rows = clone(SMALL).fit_transform(images)
     assert rows.shape == (3, 21 * 20)
     assert rows.any(axis=1).all()
 
 
-def images_in(container: str) -> Any:
-    """Five grey images; ragged ones where the container is one of objects."""
-    rng = np.random.default_rng(0)
-    ragged = [rng.integers(0, 256, (40 + i, 50), np.uint8) for i in range(5)]
-    if container == "object array":
+RNG = np.random.default_rng(0)
+RAGGED = [RNG.integers(0, 256, (40 + i, 50), np.uint8) for i in range(5)]
+
+
+def in_container(kind: str) -> Any:
+    """Five grey images; the tensor holds images of one size."""
+    if kind == "object array":
         images = np.empty(5, object)
-        images[:] = ragged
+        images[:] = RAGGED
         return images
-    if container == "series":
-        pandas = pytest.importorskip("pandas")
-        return pandas.Series(ragged, index=[9, 8, 7, 6, 5])  # taken by position
-    if container == "tensor":
-        same = np.stack([image[:40] for image in ragged])
-        return pytest.importorskip("torch").from_numpy(same)
-    return tuple(ragged)
+    if kind == "series":
+        return pytest.importorskip("pandas").Series(RAGGED, index=[9, 8, 7, 6, 5])
+    if kind == "tensor":
+        same_size = np.stack([image[:40] for image in RAGGED])
+        return pytest.importorskip("torch").from_numpy(same_size)
+    return tuple(RAGGED)
 
 
-@pytest.mark.parametrize("container", ["tuple", "object array", "series", "tensor"])
-def test_any_container_is_taken_by_position(container: str) -> None:
-    images = images_in(container)
+@pytest.mark.parametrize("kind", ["tuple", "object array", "series", "tensor"])
+def test_images_of_any_container_are_taken_by_position(kind: str) -> None:
+    images = in_container(kind)
     rows = clone(SMALL).fit_transform(images)
     again = clone(SMALL).fit_transform([np.asarray(image) for image in images])
     np.testing.assert_array_equal(rows, again)
@@ -108,9 +108,8 @@ def test_any_container_is_taken_by_position(container: str) -> None:
     ],
 )
 def test_wrong_image_is_named_by_its_position(wrong: Any, found: str) -> None:
-    images = list(images_in("tuple"))
-    model = clone(SMALL).fit(images)
-    images[3] = wrong
+    model = clone(SMALL).fit(RAGGED)
+    images = [*RAGGED[:3], wrong, *RAGGED[4:]]
     for step in (model.fit, model.transform):
         with pytest.raises(ValueError, match=f"image 3 is {found}"):
             step(images)
@@ -129,14 +128,14 @@ def test_wrong_image_is_named_by_its_position(wrong: Any, found: str) -> None:
         (np.zeros((3, 30, 30), np.uint8), {"bins_px": 3.0}, "bins_px: .*found"),
     ],
 )
-def test_other_input_is_a_value_error_that_says_what_was_found(
+def test_invalid_input_is_a_value_error_with_what_was_found(
     images: Any, changes: dict[str, Any], found: str
 ) -> None:
     with pytest.raises(ValueError, match=found):
         clone(SMALL).set_params(**changes).fit(images)
 
 
-def test_fisher_vectors_have_unit_length_and_the_length_that_is_documented(
+def test_fisher_vectors_have_unit_length_and_the_documented_number_of_values(
     mnist: Dataset,
 ) -> None:
     rows = clone(SMALL_FISHER).fit_transform(mnist.train.images[:60])

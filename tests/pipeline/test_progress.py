@@ -1,4 +1,4 @@
-"""Progress: nothing is lost or reordered, and a log tells of long steps only."""
+"""Progress: nothing is lost or reordered, and only long steps are logged."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def ticking(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
 
 
-def test_items_pass_unchanged_and_short_steps_stay_silent(
+def test_items_pass_unchanged_and_short_steps_are_not_logged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert list(progress.track("abc", "letters", 3)) == ["a", "b", "c"]
     assert capsys.readouterr().err == ""
 
 
-def test_log_tells_how_far_a_long_step_is(
+def test_log_has_the_progress_of_a_long_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ticking(monkeypatch, 31.0)
@@ -34,7 +34,7 @@ def test_log_tells_how_far_a_long_step_is(
     ]
 
 
-def test_step_that_stops_early_is_told_with_what_it_did(
+def test_step_that_stops_early_is_logged_with_the_items_it_finished(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ticking(monkeypatch, 3.0)
@@ -44,7 +44,7 @@ def test_step_that_stops_early_is_told_with_what_it_did(
     assert capsys.readouterr().err == "  k-means: 1 in 6.0 s\n"
 
 
-def test_step_of_unknown_length_tells_its_time(
+def test_step_of_unknown_length_is_logged_with_its_time(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ticking(monkeypatch, 5.0)
