@@ -71,9 +71,11 @@ print(before[0] == Image.MAX_IMAGE_PIXELS, ours)
 def test_modules_of_the_working_folder_do_not_run(
     names: tuple[str, ...], tmp_path: Path
 ) -> None:
+    ran = tmp_path / "ran"
     for module in ("pipeline", "reports", "cnn", "numpy", "click", "typing", "joblib"):
-        (tmp_path / f"{module}.py").write_text("raise SystemExit('the user ran')\n")
+        (tmp_path / f"{module}.py").write_text(f"open({str(ran)!r}, 'w'); raise SystemExit\n")
     run = ("-m", "visbase", "run", *names, "--preset", "quick")
     artifacts = str(tmp_path / "artifacts")
     output = fresh_python(*run, cwd=tmp_path, VISBASE_ARTIFACTS=artifacts)
     assert [line.split()[0] for line in output.splitlines()] == list(names)
+    assert not ran.exists()

@@ -140,16 +140,6 @@ def test_vocabulary_is_a_fixed_point_of_the_iteration(
     np.testing.assert_allclose(words, means, atol=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_well_separated_clusters_are_recovered(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    noise = rng.normal(0, 0.1, (6, 40, 6)).astype(np.float32)
-    values = 100 * np.eye(6, dtype=np.float32)[:, None] + noise
-    words = learn_vocabulary(rng.permutation(values.reshape(-1, 6)), 6, rng)
-    ordered = words[words.argmax(axis=1).argsort()]
-    np.testing.assert_allclose(ordered, values.mean(axis=1), atol=1e-4)
-
-
 def test_fewer_distinct_descriptors_than_words_give_fewer_words() -> None:
     distinct = random_rows(3, 128, seed=0)
     values = np.repeat(distinct, 50, axis=0)
