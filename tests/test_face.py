@@ -72,8 +72,9 @@ def test_modules_of_the_working_folder_do_not_run(
     names: tuple[str, ...], tmp_path: Path
 ) -> None:
     ran = tmp_path / "ran"
+    code = f"open({str(ran)!r}, 'w')\nraise SystemExit\n"
     for module in ("pipeline", "reports", "cnn", "numpy", "click", "typing", "joblib"):
-        (tmp_path / f"{module}.py").write_text(f"open({str(ran)!r}, 'w'); raise SystemExit\n")
+        (tmp_path / f"{module}.py").write_text(code)
     run = ("-m", "visbase", "run", *names, "--preset", "quick")
     artifacts = str(tmp_path / "artifacts")
     output = fresh_python(*run, cwd=tmp_path, VISBASE_ARTIFACTS=artifacts)
