@@ -170,7 +170,7 @@ def test_unknown_method_imports_nothing(saved: Path, tmp_path: Path) -> None:
     for name in (str(evil), f"../..{evil}", "evil", "os", "bovw_grid.py", "__init__"):
         method = {"method": name}
         path = resave(saved, tmp_path / "m", lambda card, _, m=method: card.update(m))
-        assert "no method" in refusal(path)
+        assert "unknown method" in refusal(path)
     assert not (tmp_path / "sung").exists()
 
 
