@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def _export_as(variable: str) -> Callable[..., None]:
@@ -21,20 +24,16 @@ def _export_as(variable: str) -> Callable[..., None]:
     return export
 
 
-dataset_option = click.option(
-    "--dataset",
-    metavar="NAME",
-    default="mnist",
-    show_default=True,
-    help="Name of the dataset, or folder:PATH for your own photographs.",
+def _dataset_option(text: str) -> Callable[[Decorated], Decorated]:
+    return click.option(
+        "--dataset", metavar="NAME", default="mnist", show_default=True, help=text
+    )
+
+
+dataset_option = _dataset_option(
+    "Name of the dataset, or folder:PATH for your own photographs."
 )
-named_dataset_option = click.option(
-    "--dataset",
-    metavar="NAME",
-    default="mnist",
-    show_default=True,
-    help="Name of the dataset.",
-)
+named_dataset_option = _dataset_option("Name of the dataset.")
 data_option = click.option(
     "--data",
     metavar="FOLDER",
