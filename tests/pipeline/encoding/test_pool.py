@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Encoder
 from visbase.pipeline.datasets.splits import Dataset
@@ -17,8 +16,6 @@ from visbase.pipeline.encoding.pool import normalise, pool
 from visbase.pipeline.encoding.sample import learn_vocabularies
 from visbase.pipeline.encoding.vlad import Vlad
 from visbase.pipeline.errors import BadInput
-
-FloatArray = NDArray[np.float32]
 
 GRIDS = (DenseSift(2, 4, 4), DenseSift(4, 6, 4))
 LAST = float(np.nextafter(np.float32(1), np.float32(0)))  # just inside the image
@@ -38,19 +35,12 @@ def test_pyramid_of_three_keypoints_by_hand() -> None:
     assert histogram.tolist() == [whole + upper + lower]
 
 
-@pytest.mark.parametrize(
-    ("x", "y", "side", "cell"),
-    [
-        (0.5, 0.25, 2, 1),  # a border belongs to the later cell
-        *((LAST, LAST, side, side * side - 1) for side in (1, 2, 3, 5, 7)),
-    ],
-)
-def test_keypoint_on_a_border_is_in_the_later_cell_and_a_corner_in_the_last(
-    x: float, y: float, side: int, cell: int
-) -> None:
-    xy = np.array([[x, y]], np.float32)
-    histogram = pool(as_words([[0]], [[1]]), 1, xy, np.array([0, 1]), (side,))
-    assert histogram[0].tolist() == np.eye(side * side)[cell].tolist()
+def test_keypoint_on_a_border_is_in_the_later_cell_and_a_corner_in_the_last() -> None:
+    corners = [(LAST, LAST, side, side * side - 1) for side in (1, 2, 3, 5, 7)]
+    for x, y, side, cell in [(0.5, 0.25, 2, 1), *corners]:
+        xy = np.array([[x, y]], np.float32)
+        histogram = pool(as_words([[0]], [[1]]), 1, xy, np.array([0, 1]), (side,))
+        assert histogram[0].tolist() == np.eye(side * side)[cell].tolist()
 
 
 def test_histogram_ignores_the_order_of_keypoints_and_is_zero_without_any() -> None:
@@ -63,30 +53,24 @@ def test_histogram_ignores_the_order_of_keypoints_and_is_zero_without_any() -> N
     assert histograms.any(axis=1).tolist() == [False, True, False, True]
     order = np.concatenate([rng.permutation(80), 80 + rng.permutation(120)])
     again = Words(words.index[order], words.weight[order])
-    np.testing.assert_allclose(
-        pool(again, 7, xy[order], offsets, (1, 3)), histograms, rtol=1e-5
-    )
+    same = pool(again, 7, xy[order], offsets, (1, 3))
+    np.testing.assert_allclose(same, histograms, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("power", "expected"),
-    [
-        (0.5, [0.6, 0.8]),  # 9, 16 -> 3, 4
-        (1.0, [9 / 337**0.5, 16 / 337**0.5]),
-        (0.25, [(3 / 7) ** 0.5, (4 / 7) ** 0.5]),
-    ],
+    ("power", "powers"), [(1.0, [9, 16]), (0.5, [3, 4]), (0.25, [3**0.5, 2])]
 )
-def test_power_and_unit_length_by_hand(power: float, expected: list[float]) -> None:
+def test_power_and_unit_length_by_hand(power: float, powers: list[float]) -> None:
     counts = np.array([[9, 16], [0, 0]], np.float32)
+    expected = np.array(powers) / np.hypot(*powers)
     np.testing.assert_allclose(normalise(counts, power), [expected, [0, 0]], rtol=1e-6)
 
 
+PYRAMID = Histograms(12, 2000, levels=(1, 2), n_nearest=3)
+
+
 @pytest.mark.parametrize(
-    ("encoder", "length"),
-    [
-        (Histograms(12, 2000, levels=(1, 2), n_nearest=3), 5 * 12),
-        (Vlad(n_words=8, n_samples=1000), 8 * 128),
-    ],
+    ("encoder", "length"), [(PYRAMID, 5 * 12), (Vlad(8, 1000), 8 * 128)]
 )
 def test_each_patch_size_has_a_part_of_unit_length(
     encoder: Encoder, length: int, mnist: Dataset
@@ -100,9 +84,7 @@ def test_each_patch_size_has_a_part_of_unit_length(
 
 @pytest.mark.parametrize("encoder", [Histograms(10, 100), Fisher(4, 100)])
 @pytest.mark.parametrize("side", [1, 28])
-def test_training_images_without_keypoints_are_bad_input(
-    encoder: Encoder, side: int
-) -> None:
+def test_training_without_keypoints_is_refused(encoder: Encoder, side: int) -> None:
     blank = np.zeros((5, side, side), np.uint8)
     with pytest.raises(BadInput, match="5 training images has a keypoint"):
         encoder.learn(blank, [DetectedSift(2)], seed=0)
@@ -111,7 +93,7 @@ def test_training_images_without_keypoints_are_bad_input(
 def test_vocabularies_depend_on_the_seed_but_not_on_the_threads(
     mnist: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def learn(seed: int, jobs: str) -> list[FloatArray]:
+    def learn(seed: int, jobs: str) -> list[np.ndarray]:
         monkeypatch.setenv("VISBASE_JOBS", jobs)
         images = mnist.train.images[:450]  # more than two blocks
         return learn_vocabularies(images, GRIDS, 8, 900, seed)

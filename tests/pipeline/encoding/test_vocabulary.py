@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
@@ -17,17 +16,15 @@ from visbase.pipeline.encoding.vocabulary import (
     seed_plus_plus,
 )
 
-FloatArray = NDArray[np.float32]
-
 LINE = np.array([[0.0], [2.0], [10.0]], np.float32)  # three words on a line
 
 
-def random_rows(n: int, d: int, seed: int) -> FloatArray:
+def random_rows(n: int, d: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).random((n, d), np.float32)
 
 
 @pytest.fixture(scope="module")
-def digit_values(mnist: Dataset) -> FloatArray:
+def digit_values(mnist: Dataset) -> np.ndarray:
     """2400 descriptors of 150 digits."""
     return DenseSift(3, 6, 4).extract(mnist.train.images[:150]).values
 
@@ -40,16 +37,17 @@ def test_nearest_words_are_those_of_brute_force(m: int, n_words: int) -> None:
     every = cdist(values, vocabulary, "sqeuclidean")
     golden = np.sort(every, axis=1)[:, :m]
     np.testing.assert_allclose(distance, golden, atol=1e-5)
-    np.testing.assert_allclose(
-        np.take_along_axis(every, index.astype(np.int64), axis=1), golden, atol=1e-5
-    )
+    own = np.take_along_axis(every, index.astype(np.int64), axis=1)
+    np.testing.assert_allclose(own, golden, atol=1e-5)
     assert all(len(set(row)) == m for row in index.tolist())
 
 
-def test_tie_goes_to_the_word_that_comes_first() -> None:
+def test_tie_goes_to_the_first_word_and_no_descriptors_have_none() -> None:
     words = assign_hard(np.array([[1.0], [6.0]], np.float32), LINE)
     assert words.index.tolist() == [[0], [1]]
     assert words.weight.tolist() == [[1], [1]]
+    nothing = assign_hard(LINE[:0], LINE)
+    assert nothing.index.shape == nothing.weight.shape == (0, 1)
 
 
 def test_distance_of_a_word_to_itself_is_never_negative() -> None:
@@ -62,9 +60,7 @@ def test_distance_of_a_word_to_itself_is_never_negative() -> None:
 @pytest.mark.parametrize("value", [3e38, np.inf, np.nan])
 @pytest.mark.parametrize("n_sane", [0, 2])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_words_beyond_all_numbers_still_have_an_index(
-    value: float, n_sane: int
-) -> None:
+def test_words_beyond_all_numbers_have_an_index(value: float, n_sane: int) -> None:
     words = np.full((200, 16), value, np.float32)
     words[:n_sane] = random_rows(n_sane, 16, seed=3)
     index, _ = nearest(random_rows(300, 16, seed=4), words, 5)
@@ -78,19 +74,11 @@ def test_no_neighbours_or_more_than_there_are_words_are_refused(m: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "n_words"),
-    [(LINE[:0], 2), (LINE, 0), (np.array([[np.nan]], np.float32), 1)],
+    ("values", "n_words"), [(LINE[:0], 2), (LINE, 0), (np.float32([[np.nan]]), 1)]
 )
-def test_descriptors_without_a_vocabulary_are_refused(
-    values: FloatArray, n_words: int
-) -> None:
+def test_nothing_to_learn_from_is_refused(values: np.ndarray, n_words: int) -> None:
     with pytest.raises(ValueError, match="expected finite descriptors"):
         learn_vocabulary(values, n_words, np.random.default_rng(0))
-
-
-def test_no_descriptors_have_no_words() -> None:
-    words = assign_hard(np.empty((0, 1), np.float32), LINE)
-    assert words.index.shape == words.weight.shape == (0, 1)
 
 
 def test_soft_weights_by_hand() -> None:
@@ -98,9 +86,8 @@ def test_soft_weights_by_hand() -> None:
     # squared distances 0.25 and 2.25: the second weighs exp(-2 / 4) of the first
     second = np.exp(-0.5)
     assert words.index.tolist() == [[0, 1]]
-    np.testing.assert_allclose(
-        words.weight, [[1 / (1 + second), second / (1 + second)]], rtol=1e-6
-    )
+    expected = [[1 / (1 + second), second / (1 + second)]]
+    np.testing.assert_allclose(words.weight, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("softness", [1e-4, 0.1, 100.0])
@@ -119,7 +106,7 @@ def test_fewer_words_than_asked_neighbours_are_all_used() -> None:
     np.testing.assert_allclose(words.weight.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_inertia_is_that_of_scikit_learn(digit_values: FloatArray) -> None:
+def test_inertia_is_that_of_scikit_learn(digit_values: np.ndarray) -> None:
     ours, golden = [], []
     for seed in range(3):
         words = learn_vocabulary(digit_values, 10, np.random.default_rng(seed))
@@ -129,12 +116,9 @@ def test_inertia_is_that_of_scikit_learn(digit_values: FloatArray) -> None:
     assert np.mean(ours) == pytest.approx(np.mean(golden), rel=0.02)
 
 
-def test_vocabulary_is_a_fixed_point_of_the_iteration(
-    digit_values: FloatArray,
-) -> None:
-    words = learn_vocabulary(
-        digit_values, 8, np.random.default_rng(0), n_iterations=200, tolerance=0
-    )
+def test_vocabulary_is_a_fixed_point_of_the_iteration(digit_values: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    words = learn_vocabulary(digit_values, 8, rng, n_iterations=200, tolerance=0)
     index = nearest(digit_values, words, 1)[0][:, 0]
     means = [digit_values[index == word].mean(axis=0) for word in range(8)]
     np.testing.assert_allclose(words, means, atol=1e-5)
@@ -158,7 +142,7 @@ def test_word_without_descriptors_moves_to_the_worst_served_one() -> None:
 
 
 def test_vocabulary_does_not_depend_on_the_number_of_threads(
-    digit_values: FloatArray, monkeypatch: pytest.MonkeyPatch
+    digit_values: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # many shares
     monkeypatch.setattr("visbase.pipeline.encoding.vocabulary.SHARE", 100)

@@ -18,19 +18,13 @@ def test_single_word_looks_like_the_mean_of_all_patches() -> None:
     points = (4, 8)
     assert grid_centres(12, 4, 2).tolist() == list(points)
     padded = np.pad(IMAGES, ((0, 0), (4, 4), (4, 4))).astype(float)
-    patches = [
-        image[y + 2 : y + 6, x + 2 : x + 6]
-        for image in padded
-        for y in points
-        for x in points
-    ]
+    corners = [(y + 2, x + 2) for y in points for x in points]
+    patches = [image[y : y + 4, x : x + 4] for image in padded for y, x in corners]
     mean = mean_patches(IMAGES, GRID, np.zeros((1, 128), np.float32))[0]
     assert np.array_equal(mean, np.rint(np.mean(patches, axis=0)))
 
 
-def test_words_come_most_frequent_first_and_without_those_that_never_occur(
-    mnist: Dataset,
-) -> None:
+def test_words_that_occur_come_most_frequent_first(mnist: Dataset) -> None:
     images = mnist.train.images[:20]
     grid = DenseSift(bin_px=2.0, step_px=4, margin_px=2)
     values = grid.extract(images).values
