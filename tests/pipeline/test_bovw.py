@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -19,16 +20,10 @@ from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 
-SMALL = BovwSVM(
-    descriptors=(DenseSift(3, 4, 2),),
-    encoder=Histograms(30, 2000, levels=(1, 2), n_nearest=3),
-    kernel=Kernel("rbf", 1.0),
-    c=3.0,
-    seed=0,
-    n_components=40,
-    deskewed=True,
-    copies=2,
-)
+pytestmark = pytest.mark.usefixtures("fresh_folders")
+WORDS = Histograms(30, 2000, levels=(1, 2), n_nearest=3)
+PLAIN = BovwSVM((DenseSift(3, 4, 2),), WORDS, Kernel("rbf", 1.0), c=3.0, seed=0)
+SMALL = replace(PLAIN, n_components=40, deskewed=True, copies=2)
 
 
 def fitted(model: BovwSVM, mnist: Dataset, n: int = 300) -> BovwSVM:
@@ -37,36 +32,28 @@ def fitted(model: BovwSVM, mnist: Dataset, n: int = 300) -> BovwSVM:
     return model
 
 
-def test_cold_warm_and_emptied_cache_give_the_same_scores(
-    mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bovw, "WORTH_KEEPING", 1)
+@patch.object(bovw, "WORTH_KEEPING", 1)
+def test_no_score_depends_on_the_cache(mnist: Dataset, fresh_folders: Path) -> None:
     cache, test = fresh_folders / "artifacts" / "cache", mnist.test.images[:100]
     cold = fitted(SMALL, mnist).scores(test)
     entries = sorted(cache.iterdir())
     stages = {entry.name.partition("-")[0] for entry in entries}
     assert stages == {"vocabulary", "projection40", "features", "svm"}
-    warm = fitted(SMALL, mnist).scores(test)
+    np.testing.assert_array_equal(fitted(SMALL, mnist).scores(test), cold)
     assert sorted(cache.iterdir()) == entries
     shutil.rmtree(cache.parent)
-    emptied = fitted(SMALL, mnist).scores(test)
-    np.testing.assert_array_equal(cold, warm)
-    np.testing.assert_array_equal(cold, emptied)
+    np.testing.assert_array_equal(fitted(SMALL, mnist).scores(test), cold)
 
 
-@pytest.mark.usefixtures("fresh_folders")
-def test_only_copies_near_a_margin_join_the_second_fit(
-    mnist: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fits = []
-    original = bovw.fit_svm_cached
+def test_only_copies_near_a_margin_join_the_second_fit(mnist: Dataset) -> None:
+    fits, original = [], bovw.fit_svm_cached
 
     def spy(features: np.ndarray, labels: np.ndarray, *rest: object) -> KernelSVM:
         fits.append((features, labels, original(features, labels, *rest)))
         return fits[-1][2]
 
-    monkeypatch.setattr(bovw, "fit_svm_cached", spy)
-    fitted(SMALL, mnist)
+    with patch.object(bovw, "fit_svm_cached", spy):
+        fitted(SMALL, mnist)
     (plain, labels, first), (more, truth, _) = fits
     np.testing.assert_array_equal(more[: len(plain)], plain)
     np.testing.assert_array_equal(truth[: len(plain)], labels)
@@ -75,7 +62,6 @@ def test_only_copies_near_a_margin_join_the_second_fit(
     assert (first.margins(copies, of) < KEPT_MARGIN).all()
 
 
-@pytest.mark.usefixtures("fresh_folders")
 def test_images_without_keypoints_are_counted_in_training_and_test(
     mnist: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,7 +82,6 @@ def test_encoding_that_would_count_nothing_is_bad_input(change: dict[str, Any]) 
         Histograms(**change)
 
 
-@pytest.mark.usefixtures("fresh_folders")
 @pytest.mark.parametrize("kernel", [Kernel("linear"), Kernel("poly"), Kernel("rbf")])
 @pytest.mark.parametrize(("multi_class", "n_machines"), [("ovo", 45), ("ovr", 10)])
 def test_every_kernel_works_one_vs_one_and_one_vs_rest(

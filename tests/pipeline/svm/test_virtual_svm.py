@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,14 +20,9 @@ KERNEL = Kernel("poly", 1.0, degree=4)
 C = 10.0
 
 
-def fitted(
-    mnist: Dataset,
-    n: int,
-    spreads_px: tuple[float, ...] = (0.0,),
-    jitter_px: int = 0,
-    copies: int = 0,
-) -> VirtualSVM:
-    machine = VirtualSVM(KERNEL, C, spreads_px, jitter_px, copies, Distortion(), seed=0)
+def fitted(mnist: Dataset, n: int, **settings: Any) -> VirtualSVM:
+    settings = {"spreads_px": (0.0,), "jitter_px": 0, "copies": 0, **settings}
+    machine = VirtualSVM(KERNEL, C, **settings, distortion=Distortion(), seed=0)
     machine.fit(mnist.train.images[:n], mnist.train.labels[:n])
     return machine
 
@@ -39,9 +36,7 @@ def test_virtual_support_vectors_make_shifted_digits_readable(mnist: Dataset) ->
     assert errors[1] < 0.8 * errors[0]
 
 
-def test_second_pass_keeps_only_support_vectors_and_their_shifts(
-    mnist: Dataset,
-) -> None:
+def test_second_pass_keeps_only_support_vectors_and_shifts(mnist: Dataset) -> None:
     images, labels = mnist.train.images[:400], mnist.train.labels[:400]
     upright = deskew(images)
     first = fit_svm(unit_rows(upright), labels, KERNEL, C, "ovr")
@@ -56,8 +51,9 @@ def test_second_pass_keeps_only_support_vectors_and_their_shifts(
 
 
 def test_decisions_of_all_normalisations_are_added(mnist: Dataset) -> None:
+    images = mnist.test.images[:50]
     deskewed, narrowed, both = (
-        fitted(mnist, 400, spreads_px, copies=1).scores(mnist.test.images[:50])
+        fitted(mnist, 400, spreads_px=spreads_px, copies=1).scores(images)
         for spreads_px in ((0.0,), (3.6,), (0.0, 3.6))
     )
     np.testing.assert_allclose(deskewed + narrowed, both, rtol=1e-5)
