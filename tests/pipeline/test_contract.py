@@ -22,14 +22,8 @@ DATASETS = find_datasets()
 N_TRAIN, N_TEST = 200, 60
 BLANK = 5  # position of an all-black image among the training and the test images
 # Fields that cost time, where a method has them; `copies` is 0 in quick presets.
-SMALL = {
-    "n_words": 40,
-    "n_samples": 2000,
-    "n_components": 40,
-    "copies": 1,
-    "epochs": 1,
-    "n_epochs": 1,
-}
+SMALL = {"n_words": 40, "n_samples": 2000, "n_components": 40}
+SMALL |= {"copies": 1, "epochs": 1, "n_epochs": 1}
 
 
 @pytest.fixture(params=METHODS.values(), ids=METHODS, scope="module")
@@ -96,9 +90,7 @@ def test_method_file_has_the_four_names(method: MethodFile) -> None:
     assert all(type(preset) is module.Config for preset in module.PRESETS.values())
 
 
-def test_config_can_be_set_from_the_command_line_and_recorded_as_json(
-    method: MethodFile,
-) -> None:
+def test_config_can_be_set_by_command_and_recorded_as_json(method: MethodFile) -> None:
     module = method.load()
     for preset, config in module.PRESETS.items():
         values = dataclasses.asdict(config)
@@ -114,9 +106,7 @@ def test_search_changes_a_preset(method: MethodFile) -> None:
         assert any(dataclasses.replace(full, **changes) != full for full in presets)
 
 
-def test_fitted_method_has_scores_labels_and_a_number_of_parameters(
-    fitted: Method, digits: Digits
-) -> None:
+def test_fitted_method_scores_and_labels(fitted: Method, digits: Digits) -> None:
     classes = np.unique(digits.labels)
     scores, prediction = fitted.scores(digits.test), fitted.predict(digits.test)
     assert scores.shape == (N_TEST, len(classes))
@@ -126,9 +116,7 @@ def test_fitted_method_has_scores_labels_and_a_number_of_parameters(
     assert json.loads(json.dumps(fitted.n_parameters)) >= 1
 
 
-def test_prediction_does_not_depend_on_the_batch(
-    fitted: Method, digits: Digits
-) -> None:
+def test_prediction_depends_on_no_batch(fitted: Method, digits: Digits) -> None:
     whole = fitted.predict(digits.test)
     for cuts in ([1], [7, 8, 41], list(range(1, N_TEST, 9))):
         parts = [fitted.predict(part) for part in np.split(digits.test, cuts)]

@@ -11,58 +11,37 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics
 
-from visbase.pipeline.evaluation import (
-    agreement,
-    balanced_accuracy,
-    class_error_rates,
-    cohens_kappa,
-    confusion_matrix,
-    expected_calibration_error,
-    half_error_rates,
-    log_loss,
-    macro_f1,
-    mcnemar_exact,
-    mean_and_deviation,
-    n_errors,
-    n_failures,
-    precision_recall_f1,
-    probabilities_of,
-    receptive_fields,
-    wilson_interval,
-)
+from visbase.pipeline import evaluation as measure
 
 
-def two_classifiers(
-    only_first: int, only_second: int, both: int = 3, neither: int = 2
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Truth and two predictions with that many images right for each."""
-    right = [(1, 0)] * only_first + [(0, 1)] * only_second
-    right += [(1, 1)] * both + [(0, 2)] * neither
+def answers(one: int, other: int, both: int = 3, neither: int = 2) -> list[np.ndarray]:
+    """Truth and two predictions, one or the other of them right so many times."""
+    right = [(1, 0)] * one + [(0, 1)] * other + [(1, 1)] * both + [(0, 2)] * neither
     first, second = np.array(right, np.int64).reshape(-1, 2).T
-    return np.ones_like(first), first, second
+    return [np.ones_like(first), first, second]
 
 
 def test_errors_are_counted() -> None:
-    assert n_errors(np.array([7, 2, 1, 0]), np.array([7, 1, 1, 4])) == 2
-    assert n_errors(np.array([7, 2]), np.array([7, 2], np.uint8)) == 0
-    assert n_errors(np.array([], int), np.array([], int)) == 0
+    assert measure.n_errors(np.array([7, 2, 1, 0]), np.array([7, 1, 1, 4])) == 2
+    assert measure.n_errors(np.array([7, 2]), np.array([7, 2], np.uint8)) == 0
+    assert measure.n_errors(np.array([], int), np.array([], int)) == 0
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_predictions_of_other_images_are_refused(n: int) -> None:
     truth, other = np.array([7, 2]), np.full(n, 7)
     with pytest.raises(ValueError, match=f"2 true labels but {n} predictions"):
-        n_errors(truth, other)
+        measure.n_errors(truth, other)
     for first, second in ((truth, other), (other, truth)):
         with pytest.raises(ValueError, match="same images"):
-            mcnemar_exact(truth, first, second)
+            measure.mcnemar_exact(truth, first, second)
 
 
 def test_wilson_interval_by_hand() -> None:
     # z^2 = 3.8415; 0 of 10: z^2 / (10 + z^2)
-    assert wilson_interval(0, 10) == pytest.approx((0, 0.2775), rel=2e-4)
+    assert measure.wilson_interval(0, 10) == pytest.approx((0, 0.2775), rel=2e-4)
     # 5 of 10: 1/2 -+ 1.96 sqrt(0.25 / 10 + z^2 / 400) / (1 + z^2 / 10)
-    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), rel=2e-4)
+    assert measure.wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), rel=2e-4)
 
 
 @settings(deadline=None)
@@ -70,71 +49,69 @@ def test_wilson_interval_by_hand() -> None:
 def test_wilson_interval_is_scipys_and_contains_the_rate(n: int, rate: float) -> None:
     errors = round(rate * n)
     expected = binomtest(errors, n).proportion_ci(0.95, "wilson")
-    assert wilson_interval(errors, n) == pytest.approx(tuple(expected), abs=1e-12)
-    low, high = wilson_interval(rate * n, n)  # a mean over seeds
-    assert 0 <= low <= rate + 1e-12
-    assert rate - 1e-12 <= high <= 1
+    found = measure.wilson_interval(errors, n)
+    assert found == pytest.approx(tuple(expected), abs=1e-12)
+    low, high = measure.wilson_interval(rate * n, n)  # a mean over seeds
+    assert 0 <= low <= rate + 1e-12 and rate - 1e-12 <= high <= 1
     assert high > low  # no rate is certain
 
 
 @pytest.mark.parametrize(("errors", "n"), [(0, 0), (-1, 10), (11, 10), (math.nan, 10)])
 def test_impossible_numbers_of_errors_have_no_interval(errors: float, n: int) -> None:
     with pytest.raises(ValueError, match="expected errors"):
-        wilson_interval(errors, n)
+        measure.wilson_interval(errors, n)
 
 
 def test_mean_and_sample_deviation_by_hand() -> None:
     # deviations -1, 0, 1: squares sum to 2, over n - 1 = 2
-    assert mean_and_deviation([1.0, 2.0, 3.0]) == (2.0, 1.0)
-    assert mean_and_deviation([0.5, 0.7]) == pytest.approx((0.6, 0.2 / math.sqrt(2)))
-    mean, deviation = mean_and_deviation([0.45])
-    assert mean == 0.45
-    assert math.isnan(deviation)
+    assert measure.mean_and_deviation([1.0, 2.0, 3.0]) == (2.0, 1.0)
+    of_two = measure.mean_and_deviation([0.5, 0.7])
+    assert of_two == pytest.approx((0.6, 0.2 / math.sqrt(2)))
+    mean, deviation = measure.mean_and_deviation([0.45])
+    assert mean == 0.45 and math.isnan(deviation)
     with pytest.raises(ValueError, match="no values"):
-        mean_and_deviation([])
+        measure.mean_and_deviation([])
 
 
 def test_mcnemar_by_hand() -> None:
-    assert mcnemar_exact(*two_classifiers(1, 5)) == 0.21875  # 2 (1 + 6) / 2^6
-    assert mcnemar_exact(*two_classifiers(0, 6)) == 0.03125  # 2 / 2^6
-    assert mcnemar_exact(*two_classifiers(3, 3)) == 1  # 2 (1 + 6 + 15 + 20) / 2^6 > 1
+    assert measure.mcnemar_exact(*answers(1, 5)) == 0.21875  # 2 (1 + 6) / 2^6
+    assert measure.mcnemar_exact(*answers(0, 6)) == 0.03125  # 2 / 2^6
+    assert measure.mcnemar_exact(*answers(3, 3)) == 1  # 2 (1 + 6 + 15 + 20) / 2^6 > 1
 
 
 @settings(deadline=None)
 @given(*[st.integers(0, 300)] * 2, *[st.integers(0, 20)] * 2)
 @example(2000, 3000, 0, 0)  # too many for a float
 @example(0, 0, 1, 1)
-def test_mcnemar_is_the_binomial_test_of_images_that_one_gets_right(
-    only_first: int, only_second: int, both: int, neither: int
-) -> None:
-    truth, first, second = two_classifiers(only_first, only_second, both, neither)
-    p, n = mcnemar_exact(truth, first, second), only_first + only_second
-    expected = binomtest(only_first, n).pvalue if n else 1
+def test_mcnemar_is_the_binomial_test(one: int, other: int, both: int, no: int) -> None:
+    truth, first, second = answers(one, other, both, no)
+    p, n = measure.mcnemar_exact(truth, first, second), one + other
+    expected = binomtest(one, n).pvalue if n else 1
     assert p == pytest.approx(expected, rel=1e-9, abs=0)
-    assert p == mcnemar_exact(truth, second, first)
+    assert p == measure.mcnemar_exact(truth, second, first)
 
 
 def test_labels_outside_the_classes_are_refused() -> None:
     truth, prediction = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
     with pytest.raises(ValueError, match="up to 1"):
-        confusion_matrix(truth, prediction, 2)
+        measure.confusion_matrix(truth, prediction, 2)
     with pytest.raises(ValueError, match="negative"):
-        confusion_matrix(truth, prediction - 1, 3)
+        measure.confusion_matrix(truth, prediction - 1, 3)
 
 
 def test_kappa_by_hand() -> None:
     # agreed 0.7; by chance 0.5 x 0.6 + 0.5 x 0.4 = 0.5
-    assert cohens_kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
-    assert cohens_kappa(np.array([[4, 0], [0, 0]])) == 1
+    assert measure.cohens_kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
+    assert measure.cohens_kappa(np.array([[4, 0], [0, 0]])) == 1
 
 
 def test_agreement_failures_and_halves_by_hand() -> None:
     truth = np.array([0, 1, 2, 3])
     first, second = np.array([0, 1, 0, 0]), np.array([0, 0, 0, 3])
-    assert agreement([first, second]).tolist() == [[1, 0.5], [0.5, 1]]
-    assert n_failures(truth, [first, second]).tolist() == [0, 1, 2, 1]
-    assert half_error_rates(truth, first) == (0, 1)
-    assert half_error_rates(truth, second) == (0.5, 0.5)
+    assert measure.agreement([first, second]).tolist() == [[1, 0.5], [0.5, 1]]
+    assert measure.n_failures(truth, [first, second]).tolist() == [0, 1, 2, 1]
+    assert measure.half_error_rates(truth, first) == (0, 1)
+    assert measure.half_error_rates(truth, second) == (0.5, 0.5)
 
 
 def test_calibration_error_by_hand() -> None:
@@ -142,47 +119,45 @@ def test_calibration_error_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
     # (0.8, 1]: three images, two right, confidence 0.9: |2 - 2.7|; (0.4, 0.6]: 1 - 0.6
     expected = (0.7 + 0.4) / 4
-    found = expected_calibration_error(truth, probabilities, n_bins=5)
+    found = measure.expected_calibration_error(truth, probabilities, n_bins=5)
     assert found == pytest.approx(expected)
-    certain = np.eye(2)[truth]
-    assert expected_calibration_error(truth, certain) == 0
+    assert measure.expected_calibration_error(truth, np.eye(2)[truth]) == 0
 
 
 def test_precision_recall_and_f1_by_hand() -> None:
     # class 0: 3 of 4 images right, 5 times predicted; class 1: 1 of 2, once; class 2:
     # one image, never predicted; class 3: no image, once predicted
     confusion = np.array([[3, 0, 0, 1], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
-    precision, recall, f1 = precision_recall_f1(confusion)
+    precision, recall, f1 = measure.precision_recall_f1(confusion)
     np.testing.assert_allclose(precision, [3 / 5, 1, np.nan, 0])
     np.testing.assert_allclose(recall, [3 / 4, 1 / 2, 0, np.nan])
-    np.testing.assert_allclose(class_error_rates(confusion), 1 - recall)
+    np.testing.assert_allclose(measure.class_error_rates(confusion), 1 - recall)
     np.testing.assert_allclose(f1, [6 / 9, 2 / 3, 0, 0])
-    assert macro_f1(confusion) == pytest.approx((6 / 9 + 2 / 3) / 4)
-    assert balanced_accuracy(confusion) == pytest.approx((3 / 4 + 1 / 2) / 3)
+    assert measure.macro_f1(confusion) == pytest.approx((6 / 9 + 2 / 3) / 4)
+    assert measure.balanced_accuracy(confusion) == pytest.approx((3 / 4 + 1 / 2) / 3)
 
 
 def test_log_loss_by_hand() -> None:
     probabilities = np.array([[0.5, 0.5], [0.75, 0.25], [0.0, 1.0]])
     truth = np.array([0, 1, 0])
     expected = (1 + 2 + 52) / 3 * math.log(2)  # a probability of 0 counts as 2^-52
-    assert log_loss(truth, probabilities) == pytest.approx(expected)
+    assert measure.log_loss(truth, probabilities) == pytest.approx(expected)
     with pytest.raises(ValueError, match="of the same images"):
-        log_loss(truth, probabilities[:2])
+        measure.log_loss(truth, probabilities[:2])
 
 
 def test_receptive_fields_by_hand() -> None:
-    assert receptive_fields([]) == []
+    assert measure.receptive_fields([]) == []
     # LeNet-5: 5; 5 + 1; 6 + 4 x 2; 14 + 1 x 2
-    lenet = receptive_fields([(5, 1), (2, 2), (5, 1), (2, 2)])
+    lenet = measure.receptive_fields([(5, 1), (2, 2), (5, 1), (2, 2)])
     assert lenet == [(5, 1), (6, 2), (14, 2), (16, 4)]
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=4)
-)
-def test_receptive_field_is_as_far_as_an_output_sees(
-    windows: list[tuple[int, int]],
-) -> None:
+WINDOWS = st.tuples(st.integers(1, 5), st.integers(1, 3))  # side, stride
+
+
+@given(st.lists(WINDOWS, min_size=1, max_size=4))
+def test_receptive_field_is_what_an_output_sees(windows: list[tuple[int, int]]) -> None:
     def inputs_of(output: int) -> tuple[int, int]:
         """The first and the last input of one output, layer by layer backwards."""
         first = last = output
@@ -191,7 +166,7 @@ def test_receptive_field_is_as_far_as_an_output_sees(
         return first, last
 
     first, last = inputs_of(0)
-    assert receptive_fields(windows)[-1] == (last - first + 1, inputs_of(1)[0])
+    assert measure.receptive_fields(windows)[-1] == (last - first + 1, inputs_of(1)[0])
 
 
 @given(st.integers(2, 6), st.integers(1, 60), st.integers(0, 10_000))
@@ -200,14 +175,14 @@ def test_log_loss_is_scikit_learns(n_classes: int, n: int, seed: int) -> None:
     truth = rng.integers(0, n_classes, n)
     probabilities = rng.dirichlet(np.full(n_classes, 0.3), n)
     expected = metrics.log_loss(truth, probabilities, labels=range(n_classes))
-    assert log_loss(truth, probabilities) == pytest.approx(expected)
+    assert measure.log_loss(truth, probabilities) == pytest.approx(expected)
 
 
 def test_only_scores_that_add_up_to_one_are_probabilities() -> None:
     probabilities = np.array([[0.2, 0.8], [0.999, 0.001]])
-    found = probabilities_of(np.log(probabilities).astype(np.float16))
+    found = measure.probabilities_of(np.log(probabilities).astype(np.float16))
     assert found == pytest.approx(probabilities, abs=1e-3)
-    assert probabilities_of(np.array([[3.0, 1.0], [0.0, 2.0]])) is None
+    assert measure.probabilities_of(np.array([[3.0, 1.0], [0.0, 2.0]])) is None
 
 
 @given(st.integers(2, 6), st.integers(1, 60), st.integers(0, 10_000))
@@ -215,15 +190,15 @@ def test_measures_agree_with_scikit_learn(n_classes: int, n: int, seed: int) -> 
     rng = np.random.default_rng(seed)
     truth, prediction = rng.integers(0, n_classes, (2, n))
     labels = list(range(n_classes))
-    confusion = confusion_matrix(truth, prediction, n_classes)
+    confusion = measure.confusion_matrix(truth, prediction, n_classes)
     expected = metrics.confusion_matrix(truth, prediction, labels=labels)
     assert np.array_equal(confusion, expected)
     present = np.unique(truth)
     recall = metrics.recall_score(truth, prediction, labels=present, average=None)
-    assert class_error_rates(confusion)[present] == pytest.approx(1 - recall)
+    assert measure.class_error_rates(confusion)[present] == pytest.approx(1 - recall)
     either = np.unique([truth, prediction])
     for ours, theirs, labels in zip(
-        precision_recall_f1(confusion),
+        measure.precision_recall_f1(confusion),
         (metrics.precision_score, metrics.recall_score, metrics.f1_score),
         (np.unique(prediction), present, either),
         strict=True,
@@ -233,8 +208,8 @@ def test_measures_agree_with_scikit_learn(n_classes: int, n: int, seed: int) -> 
         undefined = np.setdiff1d(np.arange(n_classes), labels)
         assert np.isnan(ours[undefined]).all()
     f1 = metrics.f1_score(truth, prediction, average="macro", zero_division=0)
-    assert macro_f1(confusion) == pytest.approx(f1)
-    assert balanced_accuracy(confusion) == pytest.approx(recall.mean())
+    assert measure.macro_f1(confusion) == pytest.approx(f1)
+    assert measure.balanced_accuracy(confusion) == pytest.approx(recall.mean())
     if len(either) > 1:
         kappa = metrics.cohen_kappa_score(truth, prediction)
-        assert cohens_kappa(confusion) == pytest.approx(kappa)
+        assert measure.cohens_kappa(confusion) == pytest.approx(kappa)

@@ -15,16 +15,11 @@ def ticking(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
 
 
-def test_items_pass_unchanged_and_short_steps_are_not_logged(
-    capsys: pytest.CaptureFixture[str],
+def test_items_pass_unchanged_and_only_long_steps_are_logged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert list(progress.track("abc", "letters", 3)) == ["a", "b", "c"]
     assert capsys.readouterr().err == ""
-
-
-def test_log_has_the_progress_of_long_steps_and_the_time_of_each(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
     ticking(monkeypatch, 31.0)
     list(progress.track(range(3), "fits", 3))
     ticking(monkeypatch, 3.0)
