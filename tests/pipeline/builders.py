@@ -9,58 +9,34 @@ from typing import Any
 import numpy as np
 
 from tests.soak.readers import COMBINATION
-from visbase.pipeline.experiments.measured import (
-    CorruptionErrors,
-    Cost,
-    CurvePoint,
-    Trial,
-    read_measurements,
-)
+from visbase.pipeline.experiments import measured
 from visbase.pipeline.experiments.records import Record
 from visbase.pipeline.models.card import Card
 from visbase.pipeline.storage import ROOT
 
 RECORD: dict[str, Any] = {
-    "method": "nearest",
-    "summary": "nearest image",
-    "family": "classical",
-    "dataset": "mnist",
-    "preset": "full",
-    "seed": 0,
+    **{"method": "nearest", "summary": "nearest image", "family": "classical"},
+    **{"dataset": "mnist", "preset": "full", "seed": 0},
     "config": {"n_words": 400, "levels": [1, 2]},
-    "n_train": 60_000,
-    "n_test": 5,
-    "n_correct": 4,
-    "fit_s": 12.34,
-    "predict_s": 5.6,
-    "peak_rss_mb": 1234.5,
-    "n_parameters": 99,
-    "device": "cpu",
-    "cpu": "a processor",
-    "n_cores": 2,
-    "versions": {"python": "3.11"},
-    "commit": "abc",
-    "dirty": False,
+    **{"n_train": 60_000, "n_test": 5, "n_correct": 4, "n_parameters": 99},
+    **{"fit_s": 12.34, "predict_s": 5.6, "peak_rss_mb": 1234.5},
+    **{"device": "cpu", "cpu": "a processor", "n_cores": 2},
+    **{"versions": {"python": "3.11"}, "commit": "abc", "dirty": False},
     "started": "2026-01-01T00:00:00+00:00",
 }
 CARD: dict[str, Any] = {
     **{name: RECORD[name] for name in Card.__struct_fields__ if name in RECORD},
-    "format": 1,
-    "method": "majority",
-    "config": {},
-    "kind": "objects",
-    "classes": ["a", "b"],
-    "image_size": [28, 28],
-    "training_data_sha256": "0",
-    "licence": "CC0",
+    **{"format": 1, "method": "majority", "config": {}, "kind": "objects"},
+    **{"classes": ["a", "b"], "image_size": [28, 28]},
+    **{"training_data_sha256": "0", "licence": "CC0"},
 }
 TABLES = {  # committed, of every kind of row
-    CurvePoint: ROOT / "reports/curves/mnist/linear.csv",
-    CorruptionErrors: ROOT / "reports/corruption/mnist/linear.csv",
-    Cost: ROOT / "reports/cost/mnist.csv",  # of all methods
-    Trial: ROOT / "docs/search/mnist/linear.csv",
+    measured.CurvePoint: ROOT / "reports/curves/mnist/linear.csv",
+    measured.CorruptionErrors: ROOT / "reports/corruption/mnist/linear.csv",
+    measured.Cost: ROOT / "reports/cost/mnist.csv",  # of all methods
+    measured.Trial: ROOT / "docs/search/mnist/linear.csv",
 }
-ROWS = [read_measurements(path, kind)[0] for kind, path in TABLES.items()]
+ROWS = [measured.read_measurements(path, kind)[0] for kind, path in TABLES.items()]
 
 
 def make_record(**changes: Any) -> Record:

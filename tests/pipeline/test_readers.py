@@ -13,14 +13,8 @@ import pytest
 import safetensors.numpy
 
 from tests.hostile import sealed
-from tests.pipeline.builders import (
-    CARD,
-    COMBINATION,
-    RECORD,
-    ROWS,
-    TABLES,
-    write_combination_files,
-)
+from tests.pipeline import builders
+from tests.pipeline.builders import CARD, COMBINATION, RECORD, ROWS, TABLES
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured import read_combination, read_measurements
 from visbase.pipeline.experiments.records import read_record
@@ -32,7 +26,7 @@ NAN, INFINITY = float("nan"), float("inf")
 
 
 def write_combination(path: Path, text: str) -> None:
-    write_combination_files(path.parent).write_text(text)
+    builders.write_combination_files(path.parent).write_text(text)
 
 
 def write_model(path: Path, text: str) -> None:
@@ -48,11 +42,12 @@ class Reader:
     name: str
     facts: dict[str, Any]
     read: Callable[[Path], Any]
-    write_to: Callable[[Path, str], object]
+    write: Callable[[Path, str], object]
 
-    def write(self, folder: Path, text: str) -> Path:
-        self.write_to(folder / self.name, text)
-        return folder / self.name
+    def refusal(self, folder: Path, facts: Any) -> str:
+        text = facts if isinstance(facts, str) else json.dumps(facts)
+        self.write(folder / self.name, text)
+        return refusal(self.read, folder / self.name)
 
 
 READERS = {
@@ -97,6 +92,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "method": ["os"],
     },
 }
+ALL_WRONG = [(k, name, v) for k in WRONG for name in WRONG[k] for v in WRONG[k][name]]
 all_readers = pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 
 
@@ -110,34 +106,19 @@ def refusal(read: Callable[[Path], Any], path: Path) -> str:
     return line
 
 
-@all_readers
-def test_sound_file_is_read(reader: Reader, tmp_path: Path) -> None:
-    reader.read(reader.write(tmp_path, json.dumps(reader.facts)))
-
-
-@pytest.mark.parametrize(
-    ("kind", "field", "value"),
-    [
-        (kind, field, value)
-        for kind, fields in WRONG.items()
-        for field, values in fields.items()
-        for value in values
-    ],
-)
-def test_wrong_value_is_one_line(
-    kind: str, field: str, value: Any, tmp_path: Path
-) -> None:
-    reader = READERS[kind]
-    text = json.dumps(reader.facts | {field: value})
-    refusal(reader.read, reader.write(tmp_path, text))
+@pytest.mark.parametrize(("kind", "key", "value"), ALL_WRONG)
+def test_wrong_fact_is_refused(kind: str, key: str, value: Any, tmp_path: Path) -> None:
+    READERS[kind].refusal(tmp_path, READERS[kind].facts | {key: value})
 
 
 @all_readers
-def test_missing_field_is_one_line(reader: Reader, tmp_path: Path) -> None:
+def test_file_is_read_unless_it_lacks_a_field(reader: Reader, tmp_path: Path) -> None:
     for name in reader.facts:
         facts = {key: value for key, value in reader.facts.items() if key != name}
-        line = refusal(reader.read, reader.write(tmp_path, json.dumps(facts)))
+        line = reader.refusal(tmp_path, facts)
         assert reader.name != "model" or "--save" in line
+    reader.write(tmp_path / reader.name, json.dumps(reader.facts))
+    reader.read(tmp_path / reader.name)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +128,7 @@ def test_missing_field_is_one_line(reader: Reader, tmp_path: Path) -> None:
 )
 @all_readers
 def test_other_json_is_one_line(reader: Reader, text: str, tmp_path: Path) -> None:
-    refusal(reader.read, reader.write(tmp_path, text))
+    reader.refusal(tmp_path, text)
 
 
 WRONG_CELLS: dict[str, list[str | None]] = {
@@ -177,46 +158,34 @@ def refused_table(path: Path, row: Any) -> str:
     return refusal(lambda path: read_measurements(path, type(row)), path)
 
 
-@all_rows
-def test_rows_are_read_as_they_were_written(row: Any, tmp_path: Path) -> None:
-    assert read_measurements(table(tmp_path, row, {}), type(row)) == [row]
-
-
 @pytest.mark.parametrize(
-    ("row", "field", "value"),
+    ("row", "name", "value"),
     [
-        pytest.param(row, field, value, id=f"{kind}-{field}-{value!s:.9}")
+        pytest.param(row, name, value, id=f"{kind}-{name}-{value!s:.9}")
         for kind, row in zip(KINDS, ROWS, strict=True)
-        for field, values in WRONG_CELLS.items()
-        for value in values
-        if (field in as_text(row) and (kind, field) != ("Cost", "method"))
-        or field == "more"
+        for name in WRONG_CELLS.keys() & {*as_text(row), "more"}
+        for value in WRONG_CELLS[name]
+        if (kind, name) != ("Cost", "method")
     ],
 )
-def test_wrong_value_of_a_row_is_one_line(
-    row: Any, field: str, value: str | None, tmp_path: Path
-) -> None:
-    line = refused_table(table(tmp_path, row, {field: value}), row)
+def test_wrong_cell_is_refused(row: Any, name: str, value: Any, tmp_path: Path) -> None:
+    line = refused_table(table(tmp_path, row, {name: value}), row)
     assert "lenet5" in line or "line " in line
 
 
 @all_rows
-def test_key_that_occurs_twice_is_refused_with_both_lines(
-    row: Any, tmp_path: Path
-) -> None:
+def test_rows_are_read_as_written_and_no_key_twice(row: Any, tmp_path: Path) -> None:
     path = table(tmp_path, row, {})
+    assert read_measurements(path, type(row)) == [row]
     path.write_text(to_csv([*as_text(row)], [as_text(row)] * 2))
     line = refused_table(path, row)
     assert "line 3: " in line and "line 2" in line
 
 
 @pytest.mark.parametrize("change", [-1, 1])
-def test_row_with_a_column_too_many_or_too_few_is_one_line(
-    change: int, tmp_path: Path
-) -> None:
-    row = ROWS[1]
-    path = table(tmp_path, row, {})
+def test_column_too_many_or_too_few_is_one_line(change: int, tmp_path: Path) -> None:
+    path, n_columns = table(tmp_path, ROWS[1], {}), len(as_text(ROWS[1]))
     header, line = path.read_text().splitlines()
-    cells = [*line.split(","), "1"][: len(as_text(row)) + change]
+    cells = [*line.split(","), "1"][: n_columns + change]
     path.write_text(f"{header}\n{','.join(cells)}\n")
-    assert f"expected {len(as_text(row))} columns" in refused_table(path, row)
+    assert f"expected {n_columns} columns" in refused_table(path, ROWS[1])
