@@ -33,9 +33,10 @@ def fit_and_save(name: str, train: Split, path: Path) -> Method:
     return classifier
 
 
-def resave(
-    saved: Path, path: Path, change: Callable[[dict[str, Any], Arrays], object]
-) -> Path:
+Change = Callable[[dict[str, Any], Arrays], object]  # of a card and of arrays
+
+
+def resave(saved: Path, path: Path, change: Change) -> Path:
     """A copy with changes and a right checksum, as an attacker would write it."""
     model = load_model(saved)
     arrays, card = model.classifier.arrays(), msgspec.structs.asdict(model.card)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,35 +27,25 @@ class Config:
     kernel: str = "rbf"
 
 
-MODULE = ModuleType("visbase.baselines.fake")
-MODULE.PRESETS = {"full": Config(), "quick": Config(n_words=50)}  # type: ignore[attr-defined]
-
-
 class Fake(MethodFile):
-    def load(self) -> ModuleType:
-        return MODULE
+    def load(self) -> Any:
+        return SimpleNamespace(PRESETS={"full": Config(), "quick": Config(n_words=50)})
 
 
 METHOD = Fake("fake", "baselines", "")
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("key", "text", "value"),
     [
-        ("n_words=0", 0),
-        ("gamma=2", 2.0),
-        ("levels=[1,2]", (1, 2)),
-        ("levels=1,2", (1, 2)),
-        ("levels=4", (4,)),
-        ("levels=[]", ()),
-        ("bins_px=[2, 3.5]", (2.0, 3.5)),
-        ("kernel=poly", "poly"),
-        ("kernel=a=b", "a=b"),
+        *(("n_words", "0", 0), ("gamma", "2", 2.0), ("kernel", "poly", "poly")),
+        *(("levels", "[1,2]", (1, 2)), ("levels", "1,2", (1, 2)), ("levels", "[]", ())),
+        *(("levels", "4", (4,)), ("bins_px", "[2, 3.5]", (2.0, 3.5))),
+        ("kernel", "a=b", "a=b"),
     ],
 )
-def test_setting_becomes_a_value_of_its_fields_type(setting: str, value: Any) -> None:
-    key = setting.partition("=")[0]
-    configured = getattr(METHOD.configure("full", [setting]), key)
+def test_setting_becomes_a_value_of_its_type(key: str, text: str, value: Any) -> None:
+    configured = getattr(METHOD.configure("full", [f"{key}={text}"]), key)
     assert repr(configured) == repr(value)  # 2.0 is not 2
 
 
@@ -121,11 +111,9 @@ def test_a_method_is_any_file_that_says_summary(folders: Path) -> None:
     (folders / "baselines" / "nearest.py").write_text('SUMMARY: str = "nearest image"')
     (folders / "baselines" / "trainer.py").write_text("import no_such_module\n")
     (folders / "cnn" / "net.py").write_text('import no_such_module\nSUMMARY = "a net"')
-    methods = [(m.name, m.summary, m.family) for m in find_methods().values()]
-    assert methods == [
-        ("nearest", "nearest image", "classical"),
-        ("net", "a net", "network"),
-    ]
+    nearest, net = ((m.name, m.summary, m.family) for m in find_methods().values())
+    assert nearest == ("nearest", "nearest image", "classical")
+    assert net == ("net", "a net", "network")
     with pytest.raises(BadInput, match=r"'bow'.*nearest, net"):
         find_method("bow")
 

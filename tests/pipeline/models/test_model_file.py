@@ -8,27 +8,23 @@ import pickle
 import struct
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from tests.hostile import Canary, sealed
-from tests.pipeline.saved_models import fit_and_save, of_classes, resave
+from tests.pipeline.saved_models import Change, fit_and_save, of_classes, resave
 from tests.pipeline.test_contract import METHODS, N_TEST
-from visbase.pipeline.contracts import Arrays
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.models.card import data_fingerprint
 from visbase.pipeline.models.file import load_model, save_model
-
-Change = Callable[[dict[str, Any], Arrays], object]
 
 
 def refusal(path: Path) -> str:
@@ -128,31 +124,25 @@ def test_any_changed_or_missing_byte_is_noticed(train: Split, tmp_path: Path) ->
     refusal(write(tmp_path / "model", content + b"\0"))
 
 
-@pytest.mark.parametrize("length", [2**24 + 1, 2**64 - 1])
-def test_absurd_header_length_is_refused_without_reading(
-    length: int, saved: Path, tmp_path: Path
-) -> None:
-    content = struct.pack("<Q", length) + saved.read_bytes()[8:]
-    path = write(tmp_path / "model", content)
-    os.truncate(path, 2**36)  # sparse: no machine has the memory to read it
-    assert "not a visbase model" in refusal(path)
+def test_absurd_header_length_is_refused_unread(saved: Path, tmp_path: Path) -> None:
+    for length in (2**24 + 1, 2**64 - 1):
+        content = struct.pack("<Q", length) + saved.read_bytes()[8:]
+        path = write(tmp_path / "model", content)
+        os.truncate(path, 2**36)  # sparse: no machine has the memory to read it
+        assert "not a visbase model" in refusal(path)
 
 
-@pytest.mark.parametrize(
-    ("shape", "stop"),
-    [([2**40, 784], 2**50), ([1, 784], 3136), ([-1, 784], 8), ([2**63, 2**63], 0)],
-)
-def test_header_with_wrong_sizes_is_refused(
-    shape: list[int], stop: int, saved: Path, tmp_path: Path
-) -> None:
-    content = saved.read_bytes()
+def test_header_with_wrong_sizes_is_refused(saved: Path, tmp_path: Path) -> None:
+    content, stops = saved.read_bytes(), (2**50, 3136, 8, 0)
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    header["support"] |= {"shape": shape, "data_offsets": [0, stop]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    lying = struct.pack("<Q", len(text)) + text + content[8 + length :]
-    assert "checksum" in refusal(write(tmp_path / "model", lying))
-    assert "safetensors" in refusal(write(tmp_path / "model", sealed(lying)))
+    shapes = ([2**40, 784], [1, 784], [-1, 784], [2**63, 2**63])
+    for shape, stop in zip(shapes, stops, strict=True):
+        header["support"] |= {"shape": shape, "data_offsets": [0, stop]}
+        text = json.dumps(header, separators=(",", ":")).encode()
+        lying = struct.pack("<Q", len(text)) + text + content[8 + length :]
+        assert "checksum" in refusal(write(tmp_path / "model", lying))
+        assert "safetensors" in refusal(write(tmp_path / "model", sealed(lying)))
 
 
 def test_unavailable_device_is_reported_and_not_the_model(
@@ -222,13 +212,10 @@ def test_any_missing_shortened_or_nan_array_of_a_composite_is_refused(
         refusal(resave(tmp_path / "sound", tmp_path / "m", harm))
 
 
-def test_interrupted_saving_leaves_the_old_model(
-    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@patch("os.replace", Mock(side_effect=OSError(28, "No space left on device")))
+def test_interrupted_saving_leaves_the_old_model(saved: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "m", saved.read_bytes())
     model = load_model(path)
-    full_disk = OSError(28, "No space left on device")
-    monkeypatch.setattr("os.replace", Mock(side_effect=full_disk))
     with pytest.raises(OSError, match=f"No space left.*{path}"):
         save_model(path, model.classifier, model.card)
     assert path.read_bytes() == saved.read_bytes()

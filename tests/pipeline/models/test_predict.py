@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.predict import Prediction, prepare, show
 
 DIGITS = read_card(json.dumps(CARD | {"kind": "digits"}))
+NEVER = Mock(side_effect=AssertionError("it ran"))
 
 
 def png(path: Path, image: np.ndarray) -> str:
@@ -101,28 +102,22 @@ def test_colour_and_another_size_become_grey_of_the_models_size() -> None:
 
 
 def test_photograph_of_a_digit_is_normalised_and_mnists_own_digits_keep_their_labels(
-    saved: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    saved: Path, images: list[str], tmp_path: Path
 ) -> None:
     of_mnist = resave(saved, tmp_path / "m", lambda card, _: card.update(kind="digits"))
     labels = [[a["label"] for a in answers(m, *images)] for m in (of_mnist, saved)]
     assert labels[0] == labels[1]
-    monkeypatch.setattr(digit, "normalise_digit", lambda image: image[:28, :28] + 9)
-    photo = np.full((50, 40), 3, np.uint8)
-    assert (prepare(photo, DIGITS) == 12).all()
+    with patch.object(digit, "normalise_digit", lambda image: image[:28, :28] + 9):
+        assert (prepare(np.full((50, 40), 3, np.uint8), DIGITS) == 12).all()
 
 
-@pytest.mark.parametrize(
-    ("shape", "size"),
+def test_shown_image_is_enlarged_by_its_longer_side(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
     # gigabytes, if the first were as high as others
-    [((1, 5000, 3), (5000, 1)), ((1, 2), (112, 56))],
-)
-def test_shown_image_is_enlarged_by_its_longer_side(
-    shape: tuple[int, ...], size: tuple[int, int], tmp_path: Path
-) -> None:
-    image = np.zeros(shape, np.uint8)
-    show([Prediction("a.png", {"a": 1.0}, 1.0, image)], tmp_path / "picture.png")
-    with Image.open(tmp_path / "picture.png") as picture:
-        assert picture.size == size
+    for shape, size in (((1, 5000, 3), (5000, 1)), ((1, 2), (112, 56))):
+        show([Prediction("a.png", {"a": 1.0}, 1.0, np.zeros(shape, np.uint8))], path)
+        with Image.open(path) as picture:
+            assert picture.size == size
 
 
 def test_photographs_of_several_sizes_are_predicted_and_shown(tmp_path: Path) -> None:
@@ -143,36 +138,29 @@ def test_photographs_of_several_sizes_are_predicted_and_shown(tmp_path: Path) ->
     assert np.array_equal(pixels[::2, :100:2], photos[0])
     assert np.array_equal(pixels[:60, 104:], photos[20])
     assert (pixels[60:, 104:] == 255).all()
-    blocked = picture / "x.png"
-    result = visbase("predict", tmp_path / "model", files[0], "--show", blocked)
-    assert (result.exit_code, str(blocked) in result.stderr) == (2, True)
+    result = visbase("predict", tmp_path / "model", files[0], "--show", picture / "x")
+    assert (result.exit_code, str(picture / "x") in result.stderr) == (2, True)
 
 
 def test_nothing_is_read_again_or_compiled_for_the_second_image(
-    train: Split, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: Split, images: list[str], tmp_path: Path
 ) -> None:
-    model = tmp_path / "model"
-    fit_and_save("bovw_pyramid", part(train, slice(0, 60)), model)
-    spy = Mock(wraps=open)
-    monkeypatch.setattr("builtins.open", spy)
-    labelled = answers(model, *images)
+    fit_and_save("bovw_pyramid", part(train, slice(0, 60)), tmp_path / "model")
+    with patch("builtins.open", wraps=open) as spy:
+        labelled = answers(tmp_path / "model", *images)
     opened = [str(call.args[0]) for call in spy.call_args_list]
     later = opened[opened.index(images[0]) :]
     assert [file for file in later if not file.startswith("/proc/")] == images
     assert all(answer["ms"] < 500 for answer in labelled)  # compiling takes seconds
 
 
-def test_run_saves_a_model_that_predicts_what_its_record_says(
-    mnist: Dataset, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saved_model_predicts_as_recorded(mnist: Dataset, fresh_folders: Path) -> None:
     train, test = part(mnist.train, slice(0, 300)), part(mnist.test, slice(0, 100))
     few = replace(mnist, train=train, test=test)
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
-    path = fresh_folders / "new" / "model"
-    result = visbase(
-        *("run", "svm_rbf", "--preset", "quick", "--set", "c=2", "--seed", "3"),
-        *("--save", path, "--licence", "CC BY-SA 3.0"),
-    )
+    path, settings = fresh_folders / "new" / "model", ("--set", "c=2", "--seed", "3")
+    save = (*settings, "--save", path, "--licence", "CC BY-SA 3.0")
+    with patch("visbase.pipeline.datasets.load_dataset", return_value=few):
+        result = visbase("run", "svm_rbf", "--preset", "quick", *save)
     assert result.exit_code == 0, result.output
     model = load_model(path)
     card = model.card
@@ -186,21 +174,18 @@ def test_run_saves_a_model_that_predicts_what_its_record_says(
     assert f"{card.n_test - card.n_correct} of 100" in result.stdout
 
 
-def test_save_with_several_methods_or_to_a_folder_stops_before_any_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for run in ("visbase.pipeline.experiments.run.run_method", "subprocess.run"):
-        monkeypatch.setattr(run, lambda *_: pytest.fail("it ran"))
+@patch("visbase.pipeline.experiments.run.run_method", NEVER)
+@patch("subprocess.run", NEVER)
+def test_save_of_several_methods_or_to_a_folder_runs_nothing(tmp_path: Path) -> None:
     assert "--save" in refusal("run", "majority", "linear", "--save", tmp_path / "m")
     (tmp_path / "file").touch()
     for place in (tmp_path, tmp_path / "file" / "m"):
         assert visbase("run", "majority", "--save", place).exit_code == 2
 
 
-def test_model_of_one_class_has_no_runner_up(
-    train: Split, images: list[str], tmp_path: Path
-) -> None:
-    fit_and_save("majority", of_classes(train, 7), tmp_path / "model")
-    result = visbase("predict", tmp_path / "model", images[0])
+def test_model_of_one_class_has_no_runner_up(train: Split, tmp_path: Path) -> None:
+    path, image = tmp_path / "model", png(tmp_path / "image", train.images[0])
+    fit_and_save("majority", of_classes(train, 7), path)
+    result = visbase("predict", path, image)
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].split()[1:3] == ["h", "1"]
