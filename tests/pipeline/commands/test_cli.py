@@ -9,7 +9,7 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import click
 import pooch
@@ -49,7 +49,7 @@ def test_help_has_an_example_and_explains_every_option(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("command", "words"),
     [
         ("run bow", ["bow", "bovw_fisher"]),
         ("run majority bow", ["bow", "bovw_fisher"]),  # before any of them runs
@@ -62,16 +62,17 @@ def test_help_has_an_example_and_explains_every_option(name: str) -> None:
         ("report", ["results/mnist: ", "`visbase run majority"]),
         ("report --dataset folder:{}", ["folder:"]),
         ("cost linear --dataset folder:{}", ["folder:"]),
+        *(("curve linear --sizes 10,x", ["--sizes"]), ("curve nonsense", ["nonsense"])),
+        *(("curve linear --sizes 15", ["15"]), ("corruption none", ["none: "])),
+        ("combine linear nonsense", ["nonsense"]),
     ],
 )
-def test_bad_input_is_refused_in_one_line(
-    arguments: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran"))
-    monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("no home")))
+@patch.object(subprocess, "run", Mock(side_effect=AssertionError("it ran")))
+@patch.object(Path, "home", Mock(side_effect=RuntimeError("no home")))
+def test_bad_input_is_one_line(command: str, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    line = refusal(*arguments.format(tmp_path).split())
+    line = refusal(*command.format(tmp_path).split())
     assert [word for word in words if word not in line] == []
     assert not list((tmp_path / "folder").iterdir())
 
@@ -86,13 +87,11 @@ def test_bad_input_is_refused_in_one_line(
         *("lenet5 --set dropout=1.5", "lenet5 --set label_smoothing=3"),
     ],
 )
-def test_setting_out_of_range_is_refused_in_one_line(
-    arguments: str, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_setting_out_of_range_is_one_line(arguments: str, mnist: Dataset) -> None:
     few = replace(mnist, train=part(mnist.train, slice(0, 60)))
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", lambda *_, **__: few)
     quickly = ("--set", "n_samples=500") if "bovw" in arguments else ()
-    result = visbase("run", "--preset", "quick", *quickly, *arguments.split())
+    with patch("visbase.pipeline.datasets.load_dataset", return_value=few):
+        result = visbase("run", "--preset", "quick", *quickly, *arguments.split())
     assert result.exit_code == 2
     assert result.stderr.strip().splitlines()[-1].startswith("visbase: ")
 
@@ -121,12 +120,10 @@ def test_lists_have_every_method_and_every_dataset() -> None:
     assert [line.split()[0] for line in lines] == ["fashion_mnist", "mnist"]
 
 
-def test_quick_run_prints_one_line_and_leaves_a_record_but_no_model(
-    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RANK", "1")  # without WORLD_SIZE there is only one process
-    run = ("run", "majority", "--preset", "quick", "--seed", "3")
-    result = visbase(*run, "--jobs", "1", "--device", "cpu")
+@patch.dict(os.environ, RANK="1")  # without WORLD_SIZE there is only one process
+def test_quick_run_leaves_a_record_but_no_model(fresh_folders: Path) -> None:
+    run = "run majority --preset quick --seed 3 --jobs 1 --device cpu"
+    result = visbase(*run.split())
     assert result.exit_code == 0
     assert result.stdout.count("\n") == 1
     # 1,135 of the test images are ones, the most frequent training class
@@ -145,19 +142,15 @@ def test_absurd_number_of_jobs_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
             n_jobs()
 
 
-@pytest.mark.parametrize("statuses", [(0, 1), (2, 0), (-9, 0)])
-def test_one_method_that_fails_or_is_killed_fails_the_command_but_not_the_other(
-    monkeypatch: pytest.MonkeyPatch, statuses: tuple[int, int]
-) -> None:
-    run = Mock(side_effect=[Mock(returncode=status) for status in statuses])
-    monkeypatch.setattr(subprocess, "run", run)
-    result = visbase("run", "svm_rbf", "linear", "--set", "c=2", "--seed", "5")
-    for call, name in zip(run.call_args_list, ("svm_rbf", "linear"), strict=True):
-        assert call.args[0][5:] == [
-            *(name, "--dataset", "mnist", "--preset", "full"),
-            *("--seed", "5", "--set", "c=2"),
-        ]
-    assert result.exit_code != 0
+def test_method_that_fails_or_is_killed_fails_the_command_but_not_the_other() -> None:
+    options = ["--dataset", "mnist", "--preset", "full", "--seed", "5", "--set", "c=2"]
+    for statuses in ((0, 1), (2, 0), (-9, 0)):
+        ends = [Mock(returncode=status) for status in statuses]
+        with patch.object(subprocess, "run", side_effect=ends) as run:
+            result = visbase("run", "svm_rbf", "linear", "--set", "c=2", "--seed", "5")
+        commands = [call.args[0][5:] for call in run.call_args_list]
+        assert commands == [["svm_rbf", *options], ["linear", *options]]
+        assert result.exit_code != 0
 
 
 def test_torchrun_takes_one_method(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,10 +175,8 @@ def test_interrupted_run_leaves_no_half_written_file(fresh_folders: Path) -> Non
     assert not list(fresh_folders.rglob("*.part"))
 
 
-def test_report_prints_the_table_and_writes_the_files(
-    fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("visbase.pipeline.datasets.load_dataset", tiny_dataset)
+@patch("visbase.pipeline.datasets.load_dataset", tiny_dataset)
+def test_report_prints_the_table_and_writes_the_files(fresh_folders: Path) -> None:
     add_run(fresh_folders / "results", "linear", range(5))
     readme, out = fresh_folders / "README.md", fresh_folders / "out"
     readme.write_text("\n".join([*TABLE, *FINDINGS]))

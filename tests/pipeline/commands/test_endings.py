@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,26 +51,20 @@ def test_error_of_the_program_keeps_its_traceback(error: Exception) -> None:
 
 
 def test_run_goes_on_if_standard_error_is_closed(fresh_folders: Path) -> None:
-    run = start_visbase(
-        *("run", "linear", "--preset", "quick"), preexec_fn=lambda: os.close(2)
-    )
+    close = partial(os.close, 2)
+    run = start_visbase("run", "linear", "--preset", "quick", preexec_fn=close)
     stdout, _ = run.communicate()
     assert run.returncode == 0
     assert stdout.startswith("linear")
     assert list(fresh_folders.rglob("seed0.json"))
 
 
-@pytest.mark.parametrize("limit", LIBRARIES_MIB.values(), ids=LIBRARIES_MIB)
-def test_too_little_memory_is_refused_before_a_library_aborts(
-    limit: tuple[int, int, str],
-) -> None:
-    kind, least_mib, option = limit
-    size = (least_mib - 1) << 20
-    run = start_visbase(
-        *("run", "bovw_pyramid"),
-        preexec_fn=lambda: resource.setrlimit(kind, (size, size)),
-    )
-    stdout, stderr = run.communicate()
-    assert (run.returncode, stdout, stderr.count("\n")) == (1, "", 1)
-    assert stderr.startswith("visbase: ")
-    assert f"{least_mib - 1:,} MiB" in stderr and f"ulimit {option}" in stderr
+def test_too_little_memory_is_refused_before_a_library_aborts() -> None:
+    for kind, least_mib, option in LIBRARIES_MIB.values():
+        size = (least_mib - 1) << 20
+        limit = partial(resource.setrlimit, kind, (size, size))
+        run = start_visbase("run", "bovw_pyramid", preexec_fn=limit)
+        stdout, stderr = run.communicate()
+        assert (run.returncode, stdout, stderr.count("\n")) == (1, "", 1)
+        assert stderr.startswith("visbase: ")
+        assert f"{least_mib - 1:,} MiB" in stderr and f"ulimit {option}" in stderr

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.command_line import refusal, visbase
 from tests.pipeline.builders import ROWS
@@ -17,11 +18,8 @@ from visbase.pipeline.models.file import load_model
 from visbase.pipeline.storage.tables import write_rows
 
 
-def test_cost_is_measured_in_its_own_process_and_replaces_the_earlier_row(
-    fresh_folders: Path,
-) -> None:
-    other = msgspec.structs.replace(ROWS[2], method="other")
-    earlier = msgspec.structs.replace(ROWS[2], method="majority")
+def test_cost_is_measured_and_replaces_the_earlier_row(fresh_folders: Path) -> None:
+    other, earlier = (replace(ROWS[2], method=name) for name in ("other", "majority"))
     artifacts = fresh_folders / "artifacts"
     for root in (artifacts, fresh_folders):  # the code may be committed or not
         write_rows(root / "cost" / "mnist.csv", Cost, [other, earlier])
@@ -39,39 +37,22 @@ def test_cost_is_measured_in_its_own_process_and_replaces_the_earlier_row(
     assert load_model(model).method == "majority"
 
 
+def test_cost_of_an_unknown_method_is_refused(fresh_folders: Path) -> None:
+    assert "nonsense" in refusal("cost", "nonsense")
+
+
 @pytest.mark.parametrize(
-    ("end", "message"),
-    [
-        ("sys.exit(1)", ""),  # it has said why
-        ("os.kill(os.getpid(), 9)", ".*majority.*9.*\\n"),
-    ],
+    ("end", "output"),  # the first has said why
+    [("sys.exit(1)", ""), ("os.kill(os.getpid(), 9)", ".*majority.*9.*\\n")],
 )
-def test_failed_process_ends_the_measurement_with_status_1(
-    end: str, message: str, fresh_folders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_process_is_status_1(end: str, output: str, fresh_folders: Path) -> None:
     program = fresh_folders / "python"
     program.write_text(f"#!{sys.executable}\nimport os, sys\n{end}\n")
     program.chmod(0o755)
     scratch = fresh_folders / "artifacts" / "scratch"
     (scratch / "cost" / "of a killed measurement").mkdir(parents=True)
-    monkeypatch.setattr(cost, "OWN_PROGRAM", (str(program),))
-    done = visbase("cost", "majority")
+    with patch.object(cost, "OWN_PROGRAM", (str(program),)):
+        done = visbase("cost", "majority")
     assert done.exit_code == 1
-    assert re.fullmatch(message, done.output)
+    assert re.fullmatch(output, done.output)
     assert not list(scratch.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        ("curve linear --sizes 10,x", "--sizes"),
-        ("curve linear --sizes 15", "15"),
-        ("curve nonsense", "nonsense"),
-        ("corruption missing.visbase", "missing.visbase"),
-        ("cost nonsense", "nonsense"),
-        ("combine linear nonsense", "nonsense"),
-    ],
-)
-@pytest.mark.usefixtures("fresh_folders")
-def test_wrong_arguments_are_refused_in_one_line(arguments: str, word: str) -> None:
-    assert word in refusal(*arguments.split())
