@@ -10,7 +10,7 @@ from visbase.pipeline.datasets.splits import Dataset, part
 
 
 @pytest.fixture
-def few_digits(mnist: Dataset) -> Dataset:
+def few(mnist: Dataset) -> Dataset:
     """The first 1,200 training and 300 test images of MNIST."""
     train, test = part(mnist.train, slice(0, 1200)), part(mnist.test, slice(0, 300))
     return dataclasses.replace(mnist, train=train, test=test)

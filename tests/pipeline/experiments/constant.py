@@ -47,18 +47,13 @@ class Constant:
         return {"kernels": images.astype(np.float16)}
 
 
-def make_method(
-    monkeypatch: pytest.MonkeyPatch, answer: int = 0, **attributes: Any
-) -> MethodFile:
-    """The method as `find_methods` would find it; attributes: further ones of its file.
-
-    All presets give `answer`.
-    """
+def make_method(patch: pytest.MonkeyPatch, answer: int = 0, **more: Any) -> MethodFile:
+    """The method, with more in its file, as if found; all presets give `answer`."""
     FITTED.clear()
     PREDICTED.clear()
     presets = {"full": Config(answer), "quick": Config(answer)}
-    module = SimpleNamespace(PRESETS=presets, build=Constant, **attributes)
-    monkeypatch.setattr(MethodFile, "load", lambda self: module)
+    module = SimpleNamespace(PRESETS=presets, build=Constant, **more)
+    patch.setattr(MethodFile, "load", lambda self: module)
     return MethodFile("constant", "baselines", "always the same")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -39,8 +40,8 @@ def committed_code(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def model(fresh_folders: Path, few_digits: Dataset) -> Path:
-    return save_linear(fresh_folders / "linear.visbase", few_digits)
+def model(fresh_folders: Path, few: Dataset) -> Path:
+    return save_linear(fresh_folders / "linear.visbase", few)
 
 
 def save_linear(path: Path, digits: Dataset) -> Path:
@@ -72,71 +73,56 @@ def rows_of(table: Path) -> list[CorruptionErrors]:
     return rows
 
 
-def test_errors_are_counted_once_under_every_corruption(
-    model: Path, few_digits: Dataset
-) -> None:
-    lines = list(measure_corruption(model, few_digits))
+def test_errors_are_counted_once_per_corruption(model: Path, few: Dataset) -> None:
+    lines = list(measure_corruption(model, few))
     assert len(lines) == N_TEST_SETS + 1
-    assert list(measure_corruption(model, few_digits)) == lines[-1:]
+    assert list(measure_corruption(model, few)) == lines[-1:]
     clean, *_, other = rows_of(published_table())
     assert clean.n_errors == 300 - load_model(model).card.n_correct
     assert other.n_test == 1797
 
 
-def test_table_of_uncommitted_code_stays_in_artifacts(
-    fresh_folders: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "dirty", lambda: True)
-    model = save_linear(fresh_folders / "linear.visbase", few_digits)
-    list(measure_corruption(model, few_digits))
-    rows_of(own_table(model))
+def test_errors_by_or_of_uncommitted_code_stay_apart(model: Path, few: Dataset) -> None:
+    with patch.object(provenance, "dirty", lambda: True):
+        list(measure_corruption(model, few))
+        edited = save_linear(model.with_name("edited"), few)
+    list(measure_corruption(edited, few))
+    assert rows_of(own_table(model)) and rows_of(own_table(edited))
     assert not published_table().exists()
 
 
-def test_two_models_of_a_method_at_once_keep_their_own_errors(
-    model: Path, fresh_folders: Path, few_digits: Dataset
-) -> None:
-    second, loaded = fresh_folders / "second", load_model(model)
+def test_two_models_at_once_keep_their_own_errors(model: Path, few: Dataset) -> None:
+    second, loaded = model.with_name("second"), load_model(model)
     card = msgspec.structs.replace(loaded.card, licence="another")
     save_model(second, loaded.classifier, card)
-    ours = measure_corruption(model, few_digits)
+    ours = measure_corruption(model, few)
     next(ours)
-    list(measure_corruption(second, few_digits))
+    list(measure_corruption(second, few))
     list(ours)
     for table in (own_table(model), own_table(second), published_table()):
         assert len({row.model for row in rows_of(table)}) == 1
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
+def test_errors_of_other_code_are_counted_again(model: Path, few: Dataset) -> None:
+    list(measure_corruption(model, few))
+    before = published_table().read_text()
+    for old, new in (
         (",shift,3,3 pixels,", ",shift,3,9 pixels,"),  # a strength of earlier code
         (",shift,3,3 pixels,", ",lift,3,3 pixels,"),  # a kind of earlier code
         ("abcdefabcd\n", "abcdefabcd+\n"),  # uncommitted code
         ("abcdefabcd\n", "\n"),  # code without a commit
-    ],
-)
-def test_errors_that_other_code_counted_are_counted_again(
-    old: str, new: str, model: Path, few_digits: Dataset
-) -> None:
-    list(measure_corruption(model, few_digits))
-    before = published_table().read_text()
-    assert old in before
-    table = own_table(model)
-    table.write_text(table.read_text().replace(old, new, 1))
-    n_lines = [len(list(measure_corruption(model, few_digits))) for _ in range(2)]
-    assert n_lines == [1 + 1, 1]
-    assert published_table().read_text() == before
+    ):
+        assert old in before
+        own_table(model).write_text(before.replace(old, new, 1))
+        n_lines = [len(list(measure_corruption(model, few))) for _ in range(2)]
+        assert n_lines == [1 + 1, 1]
+        assert published_table().read_text() == before
 
 
-def test_two_versions_of_the_code_can_measure_a_model_at_once(
-    model: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "dirty", lambda: True)
-    edited = measure_corruption(model, few_digits)
-    next(edited)
-    monkeypatch.setattr(provenance, "dirty", lambda: False)
-    committed = measure_corruption(model, few_digits)
+def test_two_versions_of_code_can_measure_at_once(model: Path, few: Dataset) -> None:
+    edited, committed = (measure_corruption(model, few) for _ in range(2))
+    with patch.object(provenance, "dirty", lambda: True):
+        next(edited)
     next(committed)
     for _ in range(5):  # in turn; the committed one does not count the other's rows
         next(edited)
@@ -146,18 +132,11 @@ def test_two_versions_of_the_code_can_measure_a_model_at_once(
     assert {row.commit for row in rows_of(published_table())} == {"abcdefabcd"}
 
 
-def test_errors_are_of_the_file_that_was_opened(
-    model: Path, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = own_table(model)  # of the first content
-
-    def open_and_replace(path: Path) -> object:
-        result = load_model(path)
-        path.write_bytes(b"another model")
-        return result
-
-    monkeypatch.setattr(corruption, "load_model", open_and_replace)
-    list(measure_corruption(model, few_digits))
+def test_errors_are_of_the_file_that_was_opened(model: Path, few: Dataset) -> None:
+    table, opened = own_table(model), load_model(model)  # of the first content
+    model.write_bytes(b"another model")
+    with patch.object(corruption, "load_model", return_value=opened):
+        list(measure_corruption(model, few))
     rows_of(table)
 
 

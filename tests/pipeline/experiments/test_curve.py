@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest import MonkeyPatch
 
 from tests.pipeline.experiments.constant import FITTED, make_dataset, make_method
-from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.curve import measure_curve, subset
@@ -25,17 +27,15 @@ DATASET = make_dataset(LABELS, np.full(10, 2))
 
 
 @pytest.fixture(autouse=True)
-def method(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> MethodFile:
+def method(fresh_folders: Path, monkeypatch: MonkeyPatch) -> MethodFile:
     return method_of(monkeypatch, {})
 
 
-def method_of(monkeypatch: pytest.MonkeyPatch, *changes: dict[str, int]) -> MethodFile:
+def method_of(monkeypatch: MonkeyPatch, *changes: dict[str, int]) -> MethodFile:
     return make_method(monkeypatch, candidates=lambda n_train: changes)
 
 
-def run(
-    method: MethodFile, *sizes: int, n_seeds: int = 1, data: Dataset = DATASET
-) -> int:
+def run(method: MethodFile, *sizes: int, n_seeds: int = 1, data: Any = DATASET) -> int:
     """Measure; return the number of new points. One line more names the table."""
     return len(list(measure_curve(method, sizes, n_seeds, data))) - 1
 
@@ -60,17 +60,13 @@ def test_seed_chooses_the_subset_unless_all_images_are_taken() -> None:
 
 
 @pytest.mark.parametrize("n", [0, 10, 93, 119, 200])
-def test_subset_that_cannot_be_balanced_is_refused_before_any_work(
-    n: int, method: MethodFile
-) -> None:
+def test_unbalanced_subset_is_refused_at_once(n: int, method: MethodFile) -> None:
     with pytest.raises(BadInput, match=r"\b3 .*\b90\b.*\b120\b"):
         run(method, 3, n)
     assert FITTED == []
 
 
-def test_settings_are_chosen_on_a_held_out_sixth_of_the_subset(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_settings_are_chosen_on_a_held_out_sixth(monkeypatch: MonkeyPatch) -> None:
     run(method_of(monkeypatch, {}, {"answer": 1}, {"answer": 2}), 36)
     # three candidates on 30 of 36 images, then the chosen one on all
     assert FITTED == [30, 30, 30, 36]
@@ -80,9 +76,7 @@ def test_settings_are_chosen_on_a_held_out_sixth_of_the_subset(
     assert (point.n_errors, point.n_test) == (10, 10)
 
 
-def test_one_image_per_class_leaves_nothing_to_choose_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_one_image_per_class_leaves_no_choice(monkeypatch: MonkeyPatch) -> None:
     run(method_of(monkeypatch, {"answer": 2}, {}), 3)
     assert FITTED == [3]
     (point,) = points()
@@ -97,20 +91,14 @@ def test_points_in_the_table_are_not_measured_again(method: MethodFile) -> None:
     assert places == [(n, seed) for n in (3, 30, 60) for seed in (0, 1)]
 
 
-def test_points_name_the_code_that_measured_them(
-    method: MethodFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "revision", lambda: "0123456789")
-    lines = measure_curve(method, [3, 30], 1, DATASET)
-    next(lines)
-    monkeypatch.setattr(provenance, "revision", lambda: "9876543210+")  # edited since
-    list(lines)
+# the code is edited after the first look at it
+@patch.object(provenance, "revision", Mock(side_effect=["0123456789", "9876543210+"]))
+def test_points_name_the_code_that_measured_them(method: MethodFile) -> None:
+    run(method, 3, 30)
     assert [point.commit for point in points()] == ["0123456789"] * 2
 
 
-def test_points_of_other_candidates_are_measured_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_points_of_other_candidates_are_renewed(monkeypatch: MonkeyPatch) -> None:
     run(method_of(monkeypatch, {}), 3)
     run(method_of(monkeypatch, {"answer": 2}), 3)
     (point,) = points()
@@ -125,9 +113,7 @@ def test_points_that_another_process_adds_are_kept(method: MethodFile) -> None:
     assert [point.n_train for point in points()] == [3, 30, 60]
 
 
-def test_points_of_photographs_that_changed_are_measured_again(
-    method: MethodFile,
-) -> None:
+def test_points_of_changed_photographs_are_measured_again(method: MethodFile) -> None:
     data = replace(DATASET, published=False)
     darker = replace(data.test, images=data.test.images - np.uint8(1))
     changed = replace(data, test=darker)
