@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -30,20 +32,15 @@ def repository(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        ("", False),
-        (" M pipeline/pool.py", True),
-        ("?? digits.visbase\n?? why.png", False),
-        ("?? baselines/mine.py", True),
+        *(("", False), ("?? digits.visbase\n?? why.png", False), (None, None)),
+        *((" M pipeline/pool.py", True), ("?? baselines/mine.py", True)),
         ('?? "baselines/my method.py"', True),
-        (None, None),
     ],
 )
-def test_new_files_count_as_changes_where_they_are_code(
-    status: str | None, expected: bool | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "commit", lambda: "abc")
-    monkeypatch.setattr(provenance, "_git", lambda *_: status)
-    assert provenance.dirty() is expected
+@patch.object(provenance, "commit", lambda: "abc")
+def test_new_files_are_changes_where_they_are_code(status: Any, expected: Any) -> None:
+    with patch.object(provenance, "_git", lambda *_: status):
+        assert provenance.dirty() is expected
 
 
 def test_commit_is_of_this_code_whatever_repository_the_environment_names(
@@ -61,25 +58,20 @@ def test_commit_is_of_this_code_whatever_repository_the_environment_names(
     assert provenance.commit() is None
 
 
-def test_code_without_a_repository_of_its_own_has_no_commit(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "ROOT", repository / "copy")
+def test_code_without_a_repository_of_its_own_has_no_commit(repository: Path) -> None:
     (repository / "copy").mkdir()
-    assert (provenance.commit(), provenance.dirty()) == (None, None)
-    monkeypatch.setattr(provenance, "ROOT", repository)
-    monkeypatch.setenv("PATH", "")  # no git
-    assert (provenance.commit(), provenance.dirty()) == (None, None)
+    with patch.object(provenance, "ROOT", repository / "copy"):
+        assert (provenance.commit(), provenance.dirty()) == (None, None)
+    with patch.object(provenance, "ROOT", repository), patch.dict(os.environ, PATH=""):
+        assert (provenance.commit(), provenance.dirty()) == (None, None)  # no git
 
 
-def test_git_takes_no_lock_that_it_could_leave(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_git_takes_no_lock_that_it_could_leave(repository: Path) -> None:
     (repository / os.fsdecode(b"\xff.py")).write_text("2")  # untracked, not UTF-8
     os.utime(repository / "a.py", (1, 1))  # a usual `git status` would renew its index
     before = (repository / ".git" / "index").stat()
-    monkeypatch.setattr(provenance, "ROOT", repository)
-    assert provenance.dirty() is True
+    with patch.object(provenance, "ROOT", repository):
+        assert provenance.dirty() is True
     after = (repository / ".git" / "index").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -88,12 +80,9 @@ def test_git_takes_no_lock_that_it_could_leave(
     ("commit", "dirty", "revision"),
     [("0123456789abcdef", False, "0123456789"), ("ab", True, "ab+"), (None, None, "")],
 )
-def test_revision_says_whether_code_is_committed(
-    commit: str | None, dirty: bool, revision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provenance, "commit", lambda: commit)
-    monkeypatch.setattr(provenance, "dirty", lambda: dirty)
-    assert provenance.revision() == revision
+def test_revision_tells_committed_code(commit: Any, dirty: Any, revision: str) -> None:
+    with patch.multiple(provenance, commit=lambda: commit, dirty=lambda: dirty):
+        assert provenance.revision() == revision
     assert is_committed(revision) is (dirty is False)
 
 

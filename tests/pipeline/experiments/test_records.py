@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -16,14 +17,9 @@ from tests.hostile import Canary, peak_bytes
 from tests.pipeline.builders import make_record, write_combination_files
 from tests.pipeline.experiments.constant import make_dataset
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments import records
 from visbase.pipeline.experiments.combine import write_combination
 from visbase.pipeline.experiments.measured import read_combination
-from visbase.pipeline.experiments.records import (
-    read_extras,
-    read_predictions,
-    read_record,
-    write_record,
-)
 
 TRUTH = np.array([7, 2, 1, 0, 4])
 PREDICTION = np.array([7, 2, 1, 6, 4])  # four of five
@@ -34,7 +30,7 @@ Write = Callable[[], Path]
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A record with predictions."""
-    return write_record(tmp_path, make_record(), TRUTH, PREDICTION)
+    return records.write_record(tmp_path, make_record(), TRUTH, PREDICTION)
 
 
 @pytest.fixture
@@ -48,7 +44,7 @@ def write(request: pytest.FixtureRequest, fresh_folders: Path) -> Write:
     """Write facts and arrays again; return the place of the facts."""
     if request.param == "record":
         arrays = (TRUTH, PREDICTION, SCORES)
-        write = partial(write_record, fresh_folders, make_record(), *arrays)
+        write = partial(records.write_record, fresh_folders, make_record(), *arrays)
     else:
         combination = read_combination(write_combination_files(fresh_folders))
         write = partial(write_combination, combination, make_dataset(TRUTH, TRUTH))
@@ -59,28 +55,26 @@ def write(request: pytest.FixtureRequest, fresh_folders: Path) -> Write:
 def fault_of(path: Path, named: Path) -> str:
     """The one line about a record or its predictions; it starts with the file."""
     with pytest.raises(BadInput, match=rf"^{named}: .*\Z") as raised:
-        read_predictions(path, read_record(path))
+        records.read_predictions(path, records.read_record(path))
     return str(raised.value)
 
 
 @pytest.mark.parametrize(("label", "dtype"), [(255, np.uint8), (256, np.int16)])
-def test_written_record_is_read_again(
-    tmp_path: Path, label: int, dtype: type[np.integer]
-) -> None:
+def test_written_record_is_read_again(tmp_path: Path, label: int, dtype: type) -> None:
     truth, prediction = np.append(TRUTH[:4], label), np.append(PREDICTION[:4], label)
-    path = write_record(tmp_path, make_record(), truth, prediction)
+    path = records.write_record(tmp_path, make_record(), truth, prediction)
     assert path == tmp_path / "mnist" / "nearest" / "seed0.json"
-    record = read_record(path)
+    record = records.read_record(path)
     assert record == make_record()
-    both = read_predictions(path, record)
+    both = records.read_predictions(path, record)
     assert both.dtype == dtype
     assert both.tolist() == [truth.tolist(), prediction.tolist()]
 
 
 def test_failed_run_has_no_predictions(tmp_path: Path) -> None:
     failed = make_record(n_correct=None, fit_s=None, predict_s=None, error="no memory")
-    path = write_record(tmp_path, failed)
-    assert read_record(path) == failed
+    path = records.write_record(tmp_path, failed)
+    assert records.read_record(path) == failed
     assert not path.with_suffix(".npy").exists()
     assert failed.line().endswith("failed, no memory")
 
@@ -101,19 +95,13 @@ def test_changed_count_or_prediction_is_found(path: Path, beside: Path) -> None:
     assert "5 predictions are correct" in fault_of(path, beside)
 
 
-@pytest.mark.parametrize(
-    ("shape", "dtype"), [((2, 4), int), ((3, 5), int), ((5,), int), ((2, 5), float)]
-)
-def test_predictions_of_wrong_shape_or_type_are_refused(
-    path: Path, beside: Path, shape: tuple[int, ...], dtype: type
-) -> None:
-    np.save(beside, np.zeros(shape, dtype))
-    assert "(2, 5)" in fault_of(path, beside)
+def test_predictions_of_wrong_shape_or_type_are_named(path: Path, beside: Path) -> None:
+    for shape, dtype in (((2, 4), int), ((3, 5), int), ((5,), int), ((2, 5), float)):
+        np.save(beside, np.zeros(shape, dtype))
+        assert "(2, 5)" in fault_of(path, beside)
 
 
-def test_archive_or_broken_header_in_place_of_predictions_is_refused(
-    path: Path, beside: Path
-) -> None:
+def test_archive_or_broken_header_is_no_prediction(path: Path, beside: Path) -> None:
     with beside.open("wb") as file:
         np.savez(file, both=np.stack([TRUTH, PREDICTION]))
     fault_of(path, beside)
@@ -124,18 +112,14 @@ def test_archive_or_broken_header_in_place_of_predictions_is_refused(
     fault_of(path, beside)
 
 
-def test_array_that_claims_more_than_its_file_holds_reserves_no_memory(
-    path: Path, beside: Path
-) -> None:
+def test_array_that_claims_too_much_takes_no_memory(path: Path, beside: Path) -> None:
     whole = beside.read_bytes()
     for shape in (b"(2, 99999999)", b"(2, 49999999999999)"):
         beside.write_bytes(whole.replace(b"(2, 5)", shape))
         assert peak_bytes(lambda: fault_of(path, beside)) < 1_000_000
 
 
-def test_pickle_in_place_of_predictions_is_refused_and_not_run(
-    path: Path, beside: Path
-) -> None:
+def test_pickle_as_predictions_is_refused_and_not_run(path: Path, beside: Path) -> None:
     canary = path.with_name("canary")
     np.save(beside, np.full((2, 5), Canary(canary), object), allow_pickle=True)
     fault_of(path, beside)
@@ -153,59 +137,42 @@ def test_missing_files_are_named(path: Path, beside: Path) -> None:
     assert "no such record" in fault_of(path, path)
 
 
-def test_arrays_beside_a_record_are_read_again_and_replaced_with_it(
-    tmp_path: Path,
-) -> None:
+def test_arrays_beside_a_record_are_read_and_replaced_with_it(tmp_path: Path) -> None:
     extras = SCORES | {"kernels": np.ones((3, 2, 2), np.float16)}
     for seed in (0, 11):
         record = make_record(seed=seed)
-        path = write_record(tmp_path, record, TRUTH, PREDICTION, extras)
-        np.testing.assert_equal(read_extras(path, record), extras)
-    first = write_record(tmp_path, make_record(), TRUTH, PREDICTION, SCORES)
-    np.testing.assert_equal(read_extras(first, make_record()), SCORES)
-    np.testing.assert_equal(read_extras(path, record), extras)  # of seed 11
+        path = records.write_record(tmp_path, record, TRUTH, PREDICTION, extras)
+        np.testing.assert_equal(records.read_extras(path, record), extras)
+    first = records.write_record(tmp_path, make_record(), TRUTH, PREDICTION, SCORES)
+    np.testing.assert_equal(records.read_extras(first, make_record()), SCORES)
+    np.testing.assert_equal(records.read_extras(path, record), extras)  # of seed 11
 
 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("scores", np.zeros((4, 2))),
-        ("scores", np.zeros(5)),
-        ("scores", np.full((5, 2), np.nan)),
-        ("scores", np.zeros((5, 2), bool)),
-        ("kernels", np.zeros((0, 5, 5))),
-        ("kernels", np.zeros((5, 5))),
+        *(("scores", np.zeros((4, 2))), ("scores", np.zeros(5))),
+        *(("scores", np.full((5, 2), np.nan)), ("scores", np.zeros((5, 2), bool))),
+        *(("kernels", np.zeros((0, 5, 5))), ("kernels", np.zeros((5, 5)))),
     ],
 )
-def test_unsound_array_beside_a_record_is_named(
-    path: Path, name: str, values: np.ndarray
-) -> None:
+def test_unsound_array_is_named(path: Path, name: str, values: np.ndarray) -> None:
     beside = path.with_suffix(f".{name}.npy")
     np.save(beside, values)
     with pytest.raises(BadInput, match=f"^{beside}: "):
-        read_extras(path, make_record())
+        records.read_extras(path, make_record())
 
 
-def test_failed_write_leaves_the_earlier_files_whole(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def contents() -> dict[Path, bytes]:
-        return {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
-
-    def fill(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    before = contents()
-    monkeypatch.setattr(np, "save", fill)
+@patch.object(np, "save", Mock(side_effect=OSError(28, "No space left on device")))
+def test_failed_write_leaves_earlier_files_whole(write: Write, tmp_path: Path) -> None:
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
     with pytest.raises(OSError, match="No space left"):
         write()
-    assert contents() == before
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*.*")} == before
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".json"])
-def test_killed_between_two_files_no_facts_are_beside_arrays_of_another_run(
-    write: Write, suffix: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kill_leaves_facts_beside_no_other_arrays(write: Write, suffix: str) -> None:
     path, replace = write(), os.replace
 
     def die(source: Path, target: Path) -> None:
@@ -213,20 +180,18 @@ def test_killed_between_two_files_no_facts_are_beside_arrays_of_another_run(
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(os, "replace", die)
-    with pytest.raises(KeyboardInterrupt):
+    with patch.object(os, "replace", die), pytest.raises(KeyboardInterrupt):
         write()
     assert not path.exists()
 
 
-def test_record_replaces_links_and_keeps_the_permissions(
-    tmp_path: Path, path: Path, beside: Path
-) -> None:
+def test_record_replaces_links_keeping_permissions(tmp_path: Path, path: Path) -> None:
+    beside = path.with_suffix(".npy")
     for file in (path, beside):
         file.chmod(0o664)
         file.rename(tmp_path / file.name)
         file.symlink_to(tmp_path / file.name)
-    write_record(tmp_path, make_record(), TRUTH, PREDICTION)
-    assert read_record(path) == make_record()
+    records.write_record(tmp_path, make_record(), TRUTH, PREDICTION)
+    assert records.read_record(path) == make_record()
     assert not path.is_symlink() and not beside.is_symlink()
     assert {file.stat().st_mode & 0o777 for file in (path, beside)} == {0o664}

@@ -41,20 +41,15 @@ def test_table_without_a_test_set_or_a_commit_is_refused(
         corruption_finding(tmp_path, "mnist")
 
 
-@pytest.mark.parametrize(
-    ("truth", "commit", "words"),
-    [
+def test_combination_of_other_images_or_dirty_code_is_refused(tmp_path: Path) -> None:
+    for truth, commit, words in (
         ([1, 1, 1], "0123456789", "test labels"),
         ([0, 0, 0, 0], "0123456789", "test labels"),
         ([0, 0, 0], "0123456789+", "uncommitted"),
-    ],
-)
-def test_combination_of_other_images_or_uncommitted_code_is_refused(
-    truth: list[int], commit: str, words: str, tmp_path: Path
-) -> None:
-    path = write_combination_files(tmp_path / "mnist", commit=commit)
-    with pytest.raises(BadInput, match=f"^{re.escape(str(path))}: .*{words}"):
-        combination_finding(tmp_path, "mnist", np.array(truth))
+    ):
+        path = write_combination_files(tmp_path / "mnist", commit=commit)
+        with pytest.raises(BadInput, match=f"^{re.escape(str(path))}: .*{words}"):
+            combination_finding(tmp_path, "mnist", np.array(truth))
 
 
 def test_array_without_the_facts_of_its_combination_is_refused(tmp_path: Path) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from tests.pipeline.experiments.constant import Config, make_dataset, make_method
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.experiments import provenance
-from visbase.pipeline.experiments.records import (
-    Record,
-    read_extras,
-    read_predictions,
-    read_record,
-)
+from visbase.pipeline.experiments import provenance, records
 from visbase.pipeline.experiments.run import QUICK_TRAIN, results_folder, run_method
 
 
@@ -31,7 +26,7 @@ def path(fresh_folders: Path) -> Path:
 
 def run(
     answer: int = 1, preset: str = "full", n_train: int = 6, changed: bool = False
-) -> Record:
+) -> records.Record:
     """Run the method that always gives `answer`; the presets do, unless changed."""
     data = make_dataset(np.arange(n_train) % 2, np.array([1, 1, 1, 0]))
     with pytest.MonkeyPatch.context() as patch:
@@ -39,14 +34,13 @@ def run(
         return run_method(method, Config(answer), preset, 0, data)[0]
 
 
-def test_full_run_of_a_clean_tree_becomes_evidence(
-    fresh_folders: Path, path: Path
-) -> None:
+def test_full_run_of_a_clean_tree_is_evidence(fresh_folders: Path, path: Path) -> None:
     record = run(answer=1)
-    assert read_record(path) == record
-    assert read_predictions(path, record).tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    assert records.read_record(path) == record
+    both = records.read_predictions(path, record)
+    assert both.tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
     assert (record.n_correct, record.n_test, record.n_train) == (3, 4, 6)
-    extras = read_extras(path, record)
+    extras = records.read_extras(path, record)
     assert extras["scores"].tolist() == [[0, 1]] * 4
     assert extras["kernels"].shape == (6, 4, 4)
     assert record.config == {"answer": 1, "sizes": [1, 2]}
@@ -57,33 +51,22 @@ def test_full_run_of_a_clean_tree_becomes_evidence(
     assert not (fresh_folders / "artifacts").exists()
 
 
-@pytest.mark.parametrize(
-    ("preset", "changed", "dirty", "kind"),
-    [
-        ("full", False, True, "changed"),
-        ("full", False, None, "changed"),  # outside a git checkout
-        ("full", True, False, "changed"),
-        ("quick", True, False, "changed"),
-        ("quick", False, False, "quick"),
-        ("quick", False, True, "quick"),
-        ("quick", False, None, "quick"),
-    ],
-)
-def test_any_other_run_stays_in_artifacts(
-    preset: str, changed: bool, dirty: bool | None, kind: str, fresh_folders: Path
-) -> None:
-    folder = results_folder(preset, changed, dirty)
-    assert folder == fresh_folders / "artifacts" / "results" / kind
+def test_any_other_run_stays_in_artifacts(fresh_folders: Path) -> None:
+    place = fresh_folders / "artifacts" / "results"
+    for dirty in (True, None):  # None outside a git checkout
+        assert results_folder("full", False, dirty) == place / "changed"
+    for preset in ("full", "quick"):
+        assert results_folder(preset, True, False) == place / "changed"
+    for dirty in (False, True, None):
+        assert results_folder("quick", False, dirty) == place / "quick"
 
 
-def test_uncommitted_code_or_changed_settings_do_not_replace_the_evidence(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uncommitted_code_and_changed_settings_replace_no_evidence(path: Path) -> None:
     published = run(answer=1)
     run(answer=0, changed=True)
-    monkeypatch.setattr(provenance, "dirty", lambda: True)
-    assert run(answer=0).dirty is True
-    assert read_record(path) == published
+    with patch.object(provenance, "dirty", lambda: True):
+        assert run(answer=0).dirty is True
+    assert records.read_record(path) == published
 
 
 def test_quick_run_trains_on_every_kth_image_and_full_on_all() -> None:
@@ -97,7 +80,7 @@ def test_failed_run_is_recorded_with_its_reason_and_raised(path: Path) -> None:
     for answer in (-2, -1):  # a later failure replaces an earlier one
         with pytest.raises(ValueError, match="negative"):
             run(answer)
-    record = read_record(path)
+    record = records.read_record(path)
     assert record.error == "ValueError: negative answer"
     assert record.config["answer"] == -1
     assert (record.n_correct, record.fit_s, record.predict_s) == (None, None, None)
@@ -106,8 +89,8 @@ def test_failed_run_is_recorded_with_its_reason_and_raised(path: Path) -> None:
     assert (good.error, good.n_correct) == (None, 1)
     with pytest.raises(ValueError, match="negative"):
         run(answer=-1)  # does not replace the good one
-    assert read_record(path) == good
-    read_predictions(path, good)
+    assert records.read_record(path) == good
+    records.read_predictions(path, good)
 
 
 def test_changed_settings_that_cannot_work_are_one_line() -> None:
