@@ -58,9 +58,7 @@ def test_full_disk_is_not_bad_input(tmp_path: Path) -> None:
     assert full.value.filename == str(tmp_path / "x")
 
 
-def test_link_is_kept_and_its_target_replaced_with_its_permissions(
-    tmp_path: Path,
-) -> None:
+def test_link_stays_and_its_target_keeps_its_permissions(tmp_path: Path) -> None:
     target, link = tmp_path / "deep" / "target", tmp_path / "link"
     target.parent.mkdir()
     target.touch(0o600)

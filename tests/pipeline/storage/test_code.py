@@ -52,6 +52,7 @@ model = bovw.BovwSVM((Brightness(),), Histograms(5, 100), Kernel("rbf"), 1.0, se
 model.fit(train.images[:60], train.labels[:60])
 """
 WORDS = {"vocabulary", "features"}  # stages that the descriptor matters to
+OTHERS = ("descriptors/dense_sift", "commands/run", "storage/atomic", "experiments/run")
 
 
 class Project:
@@ -98,20 +99,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.mark.parametrize(
     ("files", "rebuilt"),
     [
-        ("elsewhere/brightness.py", WORDS),
-        ("elsewhere/sizes.py", WORDS),
-        ("beside.py", WORDS),
-        ("visbase/pipeline/encoding/pool.py", WORDS),
+        *(("elsewhere/brightness.py", WORDS), ("elsewhere/sizes.py", WORDS)),
+        *(("beside.py", WORDS), ("visbase/pipeline/encoding/pool.py", WORDS)),
         ("visbase/pipeline/images/blocks.py", WORDS),
         ("visbase/pipeline/bovw.py", WORDS),
         ("visbase/pipeline/svm/kernel.py", {"svm"}),
-        (
-            "visbase/pipeline/descriptors/dense_sift.py "
-            "visbase/pipeline/commands/run.py "
-            "visbase/pipeline/storage/atomic.py "
-            "visbase/pipeline/experiments/run.py",
-            set(),
-        ),
+        (" ".join(f"visbase/pipeline/{name}.py" for name in OTHERS), set()),
     ],
 )
 def test_editing_a_source_file_rebuilds_the_stages_that_it_computes(
@@ -134,9 +127,7 @@ print(source_digest((model.make_network, model, model.augment)))
 """
 
 
-def test_training_is_keyed_by_the_files_of_its_network_and_trainer(
-    project: Project,
-) -> None:
+def test_training_is_keyed_by_files_of_network_and_trainer(project: Project) -> None:
     pytest.importorskip("torch")
     keys = [project.run(KEY_OF_NETWORK)]
     for file in ("cnn/lenet5.py", "cnn/training/trainer.py", "cnn/convnet.py"):
