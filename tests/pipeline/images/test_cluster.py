@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,45 +22,29 @@ from visbase.pipeline.images.blocks import map_blocks
 
 distributed = pytest.importorskip("distributed")
 
-Refused = Callable[[str, float], str]
+Refused = Callable[[str], str]
 GRIDS = (DenseSift(2, 4, 4),)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[distributed.LocalCluster]:
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
-    ) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def bag(mnist: Dataset) -> BagOfWords:
-    words = learn_vocabularies(mnist.train.images[:100], GRIDS, 12, 2000, seed=0)
-    return BagOfWords(GRIDS, words, Histograms(levels=(1, 2), n_nearest=3))
-
-
 def test_histograms_are_the_same_to_the_bit_even_if_a_worker_is_killed(
-    mnist: Dataset,
-    bag: BagOfWords,
-    cluster: distributed.LocalCluster,
-    monkeypatch: pytest.MonkeyPatch,
+    mnist: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    words = learn_vocabularies(mnist.train.images[:100], GRIDS, 12, 2000, seed=0)
+    bag = BagOfWords(GRIDS, words, Histograms(levels=(1, 2), n_nearest=3))
     images = np.tile(mnist.test.images, (2, 1, 1))
     here = map_blocks(bag.vectors, images, "histograms")
-    monkeypatch.setenv("VISBASE_SCHEDULER", cluster.scheduler_address)
-    there = map_blocks(bag.vectors, images[:1500], "histograms")
-    np.testing.assert_array_equal(there, here[:1500])
-
-    first = next(iter(cluster.workers.values()))
     killed = threading.Event()
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as c:
+        monkeypatch.setenv("VISBASE_SCHEDULER", c.scheduler_address)
+        there = map_blocks(bag.vectors, images[:1500], "histograms")
+        np.testing.assert_array_equal(there, here[:1500])
 
-    def kill() -> None:
-        os.kill(first.pid, signal.SIGKILL)
-        killed.set()
+        def kill() -> None:
+            os.kill(next(iter(c.workers.values())).pid, signal.SIGKILL)
+            killed.set()
 
-    threading.Timer(0.5, kill).start()
-    there = map_blocks(bag.vectors, images, "histograms")
+        threading.Timer(0.5, kill).start()
+        there = map_blocks(bag.vectors, images, "histograms")
     assert killed.is_set(), "the work was over before the worker was killed"
     np.testing.assert_array_equal(there, here)
 
@@ -68,10 +52,10 @@ def test_histograms_are_the_same_to_the_bit_even_if_a_worker_is_killed(
 @pytest.fixture
 def refused(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Refused:
     """The one line that a run prints about a scheduler it cannot use."""
+    monkeypatch.setattr("visbase.pipeline.images.cluster.PATIENCE_S", 1)
 
-    def refused(address: str, patience_s: float) -> str:
+    def refused(address: str) -> str:
         monkeypatch.setenv("VISBASE_SCHEDULER", "")  # what the command sets is undone
-        monkeypatch.setattr("visbase.pipeline.images.cluster.PATIENCE_S", patience_s)
         done = visbase("run", "bovw_grid", "--preset=quick", "--scheduler", address)
         assert done.exit_code == 2
         (line,) = [one for one in done.output.splitlines() if "--scheduler" in one]
@@ -81,45 +65,32 @@ def refused(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Refused:
     return refused
 
 
-def answering(content: bytes) -> tuple[socket.socket, str]:
-    """A server that sends the content to whoever comes, and its address."""
-    server = socket.create_server(("127.0.0.1", 0))
+def test_address_without_a_port_is_refused_before_any_work(
+    refused: Refused, fresh_folders: Path
+) -> None:
+    for address in ("tcp://127.0.0.1", "tcp://127.0.0.1:port", "127.0.0.1", "tcp://"):
+        assert "tcp://HOST:PORT" in refused(address)
+    assert not list(fresh_folders.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_other_server_or_none_is_refused(refused: Refused, content: bytes) -> None:
     connections = []
 
     def serve() -> None:
         with contextlib.suppress(OSError):  # closed: the test is over
             while True:
-                connection, _ = server.accept()
-                connection.sendall(content)
-                connections.append(connection)
+                connections.append(server.accept()[0])
+                connections[-1].sendall(content)
 
-    threading.Thread(target=serve, daemon=True).start()
-    return server, f"tcp://127.0.0.1:{server.getsockname()[1]}"
-
-
-@pytest.mark.parametrize(
-    "address", ["tcp://127.0.0.1", "tcp://127.0.0.1:port", "127.0.0.1", "tcp://"]
-)
-def test_address_without_a_port_is_refused_before_any_work(
-    refused: Refused, address: str, fresh_folders: Path
-) -> None:
-    assert "tcp://HOST:PORT" in refused(address, 0.3)
-    assert not list(fresh_folders.iterdir())
-
-
-def test_address_where_nobody_listens_is_refused(refused: Refused) -> None:
-    assert "no Dask scheduler" in refused("tcp://127.0.0.1:1", 0.3)
-
-
-@pytest.mark.parametrize("content", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_server_that_is_no_scheduler_is_refused(
-    refused: Refused, content: bytes
-) -> None:
-    server, address = answering(content)
-    with server:
-        assert "no Dask scheduler" in refused(address, 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        assert "no Dask scheduler" in refused(address)
+    assert connections
+    assert "no Dask scheduler" in refused("tcp://127.0.0.1:1")
 
 
 def test_scheduler_without_workers_is_refused(refused: Refused) -> None:
     with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as idle:
-        assert "no workers" in refused(idle.scheduler_address, 1)
+        assert "no workers" in refused(idle.scheduler_address)

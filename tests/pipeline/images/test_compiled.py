@@ -24,30 +24,27 @@ print(doubled(21))
 
 def run(module: Path, **environment: str) -> tuple[str, str]:
     """Output and standard error of the module in a process of its own."""
+    places = {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": ""}
     done = subprocess.run(
         [sys.executable, str(module)],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": ""} | environment,
+        env=os.environ | places | environment,
         capture_output=True,
         text=True,
-        check=False,
     )
     return done.stdout, done.stderr
 
 
 @pytest.fixture
 def module(tmp_path: Path) -> Path:
-    path = tmp_path / "module.py"
-    path.write_text(MODULE)
-    return path
+    (tmp_path / "module.py").write_text(MODULE)
+    return tmp_path / "module.py"
 
 
-@pytest.mark.parametrize(("ending", "n_bytes"), [("nbi", 0), ("nbc", 100)])
-def test_damaged_code_is_reported_and_compiled_again(
-    module: Path, ending: str, n_bytes: int
-) -> None:
+@pytest.mark.parametrize(("ending", "size"), [("nbi", 0), ("nbc", 100)])
+def test_damaged_code_is_compiled_again(module: Path, ending: str, size: int) -> None:
     assert run(module) == ("42\n", "")
     (file,) = module.parent.glob(f"__pycache__/*.{ending}")
-    file.write_bytes(file.read_bytes()[:n_bytes])
+    file.write_bytes(file.read_bytes()[:size])
     output, error = run(module)
     assert output == "42\n"
     assert "doubled is damaged" in error
@@ -55,20 +52,11 @@ def test_damaged_code_is_reported_and_compiled_again(
     assert run(module) == ("42\n", "")
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        # of all places for the code only the user's own, and there is none
-        {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"},
-        {"NUMBA_DISABLE_JIT": "1"},
-    ],
-    ids=["cannot be kept", "not compiled"],
-)
-def test_code_that_is_not_kept_on_disk_works(
-    module: Path, environment: dict[str, str]
-) -> None:
-    assert run(module, **environment) == ("42\n", "")
-    assert not list(module.parent.rglob("*.nbi"))
+def test_code_that_is_not_kept_on_disk_works(module: Path) -> None:
+    nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}  # has none
+    for environment in (nowhere, {"NUMBA_DISABLE_JIT": "1"}):
+        assert run(module, **environment) == ("42\n", "")
+        assert not list(module.parent.rglob("*.nbi"))
 
 
 def test_environment_that_numba_refuses_is_reported(module: Path) -> None:

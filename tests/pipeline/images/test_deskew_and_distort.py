@@ -11,9 +11,10 @@ from visbase.pipeline.images.deskew import deskew, measure
 from visbase.pipeline.images.distort import Distortion, distort
 
 Image = NDArray[np.uint8]
+Ink = dict[tuple[int, int], int]
 
 
-def image_of(ink: dict[tuple[int, int], int], size: int = 7) -> Image:
+def image_of(ink: Ink, size: int = 7) -> Image:
     """A black image with the given grey values at (row, column)."""
     image = np.zeros((size, size), np.uint8)
     for place, value in ink.items():
@@ -41,20 +42,16 @@ def mass_centres(images: Image) -> NDArray[np.float64]:
         ({(1, 2): 60, (2, 1): 60, (3, 1): 60, (3, 3): 60}, (0.25 / 2.75, 2.25)),
     ],
 )
-def test_slant_of_a_stroke_by_hand(
-    ink: dict[tuple[int, int], int], expected: tuple[float, float]
-) -> None:
+def test_slant_of_a_stroke_by_hand(ink: Ink, expected: tuple[float, float]) -> None:
     shape = measure(image_of(ink))
-    assert shape is not None
-    assert (shape.slant, shape.y) == pytest.approx(expected)
+    assert shape and (shape.slant, shape.y) == pytest.approx(expected)
 
 
 def test_spread_is_the_deviation_across_the_slanted_axis() -> None:
     # two columns a row, leaning one column a row: each 0.5 px from the axis
     leaning = image_of({(row, row + side): 255 for row in range(5) for side in (0, 1)})
     shape = measure(leaning)
-    assert shape is not None
-    assert (shape.slant, shape.spread_px) == pytest.approx((1, 0.5))
+    assert shape and (shape.slant, shape.spread_px) == pytest.approx((1, 0.5))
     assert measure(image_of({})) is None
     assert measure(image_of({(2, 1): 255, (2, 4): 255})) is None  # one row: no slant
 
@@ -70,28 +67,16 @@ def test_full_strength_gives_every_digit_the_same_spread(mnist: Dataset) -> None
     assert np.std(wide_enough) > 0.3
 
 
-def test_diagonal_stroke_becomes_a_vertical_bar() -> None:
-    diagonal = image_of({(i, i): 200 for i in range(1, 6)})
-    bar = image_of({(i, 3): 200 for i in range(1, 6)})
-    np.testing.assert_array_equal(deskew(diagonal[None]), bar[None])
-
-
-@pytest.mark.parametrize(
-    "ink",
-    [
-        {},
-        {(3, 5): 255},
-        {(2, column): 90 for column in range(7)},
-        {(row, 1): 255 for row in range(7)},
-        {(row, column): 70 for row in range(2, 6) for column in (3, 4)},
-    ],
-    ids=["blank", "one pixel", "one row", "vertical bar", "block"],
-)
-def test_upright_image_stays_unchanged(ink: dict[tuple[int, int], int]) -> None:
-    image = image_of(ink)[None]
-    before = image.copy()
-    np.testing.assert_array_equal(deskew(image), before)
-    np.testing.assert_array_equal(image, before)
+def test_diagonal_becomes_a_bar_and_what_is_upright_stays() -> None:
+    diagonal = {(i, i): 200 for i in range(1, 6)}
+    bar = {(i, 3): 200 for i in range(1, 6)}
+    row, column = {(2, x): 90 for x in range(7)}, {(y, 1): 255 for y in range(7)}
+    block = {(y, x): 70 for y in range(2, 6) for x in (3, 4)}
+    upright: list[Ink] = [{}, {(3, 5): 255}, row, bar, column, block]
+    for ink, expected in ((diagonal, bar), *zip(upright, upright, strict=True)):
+        image = image_of(ink)[None]
+        np.testing.assert_array_equal(deskew(image), image_of(expected)[None])
+        np.testing.assert_array_equal(image, image_of(ink)[None])
 
 
 def test_deskewed_digits_have_no_slant_left(mnist: Dataset) -> None:
@@ -107,8 +92,7 @@ def test_deskewed_digits_have_no_slant_left(mnist: Dataset) -> None:
 
 def test_distortion_of_zero_strength_leaves_the_images(mnist: Dataset) -> None:
     digits = mnist.train.images[:20]
-    still = Distortion(rotation=0, scale=0, shear=0, shift_px=0)
-    copies = distort(digits, still, np.random.default_rng(0))
+    copies = distort(digits, Distortion(0, 0, 0, 0), np.random.default_rng(0))
     np.testing.assert_array_equal(copies, digits)
 
 
@@ -120,28 +104,26 @@ def test_shift_alone_moves_the_ink_by_at_most_its_strength(mnist: Dataset) -> No
     moved = mass_centres(copies) - mass_centres(digits)
     drawn = how.matrices(200, np.random.default_rng(0))[:, :, 2]
     np.testing.assert_allclose(moved, -drawn, atol=0.05)
-    assert np.abs(moved).max() <= 1.55
-    assert np.abs(moved).max() > 1.3
+    assert 1.3 < np.abs(moved).max() <= 1.55
 
 
 def test_rotation_leaves_the_centre_in_place() -> None:
-    dot = np.repeat(image_of({(14, 14): 255}, size=29)[None], 50, axis=0)
     how = Distortion(rotation=1, scale=0, shear=0, shift_px=0)
-    copies = distort(dot, how, np.random.default_rng(0))
-    assert (copies[:, 14, 14] == 255).all()
-    off = np.repeat(image_of({(14, 24): 255}, size=29)[None], 50, axis=0)
-    away = mass_centres(distort(off, how, np.random.default_rng(0))) - 14
+    centre, off = (
+        distort(np.tile(image, (50, 1, 1)), how, np.random.default_rng(0))
+        for image in (image_of({(14, x): 255}, size=29) for x in (14, 24))
+    )
+    assert (centre[:, 14, 14] == 255).all()
+    away = mass_centres(off) - 14
     np.testing.assert_allclose(np.linalg.norm(away, axis=1), 10, atol=0.6)
-    assert away[:, 1].min() < -5
-    assert away[:, 1].max() > 5
+    assert away[:, 1].min() < -5 and away[:, 1].max() > 5
 
 
 def test_matrices_rotate_shear_and_scale_within_their_strengths() -> None:
     rng = np.random.default_rng(0)
     turns = Distortion(0.3, 0, 0, 0).matrices(500, rng)[:, :, :2]
-    np.testing.assert_allclose(
-        turns @ turns.transpose(0, 2, 1), np.tile(np.eye(2), (500, 1, 1)), atol=1e-12
-    )
+    unit = np.tile(np.eye(2), (500, 1, 1))
+    np.testing.assert_allclose(turns @ turns.transpose(0, 2, 1), unit, atol=1e-12)
     np.testing.assert_allclose(np.linalg.det(turns), 1)
     assert 0.28 < np.abs(np.arcsin(turns[:, 1, 0])).max() <= 0.3
 
@@ -150,17 +132,14 @@ def test_matrices_rotate_shear_and_scale_within_their_strengths() -> None:
     assert 0.18 < np.abs(leans[:, 0, 1]).max() <= 0.2
 
     sizes = Distortion(0, 0.1, 0, 0).matrices(500, rng)[:, :, :2]
-    across, down = sizes[:, 0, 0], sizes[:, 1, 1]
     assert not sizes[:, [0, 1], [1, 0]].any()
-    for size in (across, down):
-        assert 0.9 <= size.min() < 0.92
-        assert 1.08 < size.max() <= 1.1
-    assert abs(np.corrcoef(across, down)[0, 1]) < 0.2  # each axis on its own
+    for size in (sizes[:, 0, 0], sizes[:, 1, 1]):
+        assert 0.9 <= size.min() < 0.92 and 1.08 < size.max() <= 1.1
+    # each axis on its own
+    assert abs(np.corrcoef(sizes[:, 0, 0], sizes[:, 1, 1])[0, 1]) < 0.2
 
 
-def test_same_seed_gives_the_same_copies_and_each_image_its_own(
-    mnist: Dataset,
-) -> None:
+def test_seed_gives_the_same_copies_and_each_image_its_own(mnist: Dataset) -> None:
     same = np.repeat(mnist.train.images[:1], 10, axis=0)
     first, again, other = (
         distort(same, Distortion(), np.random.default_rng(seed)) for seed in (3, 3, 4)

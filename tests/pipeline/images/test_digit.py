@@ -18,10 +18,9 @@ def seven(size: int = 200, thickness: int = 12) -> Image:
     """A drawn 7, black on white, (size, size); its box is 0.5 by 0.3 of the side."""
     image = np.full((size, size), 255, np.uint8)
     corners = np.array([[0.3, 0.25], [0.6, 0.25], [0.4, 0.75]]) * size
-    points = [np.rint(corners).astype(np.int32)]
     width = max(round(thickness * size / 200), 1)
-    cv2.polylines(image, points, False, 0, width, cv2.LINE_AA)
-    return image
+    points = [np.rint(corners).astype(np.int32)]
+    return cv2.polylines(image, points, False, 0, width, cv2.LINE_AA)
 
 
 def difference(one: Image, other: Image) -> float:
@@ -30,9 +29,10 @@ def difference(one: Image, other: Image) -> float:
     return float(np.abs(one.astype(int) - other)[inked].mean())
 
 
-def centre_of_mass(image: Image) -> NDArray[np.float64]:
-    places = np.argwhere(image >= 0)
-    return np.average(places, axis=0, weights=image.ravel())
+def off_centre(image: Image) -> float:
+    """How far the centre of mass lies from (14, 14), along the longer axis."""
+    centre = np.average(np.argwhere(image >= 0), axis=0, weights=image.ravel())
+    return float(np.abs(centre - 14).max())
 
 
 def extent(image: Image) -> tuple[int, int]:
@@ -47,12 +47,12 @@ def test_drawing_gets_the_box_and_centre_of_mnist(mnist: Dataset) -> None:
     height, width = extent(digit)
     assert height == 20
     assert 11 <= width <= 15  # (0.3 * 200 + 12) / (0.5 * 200 + 12) of 20 is 12.9
-    assert np.abs(centre_of_mass(digit) - 14).max() <= 0.5
+    assert off_centre(digit) <= 0.5
     assert digit[0].max() == digit[:, 0].max() == 0
-    images = np.asarray(mnist.train.images[:500])
-    assert max(np.abs(centre_of_mass(image) - 14).max() for image in images) <= 0.51
-    moved = np.pad(images[0], ((9, 0), (0, 9)))  # no longer recognised by its size
-    assert np.abs(centre_of_mass(normalise_digit(moved)) - 14).max() <= 0.5
+    assert max(map(off_centre, mnist.train.images[:500])) <= 0.51
+    # no longer recognised by its size
+    moved = np.pad(mnist.train.images[0], ((9, 0), (0, 9)))
+    assert off_centre(normalise_digit(moved)) <= 0.5
 
 
 def test_digit_of_mnist_and_its_negative_keep_every_pixel(mnist: Dataset) -> None:
@@ -88,9 +88,7 @@ def speckled() -> Image:
 
 
 def with_dark_edge() -> Image:
-    image = seven()
-    image[:, :9] = 20
-    return image
+    return np.where(np.arange(200) < 9, np.uint8(20), seven())
 
 
 def of_one_luma() -> Image:
@@ -110,18 +108,13 @@ LEVELS = ((0, 120), (100, 130), (220, 255), (90, 20), (255, 128))
     [
         (1, [255 - seven(), np.dstack([seven()] * 3)]),
         (4, [np.roll(seven(), by, (0, 1)) for by in ((40, -50), (-40, 20), (0, 70))]),
-        (8, [between(*levels) for levels in LEVELS]),
-        (8, [of_one_luma()]),
-        (12, [lit(light) for light in LIGHTS]),
-        (12, [with_dark_edge()]),
+        (8, [of_one_luma(), *(between(*levels) for levels in LEVELS)]),
+        (12, [with_dark_edge(), *map(lit, LIGHTS)]),
         (20, [speckled()]),
         (25, [resized(size) for size in (40, 60, 100, 400, 3000)]),
         (30, [lit(210 - 80 / (1 + np.exp(-(U - u) * 30))) for u in (-0.3, 0.4)]),
     ],
-    ids=[
-        *("negative and colour", "place", "levels", "colours of one luma", "light"),
-        *("dark edge", "noise and specks", "size", "shadow beside the digit"),
-    ],
+    ids=["negative, colour", "place", "levels", "light", "noise", "size", "shadow"],
 )
 def test_varied_drawing_gives_the_same_digit(bound: float, images: list[Image]) -> None:
     for image in images:
@@ -136,14 +129,10 @@ def test_detached_part_of_a_digit_stays() -> None:
     assert digit[4:8].max() > 200  # the bar
 
 
-def test_thin_pen_is_thickened_towards_mnist() -> None:
-    thin, usual = (normalise_digit(seven(400, thickness=t)) for t in (2, 14))
+def test_thin_pen_is_thickened_towards_mnist_and_thick_brush_stays_thick() -> None:
+    thin, usual, thick = (normalise_digit(seven(400, t)) for t in (2, 14, 30))
     assert difference(thin, usual) < 60
     assert thin.sum() > 0.75 * usual.sum()
-
-
-def test_thick_brush_stays_thick() -> None:
-    thick, usual = (normalise_digit(seven(thickness=t)) for t in (30, 12))
     assert thick.sum() > 1.4 * usual.sum()
 
 
@@ -154,8 +143,7 @@ def test_tiny_and_long_images_give_a_digit() -> None:
     bar = np.zeros((9, 300), np.uint8)
     bar[3:6, 100:200] = 255
     height, width = extent(normalise_digit(bar))
-    assert height <= 3  # as thick as strokes of MNIST
-    assert width == 20
+    assert height <= 3 and width == 20  # as thick as strokes of MNIST
 
 
 @pytest.mark.parametrize(
@@ -171,9 +159,8 @@ def test_tiny_and_long_images_give_a_digit() -> None:
     ],
 )
 def test_image_without_ink_is_refused_in_one_sentence(image: Image) -> None:
-    with pytest.raises(BadInput, match="no digit found") as refusal:
+    with pytest.raises(BadInput, match=r"\A.*no digit found.*\Z"):
         normalise_digit(image)
-    assert "\n" not in str(refusal.value)
 
 
 def test_array_that_is_no_image_is_refused() -> None:
@@ -184,8 +171,7 @@ def test_array_that_is_no_image_is_refused() -> None:
 
 def test_same_image_gives_the_same_digit_and_stays_untouched(mnist: Dataset) -> None:
     image = seven()
-    before = image.copy()
     assert np.array_equal(normalise_digit(image), normalise_digit(image))
-    assert np.array_equal(image, before)
+    assert np.array_equal(image, seven())
     recognised = mnist.test.images[0]
     assert not np.shares_memory(normalise_digit(recognised), recognised)

@@ -21,9 +21,7 @@ IMAGE = np.array([[[1, 2, 3], [4, 5, 6], [7, 8, 9]]], np.uint8)
         (0, -4, [[0, 0, 0]] * 3),
     ],
 )
-def test_shift_moves_ink_and_lets_black_in(
-    dx: int, dy: int, expected: list[list[int]]
-) -> None:
+def test_shift_moves_ink_and_lets_black_in(dx: int, dy: int, expected: object) -> None:
     assert shift(IMAGE, dx, dy)[0].tolist() == expected
 
 
