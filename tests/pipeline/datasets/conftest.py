@@ -12,7 +12,6 @@ from tests.pipeline.datasets.builders import fill
 @pytest.fixture
 def flat(tmp_path: Path) -> Path:
     """Two classes of 12 images each."""
-    root = tmp_path / "photos"
-    fill(root / "cat", 12)
-    fill(root / "dog", 12, 100)
-    return root
+    fill(tmp_path / "photos" / "cat", 12)
+    fill(tmp_path / "photos" / "dog", 12, 100)
+    return tmp_path / "photos"

@@ -22,31 +22,15 @@ def output(*arguments: object) -> str:
     return result.stdout
 
 
-def fill_with_noise(folder: Path, n: int, height: int, width: int, grain: int) -> None:
-    """n images of random squares of grain pixels."""
-    folder.mkdir(parents=True)
-    for i in range(n):
-        rng = np.random.default_rng(i)
-        noise = rng.integers(0, 256, (height // grain, width // grain), np.uint8)
-        Image.fromarray(noise.repeat(grain, 0).repeat(grain, 1)).save(
-            folder / f"{width} {i}.png"
-        )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (("--dataset", "folder:"), "folder:PATH"),
-        (("--dataset", "folder:x", "--data", "y"), "folder:PATH"),
-        (("--train-per-class", "3"), "--train-per-class only"),
-        (("--skip-bad",), "--skip-bad only"),
-    ],
-)
-def test_options_that_do_not_fit_are_one_line(
-    arguments: tuple[str, ...], expected: str, fresh_folders: Path
-) -> None:
-    for command in ("run", "search"):
-        assert expected in refusal(command, "linear", *arguments)
+@pytest.mark.parametrize("command", ["run", "search"])
+def test_options_that_do_not_fit_are_refused(command: str, fresh_folders: Path) -> None:
+    for options, expected in (
+        (["--dataset", "folder:"], "folder:PATH"),
+        (["--dataset", "folder:x", "--data", "y"], "folder:PATH"),
+        (["--train-per-class", "3"], "--train-per-class only"),
+        (["--skip-bad"], "--skip-bad only"),
+    ):
+        assert expected in refusal(command, "linear", *options)
 
 
 def test_records_of_a_folder_stay_in_artifacts(
@@ -61,17 +45,15 @@ def test_records_of_a_folder_stay_in_artifacts(
     assert not (fresh_folders / "results").exists()
 
 
-def test_several_methods_get_the_options_of_a_folder(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    commands: list[list[str]] = []
+def test_several_methods_get_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
     monkeypatch.setattr(
-        cli, "_run_in_own_processes", lambda _, options: commands.append(options) or 0
+        cli, "_run_in_own_processes", lambda _, options: given.extend(options) or 0
     )
     folder = ["--dataset", "folder:a b"]
     output("run", "majority", "linear", *folder, "--train-per-class", 7, "--skip-bad")
-    assert commands[0][:2] == folder
-    assert commands[0][-3:] == ["--train-per-class", "7", "--skip-bad"]
+    assert given[:2] == folder
+    assert given[-3:] == ["--train-per-class", "7", "--skip-bad"]
 
 
 def test_search_of_a_folder_keeps_its_trials_in_artifacts(
@@ -84,23 +66,28 @@ def test_search_of_a_folder_keeps_its_trials_in_artifacts(
 
     monkeypatch.setattr(search, "ROOT", fresh_folders / "no such place")
     monkeypatch.setattr(search, "_try", sizes_only)
-    command = ("search", "linear", "--dataset", f"folder:{flat}")
-    assert output(*command, "--train-per-class", 9)
-    assert output(*command, "--train-per-class", 9) == ""
+    dataset = f"--dataset=folder:{flat}"
+    command = ("search", "linear", dataset, "--train-per-class=9")
+    assert output(*command)
+    assert output(*command) == ""
     (table,) = (fresh_folders / "artifacts" / "search" / "folder-photos").iterdir()
     assert table.name.startswith("linear-")
     assert not (fresh_folders / "no such place").exists()
     fill(flat / "cat", 1, 50)
-    assert output(*command, "--train-per-class", 9)  # other images, other table
+    assert output(*command)  # other images, other table
 
 
-def test_bag_of_words_works_on_photographs_of_differing_size(
-    fresh_folders: Path,
-) -> None:
+def test_bag_of_words_works_on_sizes_that_differ(fresh_folders: Path) -> None:
+    """One class has noise of single pixels, the other of squares of 8."""
     root = fresh_folders / "textures"
-    for grain in (1, 8):
-        fill_with_noise(root / "train" / f"class {grain}", 6, 48, 40, grain)
-        fill_with_noise(root / "test" / f"class {grain}", 6, 48, 48, grain)
+    for part, width in (("train", 40), ("test", 48)):
+        for grain in (1, 8):
+            (root / part / f"class {grain}").mkdir(parents=True)
+            for i in range(6):
+                size = (48 // grain, width // grain)
+                noise = np.random.default_rng(i).integers(0, 256, size, np.uint8)
+                image = Image.fromarray(noise.repeat(grain, 0).repeat(grain, 1))
+                image.save(root / part / f"class {grain}" / f"{width} {i}.png")
     options = ("--preset=quick", f"--dataset=folder:{root}")
     line = output("run", "bovw_grid", *options, "--set", "n_words=8")
     assert "0.00 % error, 0 of 12 folder-textures" in line
