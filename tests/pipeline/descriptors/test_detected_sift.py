@@ -17,9 +17,7 @@ def test_descriptors_and_places_are_opencvs(mnist: Dataset, upscale: float) -> N
     sift = cv2.SIFT.create(contrastThreshold=0.02)
     for i, image in enumerate(images):
         if upscale != 1:
-            image = cv2.resize(
-                image, None, fx=upscale, fy=upscale, interpolation=cv2.INTER_CUBIC
-            )
+            image = cv2.resize(image, None, None, upscale, upscale, cv2.INTER_CUBIC)
         keypoints, golden = sift.detectAndCompute(image, None)
         rows = slice(found.offsets[i], found.offsets[i + 1])
         assert len(keypoints) == rows.stop - rows.start
@@ -46,5 +44,4 @@ def test_keypoints_lie_inside_the_image(mnist: Dataset) -> None:
     cropped = mnist.test.images[:40, 6:22, 6:22]  # strokes run into the border
     found = DetectedSift(3, contrast_threshold=0.01).extract(cropped)
     assert len(found.xy) > 100
-    assert found.xy.min() >= 0
-    assert found.xy.max() < 1
+    assert found.xy.min() >= 0 and found.xy.max() < 1
