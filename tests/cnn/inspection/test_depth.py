@@ -5,15 +5,8 @@ from __future__ import annotations
 import csv
 import re
 
-from visbase.cnn.inspection.depth import (
-    DEPTHS,
-    NETS,
-    SEEDS,
-    Outcome,
-    csv_of,
-    draw,
-    to_markdown,
-)
+from visbase.cnn.inspection import depth as experiment
+from visbase.cnn.inspection.depth import DEPTHS, NETS, SEEDS, Outcome
 from visbase.cnn.training.checkpoint import Epoch
 
 
@@ -28,7 +21,7 @@ def made_up() -> dict[tuple[int, bool], Outcome]:
 
 
 def test_table_says_what_the_curves_say() -> None:
-    text = to_markdown(made_up())
+    text = experiment.to_markdown(made_up())
     assert "| 44 | no | 0.4400 | 4.40 | 2.00 ± 1.00 |" in text
     assert "| 44 | yes | 0.0227 | 0.23 | 2.00 ± 1.00 |" in text
     assert re.search(r"Without shortcuts, 44 .*higher.*0\.4400", text)
@@ -36,20 +29,15 @@ def test_table_says_what_the_curves_say() -> None:
 
 
 def test_every_epoch_of_every_run_is_kept() -> None:
-    rows = list(csv.DictReader(csv_of(made_up()).splitlines()))
+    rows = list(csv.DictReader(experiment.csv_of(made_up()).splitlines()))
     assert len(rows) == len(NETS) * len(SEEDS) * 2
-    assert rows[-1] == {
-        "depth": str(max(DEPTHS)),
-        "shortcuts": "1",
-        "seed": str(SEEDS[-1]),
-        "epoch": "2",
-        "loss": str(1 / 44),
-        "error_pct": str(10 * (1 / 44)),
-    }
+    last = {"depth": 44, "shortcuts": 1, "seed": SEEDS[-1], "epoch": 2}
+    last |= {"loss": 1 / 44, "error_pct": 10 * (1 / 44)}
+    assert rows[-1] == {name: str(value) for name, value in last.items()}
 
 
 def test_picture_shows_plain_and_residual_nets_side_by_side() -> None:
-    figure = draw(made_up())
+    figure = experiment.draw(made_up())
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == ["without shortcuts", "with shortcuts"]
     assert all(len(axis.lines) == len(DEPTHS) for axis in figure.axes)

@@ -16,14 +16,15 @@ from visbase.cnn.inspection.layers import save_pictures, trace
 from visbase.cnn.residual import residual_network
 
 
-def test_receptive_fields_of_lenet5_by_hand() -> None:
+def test_layers_and_receptive_fields_of_lenet5_by_hand() -> None:
     network = lenet5.network(28, 28, 10, dropout=0.0)
     layers = [layer for layer, _ in trace(network, torch.zeros(1, 1, 28, 28))]
     # 5; 5 + 1; 6 + 4 x 2; 14 + 2
     assert [layer.field_px for layer in layers] == [5, 6, 14, 16, None, None, None]
-    assert [layer.stride_px for layer in layers][:4] == [1, 2, 2, 4]
+    assert [layer.stride_px for layer in layers[:4]] == [1, 2, 2, 4]
+    shapes = [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,)]
+    assert [layer.shape for layer in layers] == shapes
     assert sum(layer.n_parameters for layer in layers) == 61_706
-    assert layers[2].shape == (16, 10, 10)
 
 
 @pytest.mark.parametrize("shortcut", [True, False])
@@ -58,6 +59,5 @@ def test_pictures_are_written_and_not_blank(tmp_path: Path) -> None:
     assert [path.name for path in paths] == [f"{name}.png" for name in names]
     for path in paths:
         picture = cv2.imread(str(path))
-        assert picture.shape[0] > 100
-        assert picture.shape[1] > 300
+        assert picture.shape[0] > 100 and picture.shape[1] > 300
         assert len(np.unique(picture)) > 20

@@ -45,12 +45,10 @@ def with_dropout_and_norm(height: int, width: int, n_classes: int) -> nn.Module:
     )
 
 
-def trained(
-    images: np.ndarray, labels: np.ndarray, **changes: Any
-) -> NetworkClassifier:
+def trained(digits: Digits, **changes: Any) -> NetworkClassifier:
     recipe = Recipe(epochs=4, **changes)
     model = NetworkClassifier(with_dropout_and_norm, recipe, 0, Distortion())
-    model.fit(images, labels)
+    model.fit(*digits)
     return model
 
 
@@ -62,14 +60,14 @@ def after_each_write(action: Callable[[int], object]) -> Callable[..., None]:
     """`write_checkpoint`, followed by an action on the number of epochs written."""
     write = checkpoint.write_checkpoint
 
-    def write_and_act(*state: object) -> None:
-        write(*state)  # type: ignore[arg-type]
-        action(len(state[-1]))  # type: ignore[arg-type]
+    def write_and_act(*state: Any) -> None:
+        write(*state)
+        action(len(state[-1]))
 
     return write_and_act
 
 
-def train_until_killed() -> None:
+def train_until_killed(**changes: Any) -> None:
     """Train in this process, which kills itself after the second epoch."""
 
     def kill(n_epochs: int) -> None:
@@ -78,73 +76,44 @@ def train_until_killed() -> None:
 
     trainer.write_checkpoint = after_each_write(kill)  # type: ignore[assignment]
     train = load_dataset("mnist").train
-    trained(train.images[:300], train.labels[:300])
+    trained((train.images[:300], train.labels[:300]), **changes)
 
 
-def kill_in_process(digits: Digits, changes: dict[str, Any]) -> None:
-    """Train until an exception, which stands for the end of the process."""
-
-    class Killed(BaseException):
-        pass
-
-    def stop(n_epochs: int) -> None:
-        if n_epochs == 2:
-            raise Killed
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(trainer, "write_checkpoint", after_each_write(stop))
-        trained(*digits, **changes)
+SGD = {"optimiser": "sgd", "learning_rate": 0.01, "schedule": "plateau", "patience": 1}
 
 
-def kill_by_the_system(_digits: Digits, _changes: dict[str, Any]) -> None:
-    program = f"from {__name__} import train_until_killed; train_until_killed()"
+@pytest.mark.parametrize("changes", [{}, SGD], ids=["adamw in one cycle", "sgd"])
+def test_killed_run_continues_and_ends_with_the_same_scores(
+    changes: dict[str, Any], digits: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = f"from {__name__} import train_until_killed as train; train(**{changes})"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("kill", "changes"),
-    [
-        (kill_by_the_system, {}),
-        (kill_in_process, {"optimiser": "sgd", "learning_rate": 0.01}),
-        (kill_in_process, {"schedule": "plateau", "patience": 1}),
-    ],
-    ids=["by the system", "sgd", "plateau"],
-)
-def test_killed_run_continues_and_ends_with_the_same_scores(
-    kill: Callable[[Digits, dict[str, Any]], None],
-    changes: dict[str, Any],
-    digits: Digits,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kill(digits, changes)
     epochs: list[int] = []
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "write_checkpoint", after_each_write(epochs.append))
-        resumed = trained(*digits, **changes)
+        resumed = trained(digits, **changes)
     assert epochs == [3, 4]
     monkeypatch.setenv("VISBASE_ARTIFACTS", os.environ["VISBASE_ARTIFACTS"] + "-new")
-    undisturbed = trained(*digits, **changes)
-    (scores, history), (expected_scores, expected_history) = (
-        (
-            model.scores(digits[0]),
-            [(epoch.loss, epoch.error_pct, epoch.rate) for epoch in model.histories[0]],
-        )
+    undisturbed = trained(digits, **changes)
+    scores, expected = (model.scores(digits[0]) for model in (resumed, undisturbed))
+    np.testing.assert_array_equal(scores, expected)
+    history, expected_history = (
+        [(epoch.loss, epoch.error_pct, epoch.rate) for epoch in model.histories[0]]
         for model in (resumed, undisturbed)
     )
-    np.testing.assert_array_equal(scores, expected_scores)
     assert history == expected_history
 
 
 def test_trained_network_is_recalled_and_its_seconds_count(digits: Digits) -> None:
-    first = trained(*digits)
+    first = trained(digits)
     (path,) = checkpoints()
     weights = {f"network.{key}" for key in first.network_.state_dict()}
     assert set(load_file(path)) == weights  # and nothing of the optimiser
     before = spent.recalled_s()
-    again = trained(*digits)
+    again = trained(digits)
     assert spent.recalled_s() - before == pytest.approx(first.histories[0][-1].seconds)
     assert again.histories == first.histories
     np.testing.assert_array_equal(again.scores(digits[0]), first.scores(digits[0]))
@@ -152,46 +121,43 @@ def test_trained_network_is_recalled_and_its_seconds_count(digits: Digits) -> No
 
 def test_other_settings_or_data_train_another_network(digits: Digits) -> None:
     images, labels = digits
-    trained(images, labels)
-    trained(images, labels, learning_rate=2e-3)
-    trained(images[:-1], labels[:-1])
-    trained(images, labels[::-1].copy())
+    trained((images, labels))
+    trained((images, labels), learning_rate=2e-3)
+    trained((images[:-1], labels[:-1]))
+    trained((images, labels[::-1].copy()))
     assert len(checkpoints()) == 4
 
 
-def pickled(content: bytes, model: NetworkClassifier) -> bytes:
-    file = io.BytesIO()
-    torch.save({"network": model.network_.state_dict()}, file)
+def pickled(content: bytes) -> bytes:
+    torch.save({"network": torch.zeros(3)}, file := io.BytesIO())
     return file.getvalue()
 
 
-def of_another_network(content: bytes, model: NetworkClassifier) -> bytes:
+def of_another_network(content: bytes) -> bytes:
     (path,) = checkpoints()
-    checkpoint.write_checkpoint(path, nn.Linear(3, 2), None, model.histories[0])
+    history = [checkpoint.Epoch(1.0, 9.0, None, rate=0.0, seconds=1.0)]
+    checkpoint.write_checkpoint(path, nn.Linear(3, 2), None, history)
     return path.read_bytes()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content, _: content[:-5] + bytes([content[-5] ^ 1]) + content[-4:],
-        lambda content, _: content[: len(content) // 2],
-        lambda content, _: b"",
-        lambda content, _: content.replace(b"seconds", b"sec0nds", 1),
-        pickled,
-        of_another_network,
-    ],
-    ids=["flipped", "truncated", "empty", "edited history", "pickle", "other network"],
-)
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "flipped": lambda content: content[:-5] + bytes([content[-5] ^ 1]) + content[-4:],
+    "truncated": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "edited history": lambda content: content.replace(b"seconds", b"sec0nds", 1),
+    "pickle": pickled,
+    "other network": of_another_network,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_damaged_checkpoint_is_reported_and_trained_from_scratch(
-    damage: Callable[[bytes, NetworkClassifier], bytes],
-    digits: Digits,
-    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[bytes], bytes], digits: Digits, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = trained(*digits)
+    expected = trained(digits).scores(digits[0])
     (path,) = checkpoints()
-    path.write_bytes(damage(path.read_bytes(), model))
-    again = trained(*digits)
+    path.write_bytes(damage(path.read_bytes()))
+    again = trained(digits)
     reported = capsys.readouterr().err
     assert path.name in reported and "damaged" in reported
-    np.testing.assert_array_equal(again.scores(digits[0]), model.scores(digits[0]))
+    np.testing.assert_array_equal(again.scores(digits[0]), expected)

@@ -25,7 +25,5 @@ def test_one_cycle_rises_in_a_line_and_falls_by_a_cosine() -> None:
         ([5, 6, 6, 4, 6, 6], 1),  # progress just in time
     ],
 )
-def test_rate_steps_down_where_validation_stalls(
-    errors: list[float], part: float
-) -> None:
+def test_rate_steps_down_at_a_plateau(errors: list[float], part: float) -> None:
     assert plateau(errors, patience=3) == pytest.approx(part)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from tests.command_line import refusal
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.training.augment import Distortion
-from visbase.cnn.training.device import multiplies_bfloat16
+from visbase.cnn.training.device import choose_device, multiplies_bfloat16
 from visbase.cnn.training.trainer import Recipe
 from visbase.cnn.training.views import shifted_views
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 
-Train = Callable[..., NetworkClassifier]
 Digits = tuple[np.ndarray, np.ndarray]
+
+
+def linear(height: int, width: int, n_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(height * width, n_classes))
+
+
+def trained(
+    digits: Digits, recipe: Recipe, seed: int = 0, **settings: Any
+) -> NetworkClassifier:
+    """One linear layer, trained on the digits."""
+    model = NetworkClassifier(linear, recipe, seed, **settings)
+    model.fit(*digits)
+    return model
 
 
 def first(mnist: Dataset, n: int) -> Digits:
@@ -30,89 +44,80 @@ def error_of(model: NetworkClassifier, mnist: Dataset) -> float:
     return np.mean(model.predict(mnist.test.images[:1000]) != mnist.test.labels[:1000])
 
 
-def test_same_seed_gives_the_same_network_and_another_seed_another(
-    train_linear: Train,
-    digits: Digits,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_seed_decides_the_network(
+    digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = []
     for i, seed in enumerate((0, 0, 1)):
         monkeypatch.setenv("VISBASE_ARTIFACTS", str(tmp_path / str(i)))  # train again
-        model = train_linear(Recipe(2), seed, augment=Distortion())
+        model = trained(digits, Recipe(2), seed, augment=Distortion())
         scores.append(model.scores(digits[0]))
     np.testing.assert_array_equal(scores[0], scores[1])
     assert np.abs(scores[0] - scores[2]).max() > 0.01
 
 
-def test_training_leaves_the_global_generator_unchanged(train_linear: Train) -> None:
+def test_training_leaves_the_global_generator_unchanged(digits: Digits) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    train_linear(Recipe(1))
+    trained(digits, Recipe(1))
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_shuffled_labels_score_near_chance(train_linear: Train, mnist: Dataset) -> None:
+def test_shuffled_labels_score_near_chance(mnist: Dataset) -> None:
     images, labels = first(mnist, 1000)
     shuffled = np.random.default_rng(0).permutation(labels)
-    model = train_linear(Recipe(3), data=(images, shuffled))
+    model = trained((images, shuffled), Recipe(3))
     assert 0.8 < error_of(model, mnist) < 0.98
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"optimiser": "adam"},
-        {"schedule": "step"},
-        {"learning_rate": 0.0},
-        {"label_smoothing": 1.0},
-        {"epochs": 0},
-        {"batch_size": 0},
-    ],
-    ids=str,
-)
-def test_wrong_setting_of_a_recipe_is_named(wrong: dict[str, object]) -> None:
-    ((name, value),) = wrong.items()
-    with pytest.raises(BadInput, match=f"^{name}={value}: expected"):
-        Recipe(**({"epochs": 1} | wrong))  # type: ignore[arg-type]
+def test_wrong_setting_of_a_recipe_is_named() -> None:
+    wrong = {"optimiser": "adam", "schedule": "step", "learning_rate": 0.0}
+    wrong |= {"label_smoothing": 1.0, "epochs": 0, "batch_size": 0}
+    for name, value in wrong.items():
+        with pytest.raises(BadInput, match=f"^{name}={value}: expected"):
+            Recipe(**{"epochs": 1, name: value})  # type: ignore[arg-type]
 
 
-def test_training_that_diverges_says_so(train_linear: Train) -> None:
+def test_training_that_diverges_says_so(digits: Digits) -> None:
     with pytest.raises(BadInput, match="lower learning_rate"):
-        train_linear(Recipe(2, optimiser="sgd", learning_rate=1e38))
+        trained(digits, Recipe(2, optimiser="sgd", learning_rate=1e38))
 
 
 def test_batch_smaller_than_the_number_of_processes_is_refused(
-    train_linear: Train, monkeypatch: pytest.MonkeyPatch
+    digits: Digits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("visbase.cnn.training.trainer.join_processes", lambda _: 0)
     monkeypatch.setattr("visbase.cnn.training.trainer.n_processes", lambda: 4)
     with pytest.raises(BadInput, match=r"^batch_size=3: expected at least 4"):
-        train_linear(Recipe(1, batch_size=3))
+        trained(digits, Recipe(1, batch_size=3))
 
 
-def test_plateau_holds_out_the_last_sixth_and_steps_down(
-    train_linear: Train, mnist: Dataset
-) -> None:
+def test_plateau_holds_out_the_last_sixth_and_steps_down(mnist: Dataset) -> None:
     images, labels = first(mnist, 600)
     labels = np.append(labels[:500], (labels[500:] + 1) % 10)  # cannot be learned
     recipe = Recipe(12, schedule="plateau", learning_rate=1e-3, patience=2)
-    (history,) = train_linear(recipe, data=(images, labels)).histories
+    (history,) = trained((images, labels), recipe).histories
     assert history[-1].error_pct < 30
     validation_pct = [epoch.validation_pct for epoch in history]
     assert min(validation_pct) > 70
     assert validation_pct == pytest.approx(np.round(validation_pct))  # 100 images
-    assert history[0].rate == 1e-3
-    assert history[-1].rate < 2e-4
+    assert history[0].rate == 1e-3 and history[-1].rate < 2e-4
 
 
-def test_bfloat16_trains_like_float32_and_is_named_with_the_device(
-    train_linear: Train, mnist: Dataset
-) -> None:
+def test_missing_device_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISBASE_DEVICE", "auto")  # put back after the command
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device() == torch.device("cpu")
+    expected = "'cuda' is not available; choose from: cpu"
+    assert expected in refusal("run", "mlp2", "--device", "cuda")
+
+
+def test_bfloat16_trains_like_float32_and_is_named(mnist: Dataset) -> None:
     errors = []
     for bfloat16 in (False, True):
-        model = train_linear(Recipe(4, bfloat16=bfloat16), data=first(mnist, 1000))
+        model = trained(first(mnist, 1000), Recipe(4, bfloat16=bfloat16))
         errors.append(error_of(model, mnist))
         named = model.device.endswith(", bfloat16")
         assert named == (bfloat16 and multiplies_bfloat16(torch.device("cpu")))
@@ -121,10 +126,10 @@ def test_bfloat16_trains_like_float32_and_is_named_with_the_device(
 
 
 def test_bfloat16_is_not_used_on_a_processor_that_would_emulate_it(
-    train_linear: Train, digits: Digits, monkeypatch: pytest.MonkeyPatch
+    digits: Digits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    models = [train_linear(Recipe(2, bfloat16=yes)) for yes in (False, True)]
+    models = [trained(digits, Recipe(2, bfloat16=yes)) for yes in (False, True)]
     assert [model.device for model in models] == ["cpu", "cpu"]
     np.testing.assert_array_equal(*(model.scores(digits[0]) for model in models))
 
@@ -141,11 +146,9 @@ def test_shifted_views_are_the_image_and_its_moves_by_one_pixel() -> None:
     ]
 
 
-def test_average_views_predicts_the_mean_probability_of_the_views(
-    train_linear: Train, digits: Digits
-) -> None:
-    single = train_linear(Recipe(2))
-    averaged = train_linear(Recipe(2), average_views=True)
+def test_averaged_views_predict_their_mean_probability(digits: Digits) -> None:
+    single = trained(digits, Recipe(2))
+    averaged = trained(digits, Recipe(2), average_views=True)
     images = digits[0][:5]
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
     moves = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
