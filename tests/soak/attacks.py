@@ -7,7 +7,7 @@ import itertools
 import json
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,28 +24,42 @@ OUTCOME = (
 
 
 def faults(short: bool) -> Iterator[Fault]:
-    for name, attack in ATTACKS.items():
-        problems, trials = [], 0
-        with new_folder() as folder:
-            home, canary = folder / "home", folder / "canary"
-            home.mkdir()
-            image, model = home / "image.png", home / "model.visbase"
-            Image.new("L", (28, 28)).save(image)
-            commands = (
-                ["predict", str(model), str(image)],
-                ["explain", str(model), str(image), "--out", str(home / "out.png")],
-                ["export", str(model), "--out", str(home / "out.onnx")],
-                ["corruption", str(model)],
-            )
-            contents = attack(canary)[: 1 if short else None]
-            for content, command in itertools.product(contents, commands):
-                trials += 1
+    with new_folder() as folder:
+        home = folder / "home"
+        home.mkdir()
+        image, model = home / "image.png", home / "model.visbase"
+        Image.new("L", (28, 28)).save(image)
+        commands = (
+            ["predict", str(model), str(image)],
+            ["explain", str(model), str(image), "--out", str(home / "out.png")],
+            ["export", str(model), "--out", str(home / "out.onnx")],
+            ["corruption", str(model)],
+        )
+        for name, contents in _attacks(folder / "canary").items():
+            trials = list(itertools.product(contents[: 1 if short else None], commands))
+            problems = []
+            for content, command in trials:
                 model.write_bytes(content)
                 files = sorted(folder.rglob("*"))
                 problems += refusal_problems(command[0], run(command, home))
                 if sorted(folder.rglob("*")) != files:
                     problems.append(f"{command[0]} wrote a file")
-        yield Fault(name, trials, OUTCOME, problems)
+            yield Fault(name, len(trials), OUTCOME, problems)
+
+
+def _attacks(canary: Path) -> dict[str, list[bytes]]:
+    """Contents of model files by the name of the attack."""
+    protocols = range(pickle.HIGHEST_PROTOCOL + 1)
+    pickles = [pickle.dumps(Canary(canary), protocol) for protocol in protocols]
+    # the first as torch.save writes it, the others lead out of the folder
+    names = ("model/data.pkl", f"../{canary.name}", str(canary))
+    zips = [_zip(name, pickles[-1]) for name in names]
+    return {
+        "a pickle instead of a model": pickles,
+        "a zip instead of a model, also with paths outside its folder": zips,
+        "a skops file that runs a command when loaded": [_skops_file(canary)],
+        "a safetensors header that lies about sizes": _lies(),
+    }
 
 
 def _skops_file(canary: Path) -> bytes:
@@ -84,20 +98,3 @@ def _zip(name: str, content: bytes) -> bytes:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(name, content)
     return packed.getvalue()
-
-
-ATTACKS: dict[str, Callable[[Path], list[bytes]]] = {
-    "a pickle instead of a model": lambda canary: [
-        pickle.dumps(Canary(canary), protocol)
-        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
-    ],
-    # the first as torch.save writes it, the others lead out of the folder
-    "a zip instead of a model, also with paths outside its folder": lambda canary: [
-        _zip(name, pickle.dumps(Canary(canary)))
-        for name in ("model/data.pkl", f"../{canary.name}", str(canary))
-    ],
-    "a skops file that runs a command when loaded": lambda canary: [
-        _skops_file(canary)
-    ],
-    "a safetensors header that lies about sizes": lambda _canary: _lies(),
-}

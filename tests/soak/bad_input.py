@@ -18,7 +18,6 @@ from tests.soak.fault import Fault, new_folder, refusal_problems, run
 from visbase.estimators import BagOfVisualWords
 from visbase.pipeline.datasets import load_dataset
 
-SIDE = 28
 ERROR_LINE, SUCCEEDS = "one error line", "succeeds"
 
 
@@ -75,16 +74,15 @@ def _changing_images() -> Fault:
 
 
 def _nan() -> Fault:
-    images = np.random.default_rng(0).random((6, SIDE, SIDE))
-    images[2, 3, 4] = np.nan
     problems = []
     for dtype in (np.float32, np.float64, np.float16):
+        message = "fitted"
         try:
-            BagOfVisualWords(n_words=8).fit(images.astype(dtype))
-            problems.append(f"{dtype.__name__}: fitted")
+            BagOfVisualWords(n_words=8).fit(np.full((6, 28, 28), np.nan, dtype))
         except ValueError as error:
-            if "expected uint8 images" not in str(error):
-                problems.append(f"{dtype.__name__}: {error}")
+            message = str(error)
+        if "expected uint8 images" not in message:
+            problems.append(f"{dtype.__name__}: {message}")
     name = "NaN in floating-point images, from Python"
     return Fault(name, 3, "a ValueError states what is expected", problems)
 
@@ -106,26 +104,24 @@ def _strings() -> Fault:
 
 
 def _write(
-    root: Path,
-    classes: Iterable[str] = "ab",
-    n_images: int = 5,
-    side: int = SIDE,
-    brightest: int = 255,
+    root: Path, names: Iterable[str] = "ab", n: int = 5, side: int = 28, top: int = 255
 ) -> None:
-    """Write images of noise for each class."""
-    seed = 0
-    for name in classes:
+    """Write n images of noise, with values up to `top`, for each class."""
+    rng = np.random.default_rng(0)
+    for name in names:
         (root / name).mkdir(parents=True)
-        for i in range(n_images):
-            rng = np.random.default_rng(seed)
-            noise = rng.integers(0, brightest + 1, (side, side), np.uint8)
+        for i in range(n):
+            noise = rng.integers(0, top + 1, (side, side), np.uint8)
             Image.fromarray(noise).save(root / name / f"{i}.png")
-            seed += 1
 
 
 def _write_train_and_test(root: Path) -> None:
     for part in ("train", "test"):
-        _write(root / part, n_images=1)
+        _write(root / part, n=1)
+
+
+def _write_300_classes(root: Path) -> None:
+    _write(root, [f"class {i}" for i in range(300)], 3)
 
 
 def _write_huge(root: Path) -> None:
@@ -159,11 +155,8 @@ FOLDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "one training image per class": (SUCCEEDS, _write_train_and_test),
     "images of 1 x 1 pixel": (ERROR_LINE, lambda root: _write(root, side=1)),
     "an image of 20,000 x 20,000 pixels": (ERROR_LINE, _write_huge),
-    "all images black": (SUCCEEDS, lambda root: _write(root, brightest=0)),
-    "300 classes": (
-        SUCCEEDS,
-        lambda root: _write(root, [f"class {i}" for i in range(300)], 3),
-    ),
+    "all images black": (SUCCEEDS, lambda root: _write(root, top=0)),
+    "300 classes": (SUCCEEDS, _write_300_classes),
     "names with spaces, newlines, invalid UTF-8": (SUCCEEDS, _write_odd_names),
     "symbolic links in a circle": (ERROR_LINE, _write_loops),
     "a text file called .png": (ERROR_LINE, _write_text),

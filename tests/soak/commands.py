@@ -6,25 +6,21 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from safetensors.numpy import load_file
 
-from tests.soak.fault import VISBASE, leftovers, run, start
+from tests.soak.fault import VISBASE, leftovers, run
 
 # small runs that pass through every stage, and shorter ones of the same name
-RUNS = {
-    "bovw_pyramid": ("--set", "n_words=60", "--set", "copies=1"),
-    "lenet5": ("--set", "epochs=8"),
-}
-EARLIER = {
-    "bovw_pyramid": ("--set", "n_words=20"),
-    "lenet5": ("--set", "epochs=2"),
-}
+RUNS = {"bovw_pyramid": ("n_words=60", "copies=1"), "lenet5": ("epochs=8",)}
+EARLIER = {"bovw_pyramid": "n_words=20", "lenet5": "epochs=2"}
 
 
+@dataclass
 class Command:
     """A command that keeps its files under a folder, `home`.
 
@@ -32,17 +28,12 @@ class Command:
     write alike; `program` and `variables` are those of the process.
     """
 
-    def __init__(
-        self,
-        name: str,
-        arguments: Callable[[Path], list[str]],
-        read: Callable[[Path], Any],
-        program: Sequence[str] = VISBASE,
-        **variables: str,
-    ) -> None:
-        self.name, self.arguments, self.read = name, arguments, read
-        self.program, self.variables = program, variables
-        self.expected: Any = None
+    name: str
+    arguments: Callable[[Path], list[str]]
+    read: Callable[[Path], Any]
+    program: Sequence[str] = VISBASE
+    variables: Mapping[str, str] = field(default_factory=dict)
+    expected: Any = None
 
     def run_undisturbed(self, home: Path) -> None:
         """Run the command and expect what it wrote from every later run."""
@@ -65,12 +56,8 @@ class Command:
         variables: Mapping[str, str] | None = None,
         **options: Any,
     ) -> subprocess.CompletedProcess[str]:
-        variables = {**self.variables, **(variables or {})}
-        program = program or self.program
-        return run(self.arguments(home), home, program, variables=variables, **options)
-
-    def start(self, home: Path) -> subprocess.Popen[bytes]:
-        return start(self.arguments(home), home, self.program)
+        options["variables"] = {**self.variables, **(variables or {})}
+        return run(self.arguments(home), home, program or self.program, **options)
 
     def rerun(
         self, trial: str, home: Path, variables: Mapping[str, str] | None = None
@@ -97,7 +84,8 @@ class MethodRun(Command):
         self.home = digits.with_name(method)
         self.run_undisturbed(self.home)
         home = digits.with_name(f"earlier {method}")
-        run([*self.arguments(home), *EARLIER[method]], home, must_succeed=True)
+        shorter = [*self.arguments(home), "--set", EARLIER[method]]
+        run(shorter, home, must_succeed=True)
         self.earlier = home / "artifacts" / "results"
 
     def prepare(self, home: Path) -> None:
@@ -116,10 +104,9 @@ def method_runs(digits: Path, short: bool) -> Iterator[MethodRun]:
 
 def run_arguments(method: str, digits: Path, home: Path) -> list[str]:
     """Return the command line of a method's small run; the last two save its model."""
-    return [
-        *("run", method, "--preset", "quick", *RUNS[method]),
-        *("--dataset", f"folder:{digits}", "--save", str(home / "model")),
-    ]
+    settings = [word for setting in RUNS[method] for word in ("--set", setting)]
+    data = ("--dataset", f"folder:{digits}", "--save", str(home / "model"))
+    return ["run", method, "--preset", "quick", *settings, *data]
 
 
 def read_run(home: Path) -> dict[str, bytes]:

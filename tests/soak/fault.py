@@ -17,7 +17,6 @@ from PIL import Image
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.storage import ROOT
 
-N_TRAIN, N_TEST = 1200, 300
 VISBASE = ("-m", "visbase")
 
 
@@ -40,27 +39,12 @@ def new_folder() -> Iterator[Path]:
 def make_digits(folder: Path) -> Path:
     """Write MNIST digits as images in train and test, the same every time."""
     mnist = load_dataset("mnist")
-    splits = (("train", mnist.train, N_TRAIN), ("test", mnist.test, N_TEST))
-    for name, split, n in splits:
+    for name, split, n in (("train", mnist.train, 1200), ("test", mnist.test, 300)):
         for i in range(n):
-            class_folder = folder / name / str(split.labels[i])
-            class_folder.mkdir(parents=True, exist_ok=True)
-            image = Image.fromarray(np.asarray(split.images[i]))
-            image.save(class_folder / f"{i:05}.png")
+            path = folder / name / str(split.labels[i]) / f"{i:05}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.asarray(split.images[i])).save(path)
     return folder
-
-
-def start(
-    arguments: Sequence[str], home: Path, program: Sequence[str] = VISBASE
-) -> subprocess.Popen[bytes]:
-    """Start a command that keeps all its files under `home`."""
-    return subprocess.Popen(
-        [sys.executable, *program, *arguments],
-        env=_environment(home, {}),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 def run(
@@ -71,10 +55,12 @@ def run(
     variables: Mapping[str, str] | None = None,
     limit: Callable[[], object] | None = None,
     must_succeed: bool = False,
+    timeout: float = 600,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that keeps all its files under `home` to its end.
 
-    `limit` is called in the new process before the command starts.
+    `limit` is called in the new process before the command starts; after `timeout`
+    seconds the process is killed by SIGKILL and TimeoutExpired raised.
     """
     done = subprocess.run(
         [sys.executable, *program, *arguments],
@@ -84,7 +70,7 @@ def run(
         text=True,
         errors="replace",
         check=False,
-        timeout=600,
+        timeout=timeout,
         preexec_fn=limit,
     )
     if must_succeed and done.returncode:
@@ -108,9 +94,7 @@ def leftovers(home: Path) -> list[str]:
 
 
 def refusal_problems(
-    trial: str,
-    done: subprocess.CompletedProcess[str],
-    statuses: Sequence[int] = (2,),
+    trial: str, done: subprocess.CompletedProcess[str], statuses: Sequence[int] = (2,)
 ) -> list[str]:
     """Return what is wrong with a command that must fail with one error line.
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from tests.soak.fault import Fault, new_folder
-from tests.soak.readers import Target, mutated, targets
+from tests.soak.readers import READERS, Target, mutated
 from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
@@ -35,17 +35,7 @@ WEIGHED = 10  # every so many inputs the memory is measured
 TIMES, CONSTANT = 10, 30_000_000  # bytes: times the input and its image, and beside
 # resident, with the libraries, of which model files need 400; 100 megapixels decode
 # to 300, some files by way of several copies
-GUIDED_LIMIT_MIB = {"images": 3000, "folders of images": 3000}
-OTHER_LIMIT_MIB = 1000
-SHARE = {  # of all inputs
-    "IDX files": 0.25,
-    "records": 0.20,
-    "model files": 0.05,
-    "images": 0.07,
-    "folders of images": 0.03,
-    "--set": 0.25,
-    "tables of measurements": 0.15,
-}
+LIMIT_MIB, IMAGE_LIMIT_MIB = 1000, 3000
 INPUTS, SHORT_INPUTS = 1_050_000, 10_000
 GUIDED, SHORT_GUIDED = 600_000, 12_000  # inputs of the coverage-guided fuzzer
 OUTCOME = (
@@ -65,9 +55,9 @@ class Hang(BaseException):
 
 def faults(short: bool) -> Iterator[Fault]:
     n = SHORT_INPUTS if short else INPUTS
-    with new_folder() as folder:
-        for name, (target, seeds) in targets(folder).items():
-            yield _fuzz(name, target, seeds, int(n * SHARE[name]))
+    for name, (share, reader) in READERS.items():
+        with new_folder() as folder:
+            yield _fuzz(name, *reader(folder), int(n * share))
     yield from _guided(SHORT_GUIDED if short else GUIDED)
     yield _bombs()
 
@@ -76,9 +66,8 @@ def _fuzz(name: str, target: Target, seeds: list[bytes], n: int) -> Fault:
     dice, n_refused, n_tried = random.Random(0), 0, 0
     problems: list[str] = []
     while n_tried < n and len(problems) <= 20:
-        data = mutated(seeds, dice)
+        data, result, problem = mutated(seeds, dice), None, ""
         measured = n_tried % WEIGHED == 0
-        result, problem = None, ""
         before = _reset_peak() if measured else 0
         try:
             result = _limited(target, data)
@@ -153,9 +142,9 @@ def _guided(n: int) -> Iterator[Fault]:
     if importlib.util.find_spec("atheris") is None:
         yield Fault("coverage-guided fuzzing", 0, "not run: atheris is not installed")
         return
-    for name, share in SHARE.items():
+    for name, (share, _) in READERS.items():
         n_inputs = int(n * share)
-        limit = GUIDED_LIMIT_MIB.get(name, OTHER_LIMIT_MIB)
+        limit = IMAGE_LIMIT_MIB if "images" in name else LIMIT_MIB
         with new_folder() as folder:
             command = [
                 # what the shell starts does not inherit the peak memory of this process

@@ -9,17 +9,15 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["visbase"]):
-    from tests.soak.readers import MODELS, targets
+    from tests.soak.readers import READERS
     from visbase.pipeline.errors import BadInput
 
 if __name__ == "__main__":
     name, folder = sys.argv[1:3]
-    corpus = Path(folder) / "corpus"
+    corpus, work = Path(folder) / "corpus", Path(folder) / "work"
     corpus.mkdir()
-    work = Path(folder) / "work"
     work.mkdir()
-    models = MODELS if name == "model files" else MODELS[:1]  # others take longer
-    target, seeds = targets(work, models)[name]
+    target, seeds = READERS[name][1](work)
     for i, seed in enumerate(seeds):
         (corpus / str(i)).write_bytes(seed)
 

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,12 +20,20 @@ from tests.soak.fault import Fault, make_digits, new_folder
 from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
 from visbase.pipeline.storage import ROOT, results
 
-N_RANDOM, N_SHORT_RANDOM = 10, 1  # trials of each run
+N_RANDOM = 10  # trials of each run; the short form has one
+N_INSIDE = 4  # trials of each stage; the short form has one, of the first stage
 TRIES = 10  # of each kill at random: a run may finish before
 N_POINTS = 6  # of the learning curve
-N_DOWNLOADS, N_SHORT_DOWNLOADS = 10, 1
 MNIST_FILES = ROOT / "pipeline" / "datasets" / "mnist_files"
-N_INSIDE = 4  # trials of each stage; the short form has one, of the first stage
+DYING = ("-m", "tests.soak.die")  # visbase, killed at the nth moment of a kind
+# visbase that downloads MNIST from another place
+MIRRORED = """
+from visbase.pipeline.commands import main
+from visbase.pipeline.datasets import mnist
+mnist.MIRRORS = ("http://127.0.0.1:{}/",)
+main()
+"""
+ENDS = {"record": "write_record", "saving the model": "save_model"}
 FUNCTIONS = {  # run -> stage -> the function inside which it is killed
     "bovw_pyramid": {
         "vocabulary": "learn_vocabulary",
@@ -33,14 +41,9 @@ FUNCTIONS = {  # run -> stage -> the function inside which it is killed
         "projection": "fit_projection",
         "encoding": "BagOfWords.vectors",
         "SVM": "fit_svm",
-        "record": "write_record",
-        "saving the model": "save_model",
+        **ENDS,
     },
-    "lenet5": {
-        "epoch": "train",
-        "record": "write_record",
-        "saving the model": "save_model",
-    },
+    "lenet5": {"epoch": "train", **ENDS},
 }
 # what is on disk, the last stage first -> where the run was
 STAGES = (
@@ -51,6 +54,7 @@ STAGES = (
     ("artifacts/cache/projection", "encoding"),
     ("artifacts/cache/vocabulary-", "projection"),
     ("artifacts/cache/network-", "an epoch"),
+    ("train-images", "downloading"),
 )
 SAME = "a second run gives the same predictions, scores and model, to the byte"
 
@@ -59,7 +63,7 @@ def faults(short: bool) -> Iterator[Fault]:
     with new_folder() as folder:
         digits = make_digits(folder / "digits")
         for run in method_runs(digits, short=False):
-            yield _at_random(run, N_SHORT_RANDOM if short else N_RANDOM)
+            yield _at_random(run, SAME, short)
             yield _inside(run, short)
             yield _at_writes(run, SAME, short)
         yield _curve(digits, short)
@@ -67,33 +71,29 @@ def faults(short: bool) -> Iterator[Fault]:
     yield _download(short)
 
 
-def _at_random(run: MethodRun, n: int) -> Fault:
-    dice, seconds = random.Random(0), run.seconds
+def _at_random(run: Command, outcome: str, short: bool) -> Fault:
+    dice, seconds, n = random.Random(0), run.seconds, 1 if short else N_RANDOM
     stages, problems = Counter[str](), []
     for trial in range(TRIES * n):
         if stages.total() == n:
             break
         with new_folder() as home:
             started = time.perf_counter()
-            process = run.start(home)
             try:
                 # most of what comes before is imports
-                process.wait(dice.uniform(0.3 * seconds, seconds))
+                done = run.run(home, timeout=dice.uniform(0.3 * seconds, seconds))
                 seconds = time.perf_counter() - started  # its present speed
-            except subprocess.TimeoutExpired:
-                process.kill()
-            status = process.wait()
-            if status == -signal.SIGKILL:
+                if done.returncode:
+                    problems.append(f"{run.name}, trial {trial}: it failed by itself")
+            except subprocess.TimeoutExpired:  # it was killed
                 stages[_stage(home)] += 1
                 problems += run.rerun(f"trial {trial}", home)
-            elif status:
-                problems.append(f"{run.name}, trial {trial}: it failed by itself")
     if stages.total() < n:
         killed = f"{stages.total()} of {TRIES * n} runs"
         problems.append(f"{run.name}: only {killed} were killed in time")
     where = ", ".join(f"{stage} {count}" for stage, count in stages.most_common())
     name = f"SIGKILL at a random moment of `{run.name}`: {where}"
-    return Fault(name, stages.total(), SAME, problems)
+    return Fault(name, stages.total(), outcome, problems)
 
 
 def _inside(run: MethodRun, short: bool) -> Fault:
@@ -106,7 +106,7 @@ def _inside(run: MethodRun, short: bool) -> Fault:
         for _ in range(1 if short else N_INSIDE):
             with new_folder() as home:
                 nth = dice.randint(1, n_calls)
-                status = run.run(home, _dying(moment, nth)).returncode
+                status = run.run(home, (*DYING, moment, str(nth))).returncode
                 trial = f"{stage}, call {nth} of {n_calls}"
                 counts[stage] += status == -signal.SIGKILL
                 if status not in (0, -signal.SIGKILL):
@@ -127,42 +127,31 @@ def _stage(home: Path) -> str:
     return "before its first file"
 
 
-def _dying(moment: str, nth: int) -> tuple[str, ...]:
-    """Return the program that is visbase, killed at the nth such moment."""
-    return ("-m", "tests.soak.die", moment, str(nth))
-
-
 def _count_moments(command: Command, moment: str, home: Path) -> int:
-    done = command.run(home, _dying(moment, 0), must_succeed=True)
+    done = command.run(home, (*DYING, moment, "0"), must_succeed=True)
     return int(done.stdout.split()[-1])
 
 
-def _at_writes(
-    command: Command,
-    outcome: str,
-    short: bool,
-    at_least: int = 1,
-    moments: Sequence[str] = ("before", "after"),
-    where: str = "before or after every write of `{}`",
-) -> Fault:
+def _at_writes(command: Command, outcome: str, short: bool, at_least: int = 1) -> Fault:
     """Kill a command before and after each of its writes, and run it again."""
     problems, trials = [], 0
     with new_folder() as folder:
         command.prepare(folder)
         n_writes = max(at_least, _count_moments(command, "before", folder))
-    for moment in moments:
+    for moment in ("before", "after"):
         for nth in range(1, 2 if short else n_writes + 1):
             with new_folder() as home:
                 trial = f"{moment} write {nth}"
                 command.prepare(home)
-                status = command.run(home, _dying(moment, nth)).returncode
+                status = command.run(home, (*DYING, moment, str(nth))).returncode
                 trials += 1
                 if status != -signal.SIGKILL:
                     problems.append(f"{command.name}, {trial}: status {status}")
                 if not command.is_sound(home, nth - (moment == "before")):
                     problems.append(f"{command.name}, {trial}: its files are not sound")
                 problems += command.rerun(trial, home)
-    return Fault(f"SIGKILL {where.format(command.name)}", trials, outcome, problems)
+    name = f"SIGKILL before or after every write of `{command.name}`"
+    return Fault(name, trials, outcome, problems)
 
 
 class Curve(Command):
@@ -194,7 +183,7 @@ class SlowHandler(http.server.SimpleHTTPRequestHandler):
                 outputfile.write(block)
             except OSError:  # the client was killed
                 return
-            time.sleep(0.01)
+            time.sleep(0.03)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -206,10 +195,7 @@ def _curve(digits: Path, short: bool) -> Fault:
     command = Curve("curve", lambda _home: arguments, _points)
     command.run_undisturbed(digits.with_name("curve"))
     outcome = "earlier points are kept; a second run gives the same points"
-    fault = _at_writes(command, outcome, short, N_POINTS)
-    if len(command.expected) != N_POINTS:
-        fault.problems.append(f"undisturbed it has {len(command.expected)} points")
-    return fault
+    return _at_writes(command, outcome, short, N_POINTS)
 
 
 def _report(short: bool) -> Fault:
@@ -218,42 +204,28 @@ def _report(short: bool) -> Fault:
         "report",
         lambda home: ["report", "--out", str(home / "report")],
         lambda home: _files(home / "report"),
-        VISBASE_RESULTS=str(results()),
+        variables={"VISBASE_RESULTS": str(results())},
     )
     with new_folder() as folder:
         command.run_undisturbed(folder)
     outcome = "a second run writes the same files, to the byte"
-    n_files, where = len(command.expected), "before each write of the {}"
-    return _at_writes(command, outcome, short, n_files, ("before",), where)
+    return _at_writes(command, outcome, short, len(command.expected))
 
 
 def _download(short: bool) -> Fault:
     """MNIST's files from a server of this process."""
-    dice, problems = random.Random(0), []
-    n = N_SHORT_DOWNLOADS if short else N_DOWNLOADS
     handler = functools.partial(SlowHandler, directory=str(MNIST_FILES))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/"
-    arguments = ["run", "majority", "--preset", "quick", "--data"]
     command = Command(
         "download",
-        lambda home: [*arguments, str(home / "data")],
-        lambda home: _files(home / "data", "*.gz"),
-        ("-m", "tests.soak.mirror", url),
+        lambda home: ["run", "majority", "--preset", "quick", "--data", str(home)],
+        lambda home: _files(home, "*.gz"),
+        ("-c", MIRRORED.format(server.server_port)),
     )
-    command.expected = _files(MNIST_FILES, "*.gz")
-    for trial in range(n):
-        with new_folder() as home:
-            data = home / "data"
-            data.mkdir()
-            process = command.start(home)
-            while not any(data.iterdir()) and process.poll() is None:
-                time.sleep(0.01)
-            time.sleep(dice.uniform(0, 1))
-            process.kill()
-            process.wait()
-            problems += command.rerun(f"trial {trial}", home)
-    server.shutdown()
+    with new_folder() as folder:
+        command.run_undisturbed(folder)
     outcome = "a second run downloads what is missing; the files are complete"
-    return Fault("SIGKILL during the download of MNIST", n, outcome, problems)
+    fault = _at_random(command, outcome, short)
+    server.shutdown()
+    return fault

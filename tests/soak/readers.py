@@ -9,7 +9,7 @@ import io
 import json
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +24,7 @@ from visbase.pipeline.experiments import measured, records
 from visbase.pipeline.images.photo_files import read_image
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.methods import find_method
-from visbase.pipeline.storage import results
-from visbase.pipeline.storage.tables import to_csv
+from visbase.pipeline.storage import ROOT, results
 
 Target = Callable[[bytes], object]
 Reader = tuple[Target, list[bytes]]  # and valid inputs to begin from
@@ -44,18 +43,6 @@ COMBINATION = {  # valid, for any test images
 }
 LETTERS = "abnwords=0123456789.,-+e()[]{}'\"\\\n é∞"
 SETTINGS = ("n_words=200", "levels=(1,2,4)", "bins_px=2.0", "deskewed=False", LETTERS)
-
-
-def targets(folder: Path, models: Sequence[str] = MODELS) -> dict[str, Reader]:
-    return {
-        "IDX files": _idx(folder / "file.gz"),
-        "records": _records(folder / "seed0.json"),
-        "model files": _models(folder / "model", models),
-        "images": _images(),
-        "folders of images": _folders(folder / "photos"),
-        "--set": _settings(),
-        "tables of measurements": _tables(folder),
-    }
 
 
 def mutated(seeds: list[bytes], dice: random.Random) -> bytes:
@@ -98,7 +85,7 @@ def _packed(save: Callable[[io.BytesIO], object]) -> bytes:
     return file.getvalue()
 
 
-def _idx(path: Path) -> Reader:
+def _idx(folder: Path) -> Reader:
     head = bytes([0, 0, 8, 3]) + np.array([3, 4, 4], ">u4").tobytes()
     content = head + bytes(range(48))
     expected = IdxFile("file.gz", (3, 4, 4), hashlib.sha256(content).hexdigest())
@@ -106,19 +93,18 @@ def _idx(path: Path) -> Reader:
     def target(data: bytes) -> object:
         # half of the corruptions are inside a valid gzip stream
         packed = data if data[:2] == b"\x1f\x8b" else gzip.compress(data, 1)
-        return read_idx(_write(path, packed), expected)
+        return read_idx(_write(folder / "file.gz", packed), expected)
 
     return target, [content, gzip.compress(content, 1)]
 
 
-def _records(path: Path) -> Reader:
+def _records(folder: Path) -> Reader:
+    path = folder / "seed0.json"
     source = records.record_path(results(), "mnist", "majority", 0)
     record = json.loads(source.read_text()) | {"n_test": 12, "n_correct": 6}
     predictions = np.array([[0] * 12, [1] * 6 + [0] * 6], np.uint8)
-    text, array = (
-        json.dumps(record).encode(),
-        _packed(lambda f: np.save(f, predictions)),
-    )
+    text = json.dumps(record).encode()
+    array = _packed(lambda file: np.save(file, predictions))
 
     def target(data: bytes) -> object:
         is_array = data[:1] == b"\x93"
@@ -129,11 +115,11 @@ def _records(path: Path) -> Reader:
     return target, [text, array]
 
 
-def _models(path: Path, methods: Sequence[str]) -> Reader:
-    seeds = []
-    for method in methods:
+def _models(folder: Path) -> Reader:
+    path, seeds = folder / "model", []
+    for method in MODELS:
         arguments = ["run", method, "--preset", "quick", "--save", str(path)]
-        run(arguments, path.with_name("home"), must_succeed=True)
+        run(arguments, folder / "home", must_succeed=True)
         seeds.append(path.read_bytes())
 
     def target(data: bytes) -> object:
@@ -145,7 +131,7 @@ def _models(path: Path, methods: Sequence[str]) -> Reader:
     return target, seeds
 
 
-def _images() -> Reader:
+def _images(_folder: Path) -> Reader:
     pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
     colour = Image.fromarray(pixels)
     seeds = [
@@ -159,7 +145,7 @@ def _images() -> Reader:
 def _folders(root: Path) -> Reader:
     """Another file among those of two classes: length of its name, name, content."""
     for name in "ab":
-        (root / name).mkdir(parents=True)
+        (root / name).mkdir()
         for i in range(3):
             Image.new("L", (4, 4), 50 * i).save(root / name / f"{i}.png")
     content = _packed(lambda file: Image.new("L", (5, 3), 7).save(file, "PNG"))
@@ -179,7 +165,7 @@ def _folders(root: Path) -> Reader:
     return target, [bytes([len(name)]) + name + content for name in names]
 
 
-def _settings() -> Reader:
+def _settings(_folder: Path) -> Reader:
     method = find_method("bovw_pyramid")
 
     def target(data: bytes) -> object:
@@ -192,21 +178,28 @@ def _tables(folder: Path) -> Reader:
     """What `curve` and `corruption` measured, and the facts of a combination."""
     table, combination = folder / "linear.csv", folder / "a+b.json"
     np.save(combination.with_suffix(".npy"), np.zeros((5, 3), np.int16))
-    seeds = [json.dumps(COMBINATION)]
-    texts = {"method": "linear", "config": '{"a": 1}', "family": "classical"}
-    texts |= {"fit_s": "1.5", "seconds": "2.5", "changes": "{}", "source": "curve"}
-    kinds = (measured.CurvePoint, measured.CorruptionErrors)
-    for kind in kinds:
-        columns = kind.__struct_fields__
-        row = {name: texts.get(name, "7") for name in columns}
-        other = {name: "8" for name in ("seed", "level") if name in columns}
-        rows = [row | {"n_errors": "1"}, row | other | {"n_errors": "2"}]
-        seeds.append(to_csv(columns, rows))
+    seeds = [json.dumps(COMBINATION).encode()]
+    for name in ("curves", "corruption"):
+        committed = ROOT / "reports" / name / "mnist" / "linear.csv"
+        head, *rows = committed.read_bytes().splitlines(keepends=True)
+        seeds.append(head + rows[0] + rows[1])
 
     def target(data: bytes) -> object:
         if data[:1] == b"{":
             return measured.read_combination(_write(combination, data))
-        kind = kinds[b"n_train" not in data]
+        is_curve = b"n_train" in data
+        kind = measured.CurvePoint if is_curve else measured.CorruptionErrors
         return measured.read_measurements(_write(table, data), kind)
 
-    return target, [seed.encode() for seed in seeds]
+    return target, seeds
+
+
+READERS: dict[str, tuple[float, Callable[[Path], Reader]]] = {  # and part of all inputs
+    "IDX files": (0.25, _idx),
+    "records": (0.20, _records),
+    "model files": (0.05, _models),
+    "images": (0.07, _images),
+    "folders of images": (0.03, _folders),
+    "--set": (0.25, _settings),
+    "tables of measurements": (0.15, _tables),
+}

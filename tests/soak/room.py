@@ -7,9 +7,8 @@ import ctypes
 import os
 import resource
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.soak.commands import MethodRun, method_runs, read_record, run_arguments
@@ -58,30 +57,21 @@ class NotRoot(Exception):
     """A small disk cannot be mounted."""
 
 
-@dataclass(frozen=True)
-class Shortage:
-    """A folder for a run, with a limit of its process or a full disk for its /tmp."""
-
-    home: Path
-    limit: Callable[[], None] | None = None
-    disk: Path | None = None
+# a folder for a run, and a limit of its process or a full disk for its /tmp
+Place = tuple[Path, Callable[[], object] | None, Path | None]
+Shortages = list[AbstractContextManager[Place]]
 
 
-def _without_room(
-    name: str,
-    method_run: MethodRun,
-    shortages: Sequence[AbstractContextManager[Shortage]],
-) -> Fault:
+def _without_room(name: str, method_run: MethodRun, shortages: Shortages) -> Fault:
     """Run over an earlier record without room, and again once there is room."""
     problems, n_enough = [], 0
     for i, shortage in enumerate(shortages):
         trial = f"{name}, size {i}"
         try:
-            with shortage as place:
-                home, disk = place.home, place.disk
+            with shortage as (home, limit, disk):
                 variables = {"TMPDIR": str(disk)} if disk else {}
                 method_run.prepare(home)
-                done = method_run.run(home, variables=variables, limit=place.limit)
+                done = method_run.run(home, variables=variables, limit=limit)
                 if not method_run.is_sound(home):
                     problems.append(f"{trial}: the earlier record is torn")
                 if "seed0.json" not in read_record(home / "artifacts" / "results"):
@@ -98,30 +88,27 @@ def _without_room(
 
 
 @contextmanager
-def _limited(kind: int, size: int) -> Iterator[Shortage]:
-    def limit() -> None:
-        resource.setrlimit(kind, (size, size))
-
+def _limited(kind: int, size: int) -> Iterator[Place]:
     with new_folder() as folder:
-        yield Shortage(folder, limit)
+        yield folder, lambda: resource.setrlimit(kind, (size, size)), None
 
 
 @contextmanager
-def _full_disk(method_run: MethodRun, free_kb: int) -> Iterator[Shortage]:
+def _full_disk(method_run: MethodRun, free_kb: int) -> Iterator[Place]:
     """Artifacts, results, model and /tmp on a small disk, beside an earlier record."""
     files = [path for path in method_run.earlier.rglob("*") if path.is_file()]
     n_blocks = sum(-(-path.stat().st_size // 4096) for path in files)
     with _small_disk(f"{4 * n_blocks + free_kb}k") as disk:
-        yield Shortage(disk, disk=disk)
+        yield disk, None, disk
 
 
 @contextmanager
-def _full_tmp() -> Iterator[Shortage]:
+def _full_tmp() -> Iterator[Place]:
     """/tmp alone is full; results and caches have room."""
     with _small_disk("4k") as disk, new_folder() as folder:
         with contextlib.suppress(OSError):
             (disk / "full").write_bytes(bytes(1 << 20))
-        yield Shortage(folder, disk=disk)
+        yield folder, None, disk
 
 
 @contextmanager
@@ -162,16 +149,12 @@ def _read_only(digits: Path) -> Fault:
 
 def _forbidden(digits: Path) -> Fault:
     """No permission to write where results, caches and model belong."""
-    name = "no permission to write"
-
-    def bind_root() -> None:
-        """Drop the capability that lets root ignore permissions."""
-        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
-
+    name, drop = "no permission to write", (PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
     with new_folder() as home:
         home.chmod(0o555)
         arguments = run_arguments("bovw_pyramid", digits, home)[:-2]
-        done = run(arguments, home, limit=bind_root)
+        # without this capability root has to obey permissions as well
+        done = run(arguments, home, limit=lambda: ctypes.CDLL(None).prctl(*drop))
         problems = refusal_problems(name, done, (1, 2))
         problems += ["it wrote a file"] if any(home.iterdir()) else []
         home.chmod(0o755)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.soak.commands import MethodRun, method_runs
-from tests.soak.fault import Fault, leftovers, make_digits, new_folder, start
+from tests.soak.fault import Fault, leftovers, make_digits, new_folder, run
 from visbase.pipeline.experiments.measured import CurvePoint, read_measurements
 
-N_ROUNDS, N_SHORT_ROUNDS = 3, 1
+N_ROUNDS = 3
 N_FLIPS = 6  # of each entry
 N_SEEDS = 10  # of each of two learning curves
 
 
 def faults(short: bool) -> Iterator[Fault]:
-    n_rounds = N_SHORT_ROUNDS if short else N_ROUNDS
+    n_rounds = 1 if short else N_ROUNDS
     with new_folder() as folder:
         digits = make_digits(folder / "digits")
         for run in method_runs(digits, short):
@@ -27,8 +28,9 @@ def faults(short: bool) -> Iterator[Fault]:
 
 def _statuses(commands: list[list[str]], home: Path) -> list[int]:
     """Run commands at the same time and return their exit statuses."""
-    processes = [start(command, home) for command in commands]
-    return [process.wait(timeout=600) for process in processes]
+    with ThreadPoolExecutor(len(commands)) as pool:
+        ended = pool.map(lambda command: run(command, home), commands)
+        return [done.returncode for done in ended]
 
 
 def _same_run(run: MethodRun, n_rounds: int) -> Fault:
