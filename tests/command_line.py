@@ -1,9 +1,11 @@
-"""Run the command line inside the test's process, or in its own."""
+"""Run the command line inside the test's process, or another Python beside it."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -24,6 +26,16 @@ def refusal(*arguments: object) -> str:
     assert result.stderr.startswith("visbase: ")
     assert result.stderr.count("\n") == 1
     return result.stderr
+
+
+def fresh_python(*arguments: str, cwd: Path = ROOT, **variables: str) -> str:
+    """What another Python prints on standard output before it ends well."""
+    command, environment = [sys.executable, *arguments], os.environ | variables
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def start_visbase(*arguments: object, **options: Any) -> subprocess.Popen[str]:

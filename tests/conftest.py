@@ -1,7 +1,10 @@
-"""Fixtures of many tests: real digits, and empty folders to write to."""
+"""Fixtures of many tests: real digits, empty folders to write to, files to find."""
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +25,25 @@ def fresh_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VISBASE_ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setenv("VISBASE_RESULTS", str(tmp_path / "results"))
     return tmp_path
+
+
+@pytest.fixture
+def add_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str], None]]:
+    """Adds a file such as "cnn/x.py", by a second folder that its package searches."""
+    added = []
+
+    def add(file: str, source: str) -> None:
+        path = tmp_path / "added" / file
+        path.parent.mkdir(parents=True)
+        path.write_text(source)
+        name = "visbase." + str(Path(file).parent).replace("/", ".")
+        package = importlib.import_module(name)
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
+        added.append((package, name, path.stem))
+
+    yield add
+    for package, name, stem in added:  # no other test may find them
+        sys.modules.pop(f"{name}.{stem}", None)
+        vars(package).pop(stem, None)

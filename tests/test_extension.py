@@ -6,12 +6,10 @@ no existing file is edited.
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,12 +19,12 @@ from tests.command_line import visbase
 from visbase.pipeline.experiments import provenance
 
 DESCRIPTOR = '''
-"""Brightness of 16 x 16 patches, averaged to 4 x 4 numbers of unit length."""
+"""Brightness of 16 patches, 4 x 4 side by side, of 8 x 8 values each."""
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from visbase.pipeline.contracts import Descriptors
 from visbase.pipeline.descriptors.flat import concatenate
@@ -35,79 +33,67 @@ from visbase.pipeline.images.batches import to_grey
 
 @dataclass(frozen=True)
 class Patches:
-    step_px: int = 4
+    brightest: float = 255.0
     name = "patches"
-    length = 16
+    length = 64
 
     def extract(self, images):
         return concatenate([self._of(image) for image in images], self.length)
 
     def _of(self, image):
-        grey = to_grey(np.asarray(image)[None])[0].astype(np.float32)
-        patches = sliding_window_view(grey, (16, 16))[:: self.step_px, :: self.step_px]
-        cells = patches.reshape(-1, 4, 4, 4, 4).mean(axis=(2, 4)).reshape(-1, 16)
-        y, x = self.step_px * np.indices(patches.shape[:2]).reshape(2, -1)
-        height, width = grey.shape
+        grey = cv2.resize(to_grey(np.asarray(image)[None])[0], (32, 32))
+        patches = grey.reshape(4, 8, 4, 8).swapaxes(1, 2).reshape(16, 64)
+        y, x = np.indices((4, 4)).reshape(2, 16)
         return Descriptors(
-            cells / (np.linalg.norm(cells, axis=1, keepdims=True) + 1e-9),
-            np.array([0, len(cells)]),
-            np.stack([(x + 8) / width, (y + 8) / height], axis=1).astype(np.float32),
-            np.full(len(cells), 4, np.float32),
+            (patches / self.brightest).astype(np.float32),
+            np.array([0, 16]),
+            np.stack([(x + 0.5) / 4, (y + 0.5) / 4], axis=1).astype(np.float32),
+            np.full(16, max(image.shape) / 16, np.float32),
         )
 '''
 
 ENCODER = '''
-"""How often each word of one vocabulary occurs."""
+"""The mean descriptor of an image, as its difference from that of all images."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from visbase.pipeline.contracts import untracked
-from visbase.pipeline.encoding.assign import nearest
-from visbase.pipeline.encoding.sample import learn_vocabularies
 
 
 @dataclass(frozen=True)
-class Counts:
-    n_words: int = 8
-    n_samples: int = 2000
-
+class Mean:
     def learn(self, images, descriptors, seed, track=untracked):
-        settings = (self.n_words, self.n_samples, seed, track)
-        return {"words": learn_vocabularies(images, descriptors, *settings)[0]}
+        return {"centre": descriptors[0].extract(images).values.mean(axis=0)}
 
     def layout(self, descriptors):
-        return {"words": f"float32 k {descriptors[0].length}"}
+        return {"centre": f"float32 {descriptors[0].length}"}
 
     def bag(self, descriptors, arrays):
-        return CountBag(descriptors[0], arrays["words"])
+        return MeanBag(descriptors[0], arrays["centre"])
 
 
 @dataclass(frozen=True)
-class CountBag:
+class MeanBag:
     descriptor: object
-    words: np.ndarray
+    centre: np.ndarray
 
     @property
     def n_features(self):
-        return len(self.words)
+        return len(self.centre)
 
     def arrays(self):
-        return {"words": self.words}
+        return {"centre": self.centre}
 
     def vectors(self, images):
-        words = [self._assign(image)[1] for image in images]
-        counts = [np.bincount(w, minlength=self.n_features) for w in words]
-        return np.float32(0.1) * np.array(counts, np.float32)
+        each = [self.descriptor.extract([image]).values for image in images]
+        return np.stack([values.mean(axis=0) - self.centre for values in each])
 
     def contributions(self, image, weights):
-        descriptors, words = self._assign(image)
-        return [(descriptors, np.float32(0.1) * weights[words])]
-
-    def _assign(self, image):
         descriptors = self.descriptor.extract([image])
-        return descriptors, nearest(descriptors.values, self.words, 1)[0][:, 0]
+        parts = (descriptors.values - self.centre) @ weights / len(descriptors.values)
+        return [(descriptors, parts)]
 '''
 
 METHOD = '''
@@ -118,33 +104,25 @@ from dataclasses import dataclass
 from visbase.pipeline.bovw import BovwSVM
 from visbase.pipeline.contracts import part_of
 from visbase.pipeline.descriptors.toy_patches import Patches
-from visbase.pipeline.encoding.toy_counts import Counts
+from visbase.pipeline.encoding.toy_mean import Mean
 from visbase.pipeline.svm.kernel import Kernel
 
-SUMMARY = "toy patches, counts, linear SVM"
+SUMMARY = "toy patches, mean, linear SVM"
 
 
 @dataclass(frozen=True)
 class Config:
-    step_px: int = 4
-    n_words: int = 8
-    n_samples: int = 2000
+    brightest: float = 255.0
     c: float = 10.0
 
 
-PRESETS = {"full": Config(), "quick": Config(n_words=4)}
+PRESETS = {"full": Config(), "quick": Config(c=1.0)}
 
 
 def build(config, seed):
-    return part_of(
-        config,
-        BovwSVM,
-        descriptors=(part_of(config, Patches),),
-        encoder=part_of(config, Counts),
-        kernel=Kernel("linear"),
-        multi_class="ovr",
-        seed=seed,
-    )
+    parts = {"descriptors": (part_of(config, Patches),), "encoder": Mean()}
+    machine = {"kernel": Kernel("linear"), "multi_class": "ovr"}
+    return part_of(config, BovwSVM, **parts, **machine, seed=seed)
 '''
 
 NETWORK = '''
@@ -193,8 +171,7 @@ def load(folder=None):
 
 
 def _split(n):
-    rng = np.random.default_rng(n)
-    images = rng.integers(0, 60, (n, 32, 32, 3), np.uint8)
+    images = np.random.default_rng(n).integers(0, 60, (n, 32, 32, 3), np.uint8)
     images[::2, 14:18, 7:25] = images[1::2, 7:25, 14:18] = (120, 200, 250)
     return Split(images, np.arange(n) % 2, [f"{n}/{i}" for i in range(n)])
 '''
@@ -204,17 +181,8 @@ MEASURE = '''
 
 from visbase.reports.measures import SHORT, Measure, of_labels
 
-MEASURES = (
-    Measure(
-        name="standing_pct",
-        title="standing %",
-        better="",
-        format=".1f",
-        compute=of_labels(lambda truth, prediction: 100 * (prediction == 1).mean()),
-        note="part of the test images that are called standing",
-        short=tuple(SHORT),
-    ),
-)
+pct = of_labels(lambda truth, prediction: 100 * (prediction == 1).mean())
+MEASURES = (Measure("standing_pct", "standing %", "", ".1f", pct, "Said.", SHORT),)
 '''
 
 CORRUPTION = '''
@@ -232,35 +200,14 @@ CORRUPTIONS = (Corruption("toy_mist", mist, (0.1, 0.2, 0.3, 0.4, 0.5), "of the w
 
 FILES = {
     "pipeline/descriptors/toy_patches.py": DESCRIPTOR,
-    "pipeline/encoding/toy_counts.py": ENCODER,
-    "baselines/toy_counts_svm.py": METHOD,
+    "pipeline/encoding/toy_mean.py": ENCODER,
+    "baselines/toy_mean_svm.py": METHOD,
     "cnn/toy_net.py": NETWORK,
     "pipeline/datasets/toy_objects.py": DATASET,
     "reports/measures/toy_standing.py": MEASURE,
     "pipeline/experiments/corruptions/toy_mist.py": CORRUPTION,
 }
-METHODS = ("toy_counts_svm", "toy_net")
-
-
-@pytest.fixture
-def home(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the files, which every package searches besides its own."""
-    added = []
-    for file, source in FILES.items():
-        path = fresh_folders / "package" / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source)
-        name = "visbase." + str(Path(file).parent).replace("/", ".")
-        package = importlib.import_module(name)
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
-        added.append((package, f"{name}.{path.stem}"))
-    # only results of committed code are reported
-    monkeypatch.setattr(provenance, "dirty", lambda: False)
-    monkeypatch.setattr(provenance, "commit", lambda: "a" * 40)
-    yield fresh_folders
-    for package, module in added:  # no other test may find them
-        sys.modules.pop(module, None)
-        vars(package).pop(module.rpartition(".")[2], None)
+METHODS = ("toy_mean_svm", "toy_net")
 
 
 def output_of(*arguments: object) -> str:
@@ -269,9 +216,15 @@ def output_of(*arguments: object) -> str:
     return result.stdout
 
 
-def test_new_files_are_listed_run_cached_saved_opened_explained_and_reported(
-    home: Path,
+def test_new_files_are_found_run_cached_saved_and_reported(
+    fresh_folders: Path, add_file: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for file, source in FILES.items():
+        add_file(file, source)
+    # only results of committed code are reported
+    monkeypatch.setattr(provenance, "dirty", lambda: False)
+    monkeypatch.setattr(provenance, "commit", lambda: "a" * 40)
+    home = fresh_folders
     listed = output_of("methods") + output_of("datasets")
     for name in (*METHODS, "toy_objects"):
         assert name in listed

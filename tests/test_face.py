@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import visbase
+from tests.command_line import fresh_python
 from visbase.pipeline.storage import ROOT
-
-PAGES = ("docs/python.md", "README.md")
-
-
-def examples(page: str) -> str:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
-
-
-def fresh_python(*arguments: str, cwd: Path, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_every_public_name_can_be_imported() -> None:
@@ -42,12 +20,14 @@ def test_every_public_name_can_be_imported() -> None:
         visbase.no_such_name  # noqa: B018
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["docs/python.md", "README.md"])
 def test_examples_of_the_docs_run(page: str, tmp_path: Path) -> None:
-    digits = "from visbase import load_dataset\nmnist = load_dataset('mnist')\n"
-    given = "images, labels = mnist.train.images[:200], mnist.train.labels[:200]\n"
-    assert examples(page)
-    code = digits + given + examples(page)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert examples
+    digits = "from visbase import load_dataset\nmnist = load_dataset('mnist')"
+    given = "images, labels = mnist.train.images[:200], mnist.train.labels[:200]"
+    code = "\n".join([digits, given, *examples])
     fresh_python("-c", code, cwd=tmp_path, PYTHONPATH=str(ROOT))
 
 
@@ -67,10 +47,8 @@ print(before[0] == Image.MAX_IMAGE_PIXELS, ours)
     assert output.split() == ["True", "[]"]
 
 
-@pytest.mark.parametrize("names", [("majority",), ("majority", "linear")])
-def test_modules_of_the_working_folder_do_not_run(
-    names: tuple[str, ...], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("names", [["majority"], ["majority", "linear"]])
+def test_no_module_of_the_working_folder_runs(names: list[str], tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     code = f"open({str(ran)!r}, 'w')\nraise SystemExit\n"
     for module in ("pipeline", "reports", "cnn", "numpy", "click", "typing", "joblib"):
@@ -78,5 +56,5 @@ def test_modules_of_the_working_folder_do_not_run(
     run = ("-m", "visbase", "run", *names, "--preset", "quick")
     artifacts = str(tmp_path / "artifacts")
     output = fresh_python(*run, cwd=tmp_path, VISBASE_ARTIFACTS=artifacts)
-    assert [line.split()[0] for line in output.splitlines()] == list(names)
+    assert [line.split()[0] for line in output.splitlines()] == names
     assert not ran.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import fresh_python
 from visbase.pipeline.storage import ROOT
 
 LEFT_OUT = (".venv", ".git", "artifacts", "build", "*.egg-info", "__pycache__", ".*")
@@ -44,22 +45,15 @@ def test_only_one_name_is_put_into_site_packages(site: Path) -> None:
 
 
 def test_installation_reports_the_records_and_writes_into_the_working_folder(
-    site: Path, tmp_path: Path
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = files_in(site)
-    here = {k: v for k, v in os.environ.items() if not k.startswith("VISBASE_")}
-    here |= {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
-    for command in (["report"], ["run", "majority"]):
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "visbase", *command],
-            cwd=tmp_path,
-            env=here,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert command[0] != "report" or "bovw_pyramid" in done.stdout
+    for name in [name for name in os.environ if name.startswith("VISBASE_")]:
+        monkeypatch.delenv(name)
+    here = {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
+    visbase = ("-P", "-m", "visbase")
+    assert "bovw_pyramid" in fresh_python(*visbase, "report", cwd=tmp_path, **here)
+    fresh_python(*visbase, "run", "majority", cwd=tmp_path, **here)
     artifacts = tmp_path / "artifacts"
     assert (artifacts / "report" / "mnist" / "index.html").is_file()
     assert len(list((artifacts / "results").rglob("seed0.json"))) == 1

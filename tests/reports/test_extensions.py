@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.reports.builders import TRUTH, add_run, markdown_of, rows_of, tiny_dataset
 from visbase.pipeline.errors import BadInput
-from visbase.reports import findings, measures
 from visbase.reports.compare import read_runs
 from visbase.reports.measures import Measure, find_measures
 from visbase.reports.page import render_page
@@ -43,29 +41,13 @@ def find(folder, dataset):
     said = [f"linear sees {path.read_text()}."]
     return Finding(NAME, "Tints", said, "<svg/>", COLUMNS, [], COLUMNS, [])
 """
-AddFile = Callable[[ModuleType, str, str], None]
 
 
-@pytest.fixture
-def add_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AddFile:
-    """Adds a file from another folder to a package."""
-
-    def add(package: ModuleType, name: str, text: str) -> None:
-        path = tmp_path / "more" / f"{name}.py"
-        path.parent.mkdir()
-        path.write_text(text)
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
-
-    return add
-
-
-def test_new_measure_is_in_its_tables_behind_the_standard_ones(
-    tmp_path: Path, add_file: AddFile
-) -> None:
+def test_new_measure_is_in_its_tables(tmp_path: Path, add_file: Any) -> None:
     results = tmp_path / "results"
     add_run(results, "linear", dataset="tiny")  # of ten predictions two are 1
     add_run(results, "nearest", range(1), dataset="tiny")  # three are
-    add_file(measures, "a_first", MEASURE)
+    add_file("reports/measures/a_first.py", MEASURE)
     rows, runs = rows_of(results, "tiny"), read_runs(results, "tiny")
     markdown = markdown_of(results, "tiny")
     page = render_page(rows, runs, tiny_dataset("tiny"))
@@ -79,15 +61,13 @@ def test_new_measure_is_in_its_tables_behind_the_standard_ones(
     assert {"ones_pct", "rare"} <= {*list(lines[0])[15:]}
 
 
-def test_new_finding_is_on_the_page_and_its_data_goes_with_it(
-    tmp_path: Path, add_file: AddFile
-) -> None:
+def test_new_finding_comes_and_goes(tmp_path: Path, add_file: Any) -> None:
     results, out = tmp_path / "results", tmp_path / "out"
     add_run(results, "linear", dataset="tiny")
     measured = tmp_path / "tints" / "tiny.csv"
     measured.parent.mkdir()
     measured.write_text("red")
-    add_file(findings, "tint", FINDING)
+    add_file("reports/findings/tint.py", FINDING)
     make_report(tiny_dataset("tiny"), results, out)
     assert (out / "tints.csv").read_text() == "method,tint\n"
     page = (out / "index.html").read_text()
@@ -103,16 +83,15 @@ def test_new_finding_is_on_the_page_and_its_data_goes_with_it(
 
 
 @pytest.mark.parametrize("changes", [{"better": "more"}, {"short": ("table",)}])
-def test_measure_that_is_declared_wrongly_is_refused(
-    changes: dict[str, object],
-) -> None:
+def test_wrongly_declared_measure_is_refused(changes: dict[str, object]) -> None:
     facts = {"name": "x", "title": "x", "better": "", "format": "d", "note": ""}
     with pytest.raises(ValueError, match=f"x: {next(iter(changes))} is"):
         Measure(**{**facts, "compute": lambda runs: 0.0, **changes})  # type: ignore[arg-type]
 
 
-def test_second_measure_with_a_name_is_refused(add_file: AddFile) -> None:
-    add_file(measures, "again", MEASURE.replace('"ones_pct"', '"error_pct"'))
+def test_second_measure_with_a_name_is_refused(add_file: Any) -> None:
+    twice = MEASURE.replace('"ones_pct"', '"error_pct"')
+    add_file("reports/measures/again.py", twice)
     with pytest.raises(BadInput, match=r"again\.py: .* error_pct already exists"):
         find_measures()
 
