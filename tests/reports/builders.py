@@ -20,27 +20,24 @@ FACTS = RECORD | {"config": {}, "n_train": 50, "n_test": 10, "predict_s": 1.5}
 
 
 def add_run(
-    results: Path,
-    method: str,
-    wrong: range = range(0),
-    truth: np.ndarray = TRUTH,
-    **changes: Any,
+    results: Path, method: str, wrong: range = range(0), **changes: Any
 ) -> Path:
     """Write the record of a run that misclassifies the given ones of the images."""
+    truth = changes.pop("truth", TRUTH)
     prediction = truth.copy()
     prediction[wrong] += 1
     facts = {"method": method, "summary": f"the {method} method"}
     facts |= {"n_test": len(truth), "n_correct": len(truth) - len(wrong)}
     facts |= {"fit_s": 10.0 + 10 * changes.get("seed", 0)}
-    record = Record(**{**FACTS, **facts, **changes})
-    arrays = () if record.error is not None else (truth, prediction)
-    return write_record(results, record, *arrays)
+    record = Record(**FACTS | facts | changes)
+    return write_record(results, record, truth, prediction)
 
 
 def add_failure(results: Path, method: str, reason: str, **changes: Any) -> Path:
     """Write the record of a run that failed."""
-    nothing = {"n_correct": None, "fit_s": None, "predict_s": None}
-    return add_run(results, method, **{"error": reason, **nothing, **changes})
+    facts = {"method": method, "summary": f"the {method} method", "error": reason}
+    facts |= {"n_correct": None, "fit_s": None, "predict_s": None}
+    return write_record(results, Record(**FACTS | facts | changes))
 
 
 def tiny_dataset(name: str, _folder: Path | None = None) -> Dataset:

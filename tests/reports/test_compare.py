@@ -68,9 +68,7 @@ def test_rows_are_sorted_by_error_and_compared_with_the_next(tmp_path: Path) -> 
         ({"family": "network"}, "mnist/first: seeds 0 and 1 differ in family"),
     ],
 )
-def test_run_that_is_not_comparable_is_refused(
-    tmp_path: Path, changes: dict[str, Any], fault: str
-) -> None:
+def test_incomparable_run_is_refused(tmp_path: Path, changes: Any, fault: str) -> None:
     add_run(tmp_path, "first", config={"c": 1})
     add_run(tmp_path, "first", seed=1, config={"c": 1, "added_later": False})
     assert rows_of(tmp_path)[0].seeds == (0, 1)
@@ -87,9 +85,7 @@ def test_run_that_is_not_comparable_is_refused(
         ("tiny", "mnist"),
     ],
 )
-def test_record_under_the_name_of_another_run_is_refused(
-    tmp_path: Path, link: str, target: str
-) -> None:
+def test_misplaced_record_is_refused(tmp_path: Path, link: str, target: str) -> None:
     add_run(tmp_path, "linear")
     (tmp_path / link).symlink_to(target)
     with pytest.raises(BadInput, match=rf"{link}\S*: .* linear on mnist, seed 0"):
@@ -97,9 +93,7 @@ def test_record_under_the_name_of_another_run_is_refused(
 
 
 @pytest.mark.parametrize("target", ["svm_rbf", "nowhere", "linear/seed0.npy"])
-def test_folder_that_cannot_be_read_is_not_left_out(
-    tmp_path: Path, target: str
-) -> None:
+def test_unreadable_folder_is_not_left_out(tmp_path: Path, target: str) -> None:
     add_run(tmp_path, "linear")
     link = tmp_path / "mnist" / "svm_rbf"
     link.symlink_to(target)  # a circle, a dead end or a file

@@ -12,14 +12,8 @@ from torch import nn
 
 from visbase.cnn import lenet5
 from visbase.cnn.inspection import layers as explain
+from visbase.reports.lecture import convolution as lecture
 from visbase.reports.lecture import walk_through
-from visbase.reports.lecture.convolution import (
-    convolve,
-    max_pool,
-    mean_with_dropout,
-    sigmoid,
-    zero_pad,
-)
 from visbase.reports.lecture.networks import ALEXNET, LENET5, VGG16, Layer, trace
 
 
@@ -36,28 +30,24 @@ def test_worked_example_has_other_outputs_with_the_kernel_as_drawn() -> None:
     image = np.array([[1, 0.5, 20], [0.25, 0, 0], [0, 0, 20]])
     drawn = np.array([[1, 0.5], [0.25, 0]])
     # 1 + 0.25 + 0.0625; 0.5 + 10; 0.25; 0
-    assert convolve(image, drawn).tolist() == [[1.3125, 10.5], [0.25, 0]]
+    assert lecture.convolve(image, drawn).tolist() == [[1.3125, 10.5], [0.25, 0]]
 
 
 def test_layers_compute_what_torch_computes() -> None:
     rng = np.random.default_rng(0)
     image, kernel = rng.normal(size=(7, 9)), rng.normal(size=(3, 2))
     x, k = (torch.from_numpy(values)[None, None] for values in (image, kernel))
-    np.testing.assert_allclose(convolve(image, kernel), F.conv2d(x, k)[0, 0])
-    np.testing.assert_allclose(max_pool(image, 2), F.max_pool2d(x, 2)[0, 0])
-    np.testing.assert_allclose(sigmoid(image), torch.sigmoid(x)[0, 0])
-    padded = convolve(zero_pad(image, 1), kernel)
+    np.testing.assert_allclose(lecture.convolve(image, kernel), F.conv2d(x, k)[0, 0])
+    np.testing.assert_allclose(lecture.max_pool(image, 2), F.max_pool2d(x, 2)[0, 0])
+    np.testing.assert_allclose(lecture.sigmoid(image), torch.sigmoid(x)[0, 0])
+    padded = lecture.convolve(lecture.zero_pad(image, 1), kernel)
     np.testing.assert_allclose(padded, F.conv2d(x, k, padding=1)[0, 0])
 
 
 @pytest.mark.parametrize(
-    ("layers", "maps", "side"),
-    [(LENET5, 1, 32), (ALEXNET, 3, 227), (VGG16, 3, 224)],
-    ids=["LeNet-5", "AlexNet", "VGG"],
+    ("layers", "maps", "side"), [(LENET5, 1, 32), (ALEXNET, 3, 227), (VGG16, 3, 224)]
 )
-def test_described_networks_are_what_torch_builds(
-    layers: tuple[Layer, ...], maps: int, side: int
-) -> None:
+def test_torch_builds_the_same(layers: tuple[Layer, ...], maps: int, side: int) -> None:
     with torch.device("meta"):  # shapes and sizes without the numbers
         x = torch.zeros(1, maps, side, side)
         for layer, traced in zip(layers, trace(layers, maps, side), strict=True):
@@ -87,5 +77,5 @@ def test_lenet5_of_the_lecture_is_the_one_that_is_trained() -> None:
 
 
 def test_dropout_scales_the_mean_output_by_the_keep_probability() -> None:
-    mean = mean_with_dropout(2.0, 0.25, np.random.default_rng(1), 100_000)
+    mean = lecture.mean_with_dropout(2.0, 0.25, np.random.default_rng(1), 100_000)
     assert mean == pytest.approx(0.5, abs=0.01)

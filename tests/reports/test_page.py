@@ -20,14 +20,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync", "--no-first-run"]
 
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-
 
 @pytest.fixture(scope="module")
 def page(
     committed: Committed, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Page]:
-    """The page of the committed records; no test may make it log or request a thing."""
+    """The committed records in Chromium; no test may make it log or request a thing."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
     rows, runs, findings = committed
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(render_page(rows, runs, mnist, findings), "utf-8")
@@ -45,13 +45,10 @@ def page(
     assert [one for one in events if not one.startswith("data:")] == [path.as_uri()]
 
 
-@in_browser
 @pytest.mark.parametrize(
     ("width", "scheme"), [(1400, "light"), (390, "dark")], ids=["wide", "phone"]
 )
-def test_page_fits_the_window_and_is_accessible(
-    page: Page, width: int, scheme: Any
-) -> None:
+def test_page_fits_and_is_accessible(page: Page, width: int, scheme: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     page.set_viewport_size({"width": width, "height": 900})
@@ -68,7 +65,6 @@ def first_column(page: Page) -> list[str]:
     return [str(one).split("\n")[0] for one in heads.all_inner_texts()]
 
 
-@in_browser
 def test_table_is_sorted_by_the_selected_column(page: Page) -> None:
     before = first_column(page)
     heads = page.locator("#comparison thead button")
@@ -76,9 +72,8 @@ def test_table_is_sorted_by_the_selected_column(page: Page) -> None:
     orders = []
     for _ in range(2):
         heads.nth(6).click()
-        values = page.locator("#comparison tbody tr td:nth-child(7)").evaluate_all(
-            "cells => cells.map(cell => cell.dataset.value)"
-        )
+        cells = page.locator("#comparison tbody tr td:nth-child(7)")
+        values = cells.evaluate_all("all => all.map(cell => cell.dataset.value)")
         known = [float(value) for value in values if value]
         assert values[len(known) :] == [""] * (len(values) - len(known))
         orders.append(known)
@@ -89,13 +84,11 @@ def test_table_is_sorted_by_the_selected_column(page: Page) -> None:
 
 def positions(page: Page) -> list[int]:
     """Positions in the test set of the images shown, from "Test image 7: ..."."""
-    labels = page.locator("#atlas .tile").evaluate_all(
-        "tiles => tiles.map(tile => tile.ariaLabel)"
-    )
+    tiles = page.locator("#atlas .tile")
+    labels = tiles.evaluate_all("all => all.map(tile => tile.ariaLabel)")
     return [int(label.split()[2].strip(":")) for label in labels]
 
 
-@in_browser
 def test_atlas_is_filtered_and_ordered(page: Page, committed: Committed) -> None:
     predictions = {runs.method: runs.predictions[0] for runs in committed[1]}
     truth, answer = predictions["bovw_pyramid"]
@@ -113,10 +106,7 @@ def test_atlas_is_filtered_and_ordered(page: Page, committed: Committed) -> None
     assert f"Showing {shown.sum()} of " in page.locator("#shown").inner_text()
 
 
-@in_browser
-def test_selected_digit_shows_what_every_method_predicts(
-    page: Page, committed: Committed
-) -> None:
+def test_selected_digit_shows_predictions(page: Page, committed: Committed) -> None:
     position = positions(page)[0]
     page.locator("#atlas .tile").first.click()
     dialog = page.locator("dialog")
@@ -130,7 +120,6 @@ def test_selected_digit_shows_what_every_method_predicts(
     assert not dialog.is_visible()
 
 
-@in_browser
 def test_confusion_of_the_chosen_method_adds_up_to_all_images(page: Page) -> None:
     for method in ("linear", "bovw_pyramid"):
         page.locator("#confusion-method").select_option(method)

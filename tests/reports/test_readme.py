@@ -9,47 +9,36 @@ import pytest
 from tests.reports.builders import Committed, markdown_of, rows_of, table_line
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage import ROOT
+from visbase.reports import readme
 from visbase.reports.compare import read_runs
 from visbase.reports.findings import Finding
-from visbase.reports.readme import (
-    FINDINGS,
-    PICTURES,
-    TABLE,
-    readme_pictures,
-    renew_files,
-    renewed,
-)
 
-(BEGIN, END), (TOLD, TOLD_END) = TABLE, FINDINGS
+(BEGIN, END), (TOLD, TOLD_END) = readme.TABLE, readme.FINDINGS
 FINDING = Finding("cost", "Cost", ["a is dear.", "b is not."], "", (), [], (), [])
 TEXT = f"# Über\n{BEGIN}\n{{table}}{END}\nafter\n{TOLD}\n{{findings}}{TOLD_END}\nend\n"
 
 
 def renew(results: Path, *paths: Path) -> None:
     runs = read_runs(results, "mnist")
-    renew_files(paths, rows_of(results), runs, "mnist", [FINDING])
+    readme.renew_files(paths, rows_of(results), runs, "mnist", [FINDING])
 
 
-def test_only_the_text_between_markers_is_renewed(
-    results: Path, tmp_path: Path
-) -> None:
-    readme, other = tmp_path / "README.md", tmp_path / "docs" / "results.md"
+def test_only_text_between_markers_is_renewed(results: Path, tmp_path: Path) -> None:
+    front, other = tmp_path / "README.md", tmp_path / "docs" / "results.md"
     other.parent.mkdir()
-    readme.write_text(f"{TOLD}old{TOLD_END}\n![error](docs/pictures/error.svg)\n")
+    front.write_text(f"{TOLD}old{TOLD_END}\n![error](docs/pictures/error.svg)\n")
     other.write_text(TEXT.format(table="old\n", findings="old\n"), "utf-8")
     told = "- a is dear.\n- b is not.\n"
     expected = TEXT.format(table=markdown_of(results), findings=told)
     for _ in range(2):
-        renew(results, readme, other)
+        renew(results, front, other)
         assert other.read_text("utf-8") == expected
-        assert readme.read_text().startswith(f"{TOLD}\n{told}{TOLD_END}\n![error]")
+        assert front.read_text().startswith(f"{TOLD}\n{told}{TOLD_END}\n![error]")
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.svg")}
     assert files == {"docs/pictures/error.svg", "docs/pictures/fit.svg"}
 
 
-def test_marker_that_names_methods_shows_their_rows_by_error(
-    results: Path, tmp_path: Path
-) -> None:
+def test_marker_that_names_methods_shows_them(results: Path, tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     begin = "<!-- table begins: svm_rbf linear -->"
     path.write_text(f"{begin}\n{END}")
@@ -61,20 +50,12 @@ def test_marker_that_names_methods_shows_their_rows_by_error(
     assert table_line(path.read_text(), "linear") == row
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "no markers",
-        BEGIN,
-        END,
-        f"{END}\n{BEGIN}\n",
-        f"{BEGIN}\n{END}\n{TOLD}",
-        f"<!-- table begins: linear nearest -->{END}",  # nearest has no record
-    ],
-)
-def test_file_with_wrong_markers_is_refused_and_nothing_written(
-    results: Path, tmp_path: Path, text: str
-) -> None:
+WITHOUT_RECORD = f"<!-- table begins: linear nearest -->{END}"
+TURNED, OPEN = f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{TOLD}"
+
+
+@pytest.mark.parametrize("text", ["none", BEGIN, END, TURNED, OPEN, WITHOUT_RECORD])
+def test_wrong_markers_are_refused(results: Path, tmp_path: Path, text: str) -> None:
     good, bad = tmp_path / "good.md", tmp_path / "bad.md"
     good.write_text(f"{BEGIN}\n{END} (docs/pictures/error.svg)")
     bad.write_text(text)
@@ -88,11 +69,11 @@ def test_file_with_wrong_markers_is_refused_and_nothing_written(
 def test_committed_files_show_the_committed_records(committed: Committed) -> None:
     rows, runs, findings = committed
     paths = [ROOT / "README.md", ROOT / "docs" / "results.md"]
-    texts = [path.read_text("utf-8") for path in paths]
-    for path, text in zip(paths, texts, strict=True):
-        assert renewed(path, text, rows, runs, "mnist", findings) == text
-    assert any(BEGIN in text for text in texts)  # the whole table
-    assert any(TOLD in text for text in texts)
-    for name, svg in readme_pictures(rows, runs).items():
-        assert f"pictures/{name})" in "".join(texts)
-        assert (ROOT / PICTURES / name).read_text("utf-8") == svg
+    texts = {path: path.read_text("utf-8") for path in paths}
+    for path, text in texts.items():
+        assert readme.renewed(path, text, rows, runs, "mnist", findings) == text
+    everything = "".join(texts.values())
+    assert BEGIN in everything and TOLD in everything  # the whole table, the findings
+    for name, svg in readme.readme_pictures(rows, runs).items():
+        assert f"pictures/{name})" in everything
+        assert (ROOT / readme.PICTURES / name).read_text("utf-8") == svg
