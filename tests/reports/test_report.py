@@ -63,9 +63,8 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head(tmp_path: Path) -> 
     n_cells = 1 + len(columns(MARKDOWN))
     assert {line.replace("\\|", "").count("|") for line in lines} == {n_cells + 1}
     good, bad = to_latex(rows_of(tmp_path), "mnist").splitlines()[5:7]
-    assert good.startswith(r"\texttt{svm\_rbf}") and bad.startswith(
-        r"\texttt{bad\_one}"
-    )
+    assert good.startswith(r"\texttt{svm\_rbf}")
+    assert bad.startswith(r"\texttt{bad\_one}")
     assert good.count(" & ") == 1 + len(columns(LATEX))
     assert "& 20.00 & 5.67--50.98 & 1.4 & 1 &" in good
     assert r"failed: 50 \% of \{memory\} \& more" in bad

@@ -52,9 +52,8 @@ def _threads(method: str) -> Fault:
         other = int((single != _fit(method, 1, seed=1)[1]).sum())
         p = mcnemar_exact(truth, single, double)
         errors = " and ".join(str(int((truth != x).sum())) for x in (single, double))
-        outcome += (
-            f", {other} with another seed; {errors} test errors (McNemar p {p:.2g})"
-        )
+        outcome += f", {other} with another seed"
+        outcome += f"; {errors} test errors (McNemar p {p:.2g})"
         if p < LOWEST_P or changed > other:
             problems.append(outcome)
     elif changed > MOST_CHANGED:
@@ -72,13 +71,9 @@ def _fit(method: str, n_threads: int, seed: int = 0) -> NDArray[np.integer]:
     if len(cores) < n_threads:
         raise RuntimeError(f"{n_threads} cores are needed, there is {len(cores)}")
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    options = {"variables": dict.fromkeys(names, str(n_threads)), "must_succeed": True}
+    command = ["run", method, "--preset", "quick", "--seed", str(seed)]
     with new_folder() as folder:
-        run(
-            ["run", method, "--preset", "quick", "--seed", str(seed)],
-            folder,
-            variables=dict.fromkeys(names, str(n_threads)),
-            limit=lambda: os.sched_setaffinity(0, cores),
-            must_succeed=True,
-        )
+        run(command, folder, limit=lambda: os.sched_setaffinity(0, cores), **options)
         (path,) = folder.rglob(f"seed{seed}.npy")
         return np.asarray(np.load(path))

@@ -47,14 +47,14 @@ FUNCTIONS = {  # run -> stage -> the function inside which it is killed
 }
 # what is on disk, the last stage first -> where the run was
 STAGES = (
-    ("model", "saving the model"),
+    ("model*", "saving the model"),
     ("artifacts/results", "record"),
-    ("artifacts/cache/svm-", "second machine or scores"),
-    ("artifacts/cache/features-", "support vectors"),
-    ("artifacts/cache/projection", "encoding"),
-    ("artifacts/cache/vocabulary-", "projection"),
-    ("artifacts/cache/network-", "an epoch"),
-    ("train-images", "downloading"),
+    ("artifacts/cache/svm-*", "second machine or scores"),
+    ("artifacts/cache/features-*", "support vectors"),
+    ("artifacts/cache/projection*", "encoding"),
+    ("artifacts/cache/vocabulary-*", "projection"),
+    ("artifacts/cache/network-*", "an epoch"),
+    ("train-images*", "downloading"),
 )
 SAME = "a second run gives the same predictions, scores and model, to the byte"
 
@@ -86,7 +86,8 @@ def _at_random(run: Command, outcome: str, short: bool) -> Fault:
                 if done.returncode:
                     problems.append(f"{run.name}, trial {trial}: it failed by itself")
             except subprocess.TimeoutExpired:  # it was killed
-                stages[_stage(home)] += 1
+                reached = [name for files, name in STAGES if any(home.glob(files))]
+                stages[reached[0] if reached else "before its first file"] += 1
                 problems += run.rerun(f"trial {trial}", home)
     if stages.total() < n:
         killed = f"{stages.total()} of {TRIES * n} runs"
@@ -117,14 +118,6 @@ def _inside(run: MethodRun, short: bool) -> Fault:
     where = ", ".join(f"{stage} {count}" for stage, count in counts.items())
     name = f"SIGKILL at a random call inside each stage of `{run.name}`: {where}"
     return Fault(name, counts.total(), SAME, problems)
-
-
-def _stage(home: Path) -> str:
-    for place, stage in STAGES:
-        path = home / place
-        if any(path.parent.glob(f"{path.name}*")):
-            return stage
-    return "before its first file"
 
 
 def _count_moments(command: Command, moment: str, home: Path) -> int:
