@@ -1,7 +1,5 @@
 """Run the command line inside the test's process, or another Python beside it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Fixtures of many tests: real digits, empty folders to write to, files to find."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Callable, Iterator

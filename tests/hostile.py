@@ -1,7 +1,5 @@
 """Hostile files, and what reading them costs."""
 
-from __future__ import annotations
-
 import hashlib
 import tracemalloc
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`BagOfVisualWords` inside scikit-learn: its checks, pipelines and grid searches."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ SMALL = BagOfVisualWords(**FEW, n_words=20, random_state=0)
 class OnRows(BagOfVisualWords):  # type: ignore[misc]
     """Takes rows of numbers, as scikit-learn's checks have them, as pictures."""
 
-    def fit(self, X: Any, y: object = None) -> OnRows:
+    def fit(self, X: Any, y: object = None) -> Any:
         return super().fit(pictures(validate_data(self, X, dtype=np.float64)), y)
 
     def transform(self, X: Any) -> Any:

@@ -4,8 +4,6 @@ Each file goes into a temporary folder that is searched like the package's own f
 no existing file is edited.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The public face: what `visbase` offers, and that the examples in the docs run."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 The soak feeds the same readers a million inputs.
 """
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A plain `pip install`: one name, records to report, and nothing written into it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Who may import whom, that no import is circular, and what a command may load."""
 
-from __future__ import annotations
-
 import ast
 import graphlib
 import shutil

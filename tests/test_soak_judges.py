@@ -1,7 +1,5 @@
 """What judges the trials of the soak can say no."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

@@ -1,7 +1,5 @@
 """Records of runs on ten images of five classes, and the dataset they belong to."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

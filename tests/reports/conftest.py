@@ -1,7 +1,5 @@
 """Records that several tests of the reports share."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

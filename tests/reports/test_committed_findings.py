@@ -1,7 +1,5 @@
 """The sentences about MNIST agree with the CSV files that are written beside them."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """The comparison: numbers are recounted from predictions, doubtful records refused."""
 
-from __future__ import annotations
-
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

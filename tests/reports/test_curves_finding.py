@@ -1,7 +1,5 @@
 """Learning curves: where they cross, how surely, and what the sentences say."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One new file is one new measure or finding; measures agree with hand arithmetic."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The lecture's computations: hand arithmetic, and the same from the real networks."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The page in a real browser: opens from disk, sorts, filters, opens a digit."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Markdown files with markers: what is renewed, what is kept, what is committed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

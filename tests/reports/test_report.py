@@ -1,7 +1,5 @@
 """The comparison on paper: Markdown, CSV, JSON, LaTeX and the terminal agree."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

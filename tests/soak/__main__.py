@@ -3,8 +3,6 @@
 --short: a few trials of each fault, no file; --only PART: keep the other parts.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -1,7 +1,5 @@
 """Model files that try to run code or to write files: nothing happens."""
 
-from __future__ import annotations
-
 import io
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Unusual folders and arrays give a result or one error line."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import threading

@@ -1,7 +1,5 @@
 """Commands that are disturbed, run again and compared with an undisturbed run."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """The same results with one job and two; what may differ with the number of threads."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 

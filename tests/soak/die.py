@@ -5,8 +5,6 @@ The process kills itself before or after the N-th file takes its place. With
 code makes inside that function, in any thread. N = 0 prints how many there are.
 """
 
-from __future__ import annotations
-
 import atexit
 import itertools
 import os

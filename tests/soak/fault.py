@@ -1,7 +1,5 @@
 """A row of the table of reliability, and the processes that are tried."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A million corrupted inputs: each gives a result or BadInput, in little memory."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import gzip

@@ -1,7 +1,5 @@
 """Numbers that must not be believed are noticed."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator

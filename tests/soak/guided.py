@@ -1,7 +1,5 @@
 """`python -m tests.soak.guided TARGET FOLDER -runs=N`: one target under atheris."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Kill commands at random moments, inside every stage, and at every write."""
 
-from __future__ import annotations
-
 import functools
 import http.server
 import random

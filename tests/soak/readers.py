@@ -1,7 +1,5 @@
 """The readers of outside input, each with valid inputs, and how these are corrupted."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import hashlib

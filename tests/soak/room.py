@@ -1,7 +1,5 @@
 """Too little disk or memory, and no permission to write."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

@@ -1,7 +1,5 @@
 """Several runs at the same time in the same folders; corrupt cache entries."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
