@@ -36,7 +36,9 @@ def main() -> int:
     options = parser.parse_args()
     n_failed = 0
     for title in [options.only] if options.only else GROUPS:
-        lines = [f"{_state()}\n", *HEAD]
+        changed = " with uncommitted changes" if dirty() else ""
+        revision = f"commit {(commit() or 'unknown')[:10]}{changed}"
+        lines = [f"{datetime.now(UTC):%Y-%m-%d}, {revision}, {cpu()}.\n", *HEAD]
         started = time.perf_counter()
         for fault in import_module(f"tests.soak.{GROUPS[title]}").faults(options.short):
             seconds = time.perf_counter() - started
@@ -51,12 +53,6 @@ def main() -> int:
             _replace_part(title, "\n".join(lines))
     print(f"{n_failed} trials failed" if n_failed else "every trial passed")
     return min(n_failed, 1)
-
-
-def _state() -> str:
-    changed = " with uncommitted changes" if dirty() else ""
-    revision = (commit() or "unknown")[:10]
-    return f"{datetime.now(UTC):%Y-%m-%d}, commit {revision}{changed}, {cpu()}."
 
 
 def _replace_part(title: str, part: str) -> None:

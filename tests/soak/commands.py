@@ -1,7 +1,6 @@
 """Commands that are disturbed, run again and compared with an undisturbed run."""
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 
 from safetensors.numpy import load_file
 
-from tests.soak.fault import VISBASE, leftovers, run
+from tests.soak.fault import VISBASE, Ended, leftovers, run
 
 # small runs that pass through every stage, and shorter ones of the same name
 RUNS = {"bovw_pyramid": ("n_words=60", "copies=1"), "lenet5": ("epochs=8",)}
@@ -47,21 +46,13 @@ class Command:
         """Whether a command that was stopped after so many writes left sound files."""
         return True
 
-    def run(
-        self,
-        home: Path,
-        program: Sequence[str] = (),
-        variables: Mapping[str, str] | None = None,
-        **options: Any,
-    ) -> subprocess.CompletedProcess[str]:
-        options["variables"] = {**self.variables, **(variables or {})}
+    def run(self, home: Path, program: Sequence[str] = (), **options: Any) -> Ended:
+        options["variables"] = {**self.variables, **options.get("variables", {})}
         return run(self.arguments(home), home, program or self.program, **options)
 
-    def rerun(
-        self, trial: str, home: Path, variables: Mapping[str, str] | None = None
-    ) -> list[str]:
+    def rerun(self, trial: str, home: Path, **options: Any) -> list[str]:
         """Run the command again, undisturbed, and return what is wrong then."""
-        done = self.run(home, variables=variables)
+        done = self.run(home, **options)
         if done.returncode:
             return [f"{self.name}, {trial}: the rerun failed: {done.stderr[-300:]}"]
         return self.problems(trial, home)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,9 +70,10 @@ def _fit(method: str, n_threads: int, seed: int = 0) -> NDArray[np.integer]:
     if len(cores) < n_threads:
         raise RuntimeError(f"{n_threads} cores are needed, there is {len(cores)}")
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    options = {"variables": dict.fromkeys(names, str(n_threads)), "must_succeed": True}
+    variables = dict.fromkeys(names, str(n_threads))
     command = ["run", method, "--preset", "quick", "--seed", str(seed)]
+    limit = partial(os.sched_setaffinity, 0, cores)
     with new_folder() as folder:
-        run(command, folder, limit=lambda: os.sched_setaffinity(0, cores), **options)
+        run(command, folder, variables=variables, preexec_fn=limit, must_succeed=True)
         (path,) = folder.rglob(f"seed{seed}.npy")
         return np.asarray(np.load(path))

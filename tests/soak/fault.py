@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,7 @@ from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.storage import ROOT
 
 VISBASE = ("-m", "visbase")
+Ended = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True)
@@ -51,39 +53,27 @@ def run(
     program: Sequence[str] = VISBASE,
     *,
     variables: Mapping[str, str] | None = None,
-    limit: Callable[[], object] | None = None,
     must_succeed: bool = False,
-    timeout: float = 600,
-) -> subprocess.CompletedProcess[str]:
+    **options: Any,
+) -> Ended:
     """Run a command that keeps all its files under `home` to its end.
 
-    `limit` is called in the new process before the command starts; after `timeout`
-    seconds the process is killed by SIGKILL and TimeoutExpired raised.
+    `options` are those of subprocess.run, such as timeout, after which it is killed.
     """
+    places = {f"VISBASE_{n.upper()}": str(home / n) for n in ("artifacts", "results")}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | places | (variables or {})
     done = subprocess.run(
         [sys.executable, *program, *arguments],
-        env=_environment(home, variables or {}),
+        env=environment,
         cwd=ROOT,
         capture_output=True,
         text=True,
         errors="replace",
-        check=False,
-        timeout=timeout,
-        preexec_fn=limit,
+        **{"timeout": 600, **options},
     )
     if must_succeed and done.returncode:
         raise RuntimeError(done.stderr)
     return done
-
-
-def _environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "VISBASE_ARTIFACTS": str(home / "artifacts"),
-        "VISBASE_RESULTS": str(home / "results"),
-        **variables,
-    }
 
 
 def leftovers(home: Path) -> list[str]:
@@ -92,7 +82,7 @@ def leftovers(home: Path) -> list[str]:
 
 
 def refusal_problems(
-    trial: str, done: subprocess.CompletedProcess[str], statuses: Sequence[int] = (2,)
+    trial: str, done: Ended, statuses: Sequence[int] = (2,)
 ) -> list[str]:
     """Return what is wrong with a command that must fail with one error line.
 

@@ -69,7 +69,7 @@ def _without_room(name: str, method_run: MethodRun, shortages: Shortages) -> Fau
             with shortage as (home, limit, disk):
                 variables = {"TMPDIR": str(disk)} if disk else {}
                 method_run.prepare(home)
-                done = method_run.run(home, variables=variables, limit=limit)
+                done = method_run.run(home, variables=variables, preexec_fn=limit)
                 if not method_run.is_sound(home):
                     problems.append(f"{trial}: the earlier record is torn")
                 if "seed0.json" not in read_record(home / "artifacts" / "results"):
@@ -79,7 +79,7 @@ def _without_room(name: str, method_run: MethodRun, shortages: Shortages) -> Fau
                 n_enough += done.returncode == 0
                 if disk:
                     _remount(disk, "size=200m")
-                problems += method_run.rerun(trial, home, variables)
+                problems += method_run.rerun(trial, home, variables=variables)
         except NotRoot:
             return Fault(name, 0, NOT_ROOT)
     return Fault(name, len(shortages), OUTCOME.format(n_enough), problems)
@@ -152,7 +152,7 @@ def _forbidden(digits: Path) -> Fault:
         home.chmod(0o555)
         arguments = run_arguments("bovw_pyramid", digits, home)[:-2]
         # without this capability root has to obey permissions as well
-        done = run(arguments, home, limit=lambda: ctypes.CDLL(None).prctl(*drop))
+        done = run(arguments, home, preexec_fn=lambda: ctypes.CDLL(None).prctl(*drop))
         problems = refusal_problems(name, done, (1, 2))
         problems += ["it wrote a file"] if any(home.iterdir()) else []
         home.chmod(0o755)
