@@ -16,7 +16,8 @@ import pytest
 from tests.command_line import visbase
 from visbase.pipeline.experiments import provenance
 
-DESCRIPTOR = '''
+FILES = {
+    "pipeline/descriptors/toy_patches.py": '''
 """Brightness of 16 patches, 4 x 4 side by side, of 8 x 8 values each."""
 
 from dataclasses import dataclass
@@ -48,9 +49,8 @@ class Patches:
             np.stack([(x + 0.5) / 4, (y + 0.5) / 4], axis=1).astype(np.float32),
             np.full(16, max(image.shape) / 16, np.float32),
         )
-'''
-
-ENCODER = '''
+''',
+    "pipeline/encoding/toy_mean.py": '''
 """The mean descriptor of an image, as its difference from that of all images."""
 
 from dataclasses import dataclass
@@ -92,9 +92,8 @@ class MeanBag:
         descriptors = self.descriptor.extract([image])
         parts = (descriptors.values - self.centre) @ weights / len(descriptors.values)
         return [(descriptors, parts)]
-'''
-
-METHOD = '''
+''',
+    "baselines/toy_mean_svm.py": '''
 """The new descriptor and the new encoder in front of a linear machine."""
 
 from dataclasses import dataclass
@@ -121,9 +120,8 @@ def build(config, seed):
     parts = {"descriptors": (part_of(config, Patches),), "encoder": Mean()}
     machine = {"kernel": Kernel("linear"), "multi_class": "ovr"}
     return part_of(config, BovwSVM, **parts, **machine, seed=seed)
-'''
-
-NETWORK = '''
+''',
+    "cnn/toy_net.py": '''
 """One linear layer."""
 
 from dataclasses import dataclass
@@ -151,9 +149,8 @@ def build(config, seed):
         return nn.Sequential(nn.Flatten(), nn.Linear(height * width, n_classes))
 
     return NetworkClassifier(make_network, part_of(config, Recipe), seed)
-'''
-
-DATASET = '''
+''',
+    "pipeline/datasets/toy_objects.py": '''
 """Coloured horizontal or vertical bars on noise, 32 x 32."""
 
 import numpy as np
@@ -172,18 +169,16 @@ def _split(n):
     images = np.random.default_rng(n).integers(0, 60, (n, 32, 32, 3), np.uint8)
     images[::2, 14:18, 7:25] = images[1::2, 7:25, 14:18] = (120, 200, 250)
     return Split(images, np.arange(n) % 2, [f"{n}/{i}" for i in range(n)])
-'''
-
-MEASURE = '''
+''',
+    "reports/measures/toy_standing.py": '''
 """How often the second class is answered."""
 
 from visbase.reports.measures import SHORT, Measure, of_labels
 
 pct = of_labels(lambda truth, prediction: 100 * (prediction == 1).mean())
 MEASURES = (Measure("standing_pct", "standing %", "", ".1f", pct, "Said.", SHORT),)
-'''
-
-CORRUPTION = '''
+''',
+    "pipeline/experiments/corruptions/toy_mist.py": '''
 """Grey mist."""
 
 from visbase.pipeline.experiments.corruptions import Corruption, rounded
@@ -194,16 +189,7 @@ def mist(images, part, rng):
 
 
 CORRUPTIONS = (Corruption("toy_mist", mist, (0.1, 0.2, 0.3, 0.4, 0.5), "of the way"),)
-'''
-
-FILES = {
-    "pipeline/descriptors/toy_patches.py": DESCRIPTOR,
-    "pipeline/encoding/toy_mean.py": ENCODER,
-    "baselines/toy_mean_svm.py": METHOD,
-    "cnn/toy_net.py": NETWORK,
-    "pipeline/datasets/toy_objects.py": DATASET,
-    "reports/measures/toy_standing.py": MEASURE,
-    "pipeline/experiments/corruptions/toy_mist.py": CORRUPTION,
+''',
 }
 METHODS = ("toy_mean_svm", "toy_net")
 

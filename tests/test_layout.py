@@ -49,13 +49,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "__init__": ("pipeline", "estimators"),
     "__main__": ("pipeline.commands",),
 }
-MAY_NOT_LOAD = {
-    "pipeline": ("torch",),
-    "baselines": ("torch",),
-    "cnn": (),
-    "reports": ("sklearn", "sklearnex", "cv2", "torch"),
-    "visbase": ("torch",),
-}
+MAY_NOT_LOAD = dict.fromkeys(("pipeline", "baselines", "visbase"), ("torch",))
+MAY_NOT_LOAD |= {"cnn": (), "reports": ("sklearn", "sklearnex", "cv2", "torch")}
 
 
 def module_of(path: Path) -> str:

@@ -1,14 +1,17 @@
-"""What judges the trials of the soak can say no."""
+"""The soak in small: every reader gets damaged files, and the judges can say no."""
 
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from tests.soak import fuzz
+from tests.soak import fuzz, readers
 from tests.soak.commands import Command, is_torn
 from tests.soak.fault import refusal_problems
 from visbase.pipeline.errors import BadInput
@@ -16,6 +19,35 @@ from visbase.pipeline.errors import BadInput
 N_INPUTS = 30
 Files = dict[str, bytes]  # contents by name
 linux = pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
+
+
+@pytest.mark.parametrize("name", readers.READERS)
+def test_any_content_is_read_or_refused_in_one_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "MODELS", ("majority",))  # others take longer
+    target, seeds = readers.READERS[name][1](tmp_path)
+    dice = st.randoms(use_true_random=False)
+    damaged = dice.map(lambda dice: readers.mutated(seeds, dice))
+
+    @settings(
+        max_examples=200,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(damaged | st.binary(max_size=200))
+    @example(b"")
+    def read(content: bytes) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                target(content)
+        except BadInput as error:
+            lines = str(error).splitlines()
+            assert all(line.startswith("  ") for line in lines[1:])
+
+    read()
 
 
 def raising(error: Exception) -> object:
