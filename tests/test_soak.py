@@ -16,7 +16,6 @@ from tests.soak.commands import Command, is_torn
 from tests.soak.fault import refusal_problems
 from visbase.pipeline.errors import BadInput
 
-N_INPUTS = 30
 Files = dict[str, bytes]  # contents by name
 linux = pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
 
@@ -92,8 +91,8 @@ def test_fuzzing_passes_what_is_refused_or_read() -> None:
             raise BadInput("a line:\n  a file\n  another")
         return data
 
-    result = fuzz._fuzz("target", target, [b"some bytes"], N_INPUTS)
-    assert (result.trials, result.problems) == (N_INPUTS, [])
+    result = fuzz._fuzz("target", target, [b"some bytes"], 30)
+    assert (result.trials, result.problems) == (30, [])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ GROUPS = {  # title of a part -> its module
 }
 TABLE = ROOT / "docs" / "reliability.md"
 BEGIN = "# Reliability\n\nWritten by `make soak`."
-HEAD = ("| fault | trials | outcome |", "| --- | ---: | --- |")
+HEAD = "| fault | trials | outcome |\n| --- | ---: | --- |"
 NOTES = ROOT / "tests" / "soak" / "notes.md"
 
 
@@ -38,7 +38,7 @@ def main() -> int:
     for title in [options.only] if options.only else GROUPS:
         changed = " with uncommitted changes" if dirty() else ""
         revision = f"commit {(commit() or 'unknown')[:10]}{changed}"
-        lines = [f"{datetime.now(UTC):%Y-%m-%d}, {revision}, {cpu()}.\n", *HEAD]
+        lines = [f"{datetime.now(UTC):%Y-%m-%d}, {revision}, {cpu()}.\n", HEAD]
         started = time.perf_counter()
         for fault in import_module(f"tests.soak.{GROUPS[title]}").faults(options.short):
             seconds = time.perf_counter() - started

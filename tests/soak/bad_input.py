@@ -81,8 +81,8 @@ def _nan() -> Fault:
             message = str(error)
         if "expected uint8 images" not in message:
             problems.append(f"{dtype.__name__}: {message}")
-    name = "NaN in floating-point images, from Python"
-    return Fault(name, 3, "a ValueError states what is expected", problems)
+    outcome = "a ValueError states what is expected"
+    return Fault("NaN in floating-point images, from Python", 3, outcome, problems)
 
 
 def _strings() -> Fault:
@@ -96,9 +96,8 @@ def _strings() -> Fault:
         model = make_pipeline(bag, LinearSVC(random_state=0)).fit(images, labels)
         predictions.append(model.predict(np.asarray(mnist.test.images[:300])))
     same = np.array_equal(strings[predictions[0]], predictions[1])
-    problems = [] if same else ["other predictions"]
-    name = "labels as strings, from Python"
-    return Fault(name, 1, "the same predictions, as strings", problems)
+    problems, outcome = [] if same else ["others"], "the same predictions, as strings"
+    return Fault("labels as strings, from Python", 1, outcome, problems)
 
 
 def _write(
@@ -114,12 +113,8 @@ def _write(
 
 
 def _write_train_and_test(root: Path) -> None:
-    for part in ("train", "test"):
-        _write(root / part, n=1)
-
-
-def _write_300_classes(root: Path) -> None:
-    _write(root, [f"class {i}" for i in range(300)], 3)
+    _write(root / "train", n=1)
+    _write(root / "test", n=1)
 
 
 def _write_huge(root: Path) -> None:
@@ -154,7 +149,7 @@ FOLDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "images of 1 x 1 pixel": (ERROR_LINE, lambda root: _write(root, side=1)),
     "an image of 20,000 x 20,000 pixels": (ERROR_LINE, _write_huge),
     "all images black": (SUCCEEDS, lambda root: _write(root, top=0)),
-    "300 classes": (SUCCEEDS, _write_300_classes),
+    "300 classes": (SUCCEEDS, lambda root: _write(root, map(str, range(300)), 3)),
     "names with spaces, newlines, invalid UTF-8": (SUCCEEDS, _write_odd_names),
     "symbolic links in a circle": (ERROR_LINE, _write_loops),
     "a text file called .png": (ERROR_LINE, _write_text),

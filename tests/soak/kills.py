@@ -21,7 +21,6 @@ from visbase.pipeline.storage import ROOT, results
 N_RANDOM = 10  # trials of each run; the short form has one
 N_INSIDE = 4  # trials of each stage; the short form has one, of the first stage
 TRIES = 10  # of each kill at random: a run may finish before
-N_POINTS = 6  # of the learning curve
 MNIST_FILES = ROOT / "pipeline" / "datasets" / "mnist_files"
 DYING = ("-m", "tests.soak.die")  # visbase, killed at the nth moment of a kind
 # visbase that downloads MNIST from another place
@@ -181,12 +180,12 @@ class SlowHandler(http.server.SimpleHTTPRequestHandler):
 
 
 def _curve(digits: Path, short: bool) -> Fault:
-    sizes = ("--sizes", "10,20", "--seeds", "3")
+    sizes = ("--sizes", "10,20", "--seeds", "3")  # six points
     arguments = ["curve", "linear", "--dataset", f"folder:{digits}", *sizes]
     command = Curve("curve", lambda _home: arguments, _points)
     command.run_undisturbed(digits.with_name("curve"))
     outcome = "earlier points are kept; a second run gives the same points"
-    return _at_writes(command, outcome, short, N_POINTS)
+    return _at_writes(command, outcome, short, at_least=6)
 
 
 def _report(short: bool) -> Fault:

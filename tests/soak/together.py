@@ -33,8 +33,7 @@ def _statuses(commands: list[list[str]], home: Path) -> list[int]:
 
 def _same_run(run: MethodRun, n_rounds: int) -> Fault:
     problems = []
-    trials = [n for _ in range(n_rounds) for n in (2, 4)]
-    for n in trials:
+    for n in (2, 4) * n_rounds:
         with new_folder() as folder:
             statuses = _statuses([run.arguments(folder)] * n, folder)
             if any(statuses):
@@ -43,7 +42,7 @@ def _same_run(run: MethodRun, n_rounds: int) -> Fault:
                 problems += run.problems(f"{n} runs", folder)
     name = f"2 and 4 runs of `{run.name}` at the same time, sharing cache and results"
     outcome = "all succeed; predictions, scores and model equal those of a single run"
-    return Fault(name, len(trials), outcome, problems)
+    return Fault(name, 2 * n_rounds, outcome, problems)
 
 
 def _same_table(digits: Path, n_rounds: int) -> Fault:
