@@ -88,8 +88,7 @@ def test_wrongly_declared_measure_is_refused(changes: dict[str, object]) -> None
 
 
 def test_second_measure_with_a_name_is_refused(add_file: Any) -> None:
-    twice = MEASURE.replace('"ones_pct"', '"error_pct"')
-    add_file("reports/measures/again.py", twice)
+    add_file("reports/measures/again.py", MEASURE.replace("ones_pct", "error_pct"))
     with pytest.raises(BadInput, match=r"again\.py: .* error_pct already exists"):
         find_measures()
 
