@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from visbase.pipeline.bovw import BovwSVM
 from visbase.pipeline.contracts import part_of
-from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.descriptors.colour import LocalColour
+from visbase.pipeline.descriptors.multiscale_sift import MultiscaleDenseSift
 from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.svm.kernel import Kernel
 
@@ -32,7 +33,8 @@ class Config:
     n_gaussians: int = 64
     n_components: int = 64  # principal components kept of a descriptor
     n_samples: int = 100_000  # descriptors that the mixture is fitted to
-    mirrored: bool = False  # whether to average with the mirror image
+    mirrored: bool = False  # whether to encode the mirror image, too
+    colour: bool = False  # whether to describe the colours of photographs that have any
     c: float = 3.0  # weight of margin violations
 
 
@@ -46,6 +48,7 @@ PHOTOGRAPHS = {
         margin_px=8,
         n_gaussians=256,
         mirrored=True,
+        colour=True,
     ),
     "quick": Config(
         longest_px=240,
@@ -54,6 +57,7 @@ PHOTOGRAPHS = {
         margin_px=8,
         n_samples=30_000,
         mirrored=True,
+        colour=True,
     ),
 }
 
@@ -67,11 +71,11 @@ SEARCH = (
 
 
 def build(config: Config, seed: int) -> BovwSVM:
-    step_px, margin_px = config.step_px, config.margin_px
+    sift, colour = part_of(config, MultiscaleDenseSift), part_of(config, LocalColour)
     return part_of(
         config,
         BovwSVM,
-        descriptors=tuple(DenseSift(b, step_px, margin_px) for b in config.bins_px),
+        descriptors=(sift, colour) if config.colour else (sift,),
         encoder=part_of(config, Fisher),
         n_components=0,  # keep vectors whole; the config's is for descriptors
         kernel=Kernel("linear"),

@@ -24,6 +24,7 @@ from visbase.pipeline.contracts import (
     Encoder,
     Evidence,
     FloatArray,
+    HasParts,
     Images,
     check_layout,
     join_parts,
@@ -94,6 +95,8 @@ class BovwSVM:
         self.bag_ = self._learn_bag(upright)
         self.projection_ = self._learn_projection(upright)
         features = self._features(upright)
+        if isinstance(self.bag_, HasParts) and len(self.descriptors) > 1:
+            features = self._weigh_parts(self.bag_, features, labels)
         self.svm_ = fit_svm_cached(
             features, labels, self.kernel, self.c, self.multi_class
         )
@@ -107,6 +110,18 @@ class BovwSVM:
                 self.c,
                 self.multi_class,
             )
+
+    def _weigh_parts(
+        self, bag: HasParts, features: FloatArray, labels: NDArray[np.int64]
+    ) -> FloatArray:
+        """Choose the weights of the bag's parts; features (n, d) -> weighted ones."""
+        from visbase.pipeline.svm.part_weights import choose_part_weights
+
+        with working("weights of the parts"):
+            weights = choose_part_weights(features, bag.parts, labels, self.seed)
+        self.bag_ = bag.weighted(weights)
+        of_columns = np.repeat(weights, bag.parts)
+        return features[:, of_columns > 0] * of_columns[of_columns > 0]
 
     def _hard_copies(
         self, images: NDArray[np.uint8], margins: FloatArray, labels: NDArray[np.int64]

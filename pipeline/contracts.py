@@ -92,6 +92,15 @@ class Descriptor(Protocol):
         """Describe the keypoints of n images: descriptors (N, length)."""
 
 
+@runtime_checkable
+class Mirrors(Protocol):
+    """A descriptor whose value for a mirrored patch has the same numbers, reordered."""
+
+    @property
+    def mirror(self) -> NDArray[np.int64]:
+        """Positions (length,): values[:, mirror] describe the mirrored patches."""
+
+
 class Bag(Protocol):
     """A fitted encoder, which turns each image into one vector."""
 
@@ -112,6 +121,18 @@ class Bag(Protocol):
 
         -> groups of descriptors and their values (N,); all values sum to the product.
         """
+
+
+@runtime_checkable
+class HasParts(Protocol):
+    """A bag whose vectors have several parts that may count more or less."""
+
+    @property
+    def parts(self) -> list[int]:
+        """Lengths of the parts."""
+
+    def weighted(self, weights: FloatArray) -> Bag:
+        """Return the bag that multiplies its parts by weights (P,); 0 drops one."""
 
 
 class Encoder(Protocol):

@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
-from visbase.pipeline.contracts import Arrays, Encoder, Images, LazyImages
+from visbase.pipeline.contracts import Arrays, Descriptor, Encoder, Images, LazyImages
 from visbase.pipeline.descriptors.dense_sift import DenseSift
+from visbase.pipeline.descriptors.multiscale_sift import MultiscaleDenseSift
 from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.errors import BadInput
@@ -58,11 +59,8 @@ class _Encoded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         except BadInput as error:
             raise ValueError(str(error)) from None
 
-    def _descriptors(self) -> list[DenseSift]:
-        if np.ndim(self.bins_px) != 1 or not len(self.bins_px):
-            raise BadInput(
-                f"bins_px: expected a sequence of widths, found {self.bins_px!r}"
-            )
+    def _descriptors(self) -> list[Descriptor]:
+        _check_widths(self.bins_px)
         return [
             DenseSift(bin_px, self.step_px, self.margin_px) for bin_px in self.bins_px
         ]
@@ -155,10 +153,20 @@ class FisherVectors(_Encoded):
         self.mirrored = mirrored
         self.random_state = random_state
 
+    def _descriptors(self) -> list[Descriptor]:
+        _check_widths(self.bins_px)
+        grid = (tuple(self.bins_px), self.step_px, self.margin_px)
+        return [MultiscaleDenseSift(*grid)]
+
     def _encoder(self) -> Fisher:
         return Fisher(
             self.n_gaussians, self.n_samples, self.n_components, self.mirrored
         )
+
+
+def _check_widths(bins_px: object) -> None:
+    if np.ndim(bins_px) != 1 or not len(bins_px):  # type: ignore[arg-type]
+        raise BadInput(f"bins_px: expected a sequence of widths, found {bins_px!r}")
 
 
 def checked_images(images: Any) -> Images:

@@ -1,6 +1,7 @@
 """List the files of each class in a folder of photographs, and check the layout.
 
-    PATH/train/<class>/*, PATH/test/<class>/*    the split is given
+    PATH/train/<class>/*, PATH/test/<class>/*    the split is given; the images of
+    PATH/validation/<class>/*                    a validation part are for training
     PATH/<class>/*                               the split is made at random
 
 Hidden files and folders are ignored, as are files beside the class folders. Everything
@@ -10,11 +11,17 @@ not searched recursively, so circular links do no harm.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from visbase.pipeline.errors import BadInput, printable
 
+PARTS = {  # names of a folder, in any capitals
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
 LISTED = 10  # items that a message names before it counts the rest
 
 ByClass = dict[str, list[Path]]  # the files of each class, both sorted by name
@@ -38,28 +45,47 @@ def _find_classes(root: Path, train_per_class: int | None) -> dict[str, ByClass]
     if not root.is_dir():
         what = "not a folder" if root.exists() else "no such folder"
         raise BadInput(f"{where}: {what}; expected one folder per class in it")
-    present = [name for name in ("train", "test") if (root / name).is_dir()]
-    if len(present) == 2:
+    found = _find_parts(root)
+    if found.keys() >= {"train", "test"}:
         if train_per_class is not None:
             raise BadInput(
                 f"{where}: already split into train and test; leave out "
                 "--train-per-class"
             )
-        parts = {name: _classes(root / name) for name in present}
-        _require_same_classes(root, parts["train"], parts["test"])
-        return parts
+        parts = {part: _classes(folder) for part, folder in found.items()}
+        train, test = parts["train"], parts["test"]
+        for name, files in parts.get("validation", {}).items():
+            train[name] = train.get(name, []) + files
+        if "validation" in found:
+            print(
+                f"{printable(found['validation'])}: its images are for training; "
+                "settings are chosen on training images alone",
+                file=sys.stderr,
+            )
+        _require_same_classes(root, train, test)
+        return {"train": train, "test": test}
     # a class may be called train, but then it holds images
-    if present and _classes(root / present[0]):
-        missing = {"train": "test", "test": "train"}[present[0]]
-        raise BadInput(
-            f"{where}: found {present[0]} with classes, but no folder {missing}"
-        )
+    for part, other in (("train", "test"), ("test", "train")):
+        if part in found and _classes(found[part]):
+            raise BadInput(
+                f"{where}: found {found[part].name} with classes, but no folder {other}"
+            )
     if train_per_class is None:
         raise BadInput(
             f"{where}: has no folders train and test; pass --train-per-class N to "
             "train on N random images per class"
         )
     return {"": _classes(root)}
+
+
+def _find_parts(root: Path) -> dict[str, Path]:
+    """Return the folders of a given split by part, see PARTS."""
+    return {
+        part: path
+        for part, names in PARTS.items()
+        for path in _visible(root)
+        if path.name.lower() in names and path.is_dir()
+    }
 
 
 def _classes(folder: Path) -> ByClass:

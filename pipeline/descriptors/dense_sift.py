@@ -17,7 +17,7 @@ on the bin width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -54,11 +54,7 @@ class DenseSift:
     blur_px: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.bin_px < np.inf or self.step_px < 1 or self.margin_px < 0:
-            raise BadInput(
-                "expected bin_px > 0, step_px >= 1 and margin_px >= 0, found "
-                f"{self.bin_px}, {self.step_px} and {self.margin_px}"
-            )
+        check_grid((self.bin_px,), self.step_px, self.margin_px)
         if not 0 <= self.blur_px < np.inf:
             raise BadInput(f"expected blur_px >= 0, found {self.blur_px}")
 
@@ -83,37 +79,82 @@ class DenseSift:
             self.length,
         )
 
+    @property
+    def mirror(self) -> NDArray[np.int64]:
+        """The position of each number in the mirrored patch's descriptor, (128,).
+
+        Left and right columns change places, and a gradient at angle t turns to
+        180 degrees - t.
+        """
+        numbers = np.arange(self.length).reshape(N_BINS, N_BINS, N_ORIENTATIONS)
+        turned = (N_ORIENTATIONS // 2 - np.arange(N_ORIENTATIONS)) % N_ORIENTATIONS
+        return numbers[:, ::-1, turned].ravel()
+
     def _extract_batch(self, images: NDArray[np.uint8]) -> Descriptors:
-        n, height, width = images.shape
-        rows = grid_centres(height, self.step_px, self.margin_px)
-        columns = grid_centres(width, self.step_px, self.margin_px)
-        n_points = len(rows) * len(columns)
-        values = np.empty((n * n_points, self.length), np.float32)
-        if n and n_points:
-            maps = orientation_maps(smooth(images, self.blur_px))  # (n, 8, h, w)
-            across = sampling_matrix(width, columns, self.bin_px)  # (4 gx, w)
-            down = sampling_matrix(height, rows, self.bin_px)  # (4 gy, h)
-            pixels = maps.reshape(-1, width)
-            half = np.empty((len(pixels), len(across)), np.float32)  # (n 8 h, 4 gx)
-            for band, used in _bands(across):
-                np.matmul(pixels[:, used], across[band, used].T, out=half[:, band])
-            per_map = half.reshape(-1, height, len(across))
-            sums = np.empty((len(per_map), len(down), len(across)), np.float32)
-            for band, used in _bands(down):  # (n 8, 4 gy, 4 gx)
-                np.matmul(down[band, used], per_map[:, used], out=sums[:, band])
-            _gather_and_normalise(
-                sums.reshape(n, N_ORIENTATIONS, len(down), len(across)), values
-            )
-        yy, xx = np.meshgrid(
-            (rows + 0.5) / height, (columns + 0.5) / width, indexing="ij"
+        return describe_grid(
+            images, (self.bin_px,), self.step_px, self.margin_px, self.blur_px
         )
-        points = np.stack([xx.ravel(), yy.ravel()], axis=1).astype(np.float32)
-        return Descriptors(
-            values=values,
-            offsets=np.arange(n + 1, dtype=np.int64) * n_points,
-            xy=np.tile(points, (n, 1)),
-            scale=np.full(n * n_points, self.bin_px, np.float32),
+
+
+def check_grid(bins_px: Sequence[float], step_px: int, margin_px: int) -> None:
+    """Raise BadInput if the settings do not make a grid of patches."""
+    widths_fit = len(bins_px) and all(0 < bin_px < np.inf for bin_px in bins_px)
+    if not widths_fit or step_px < 1 or margin_px < 0:
+        raise BadInput(
+            "expected bin_px > 0, step_px >= 1 and margin_px >= 0, found "
+            f"{', '.join(map(str, bins_px)) or 'no width'}, {step_px} and {margin_px}"
         )
+
+
+def describe_grid(
+    images: NDArray[np.uint8],
+    bins_px: Sequence[float],
+    step_px: int,
+    margin_px: int,
+    blur_px: float = 0.0,
+) -> Descriptors:
+    """Describe every grid point of grey images (n, h, w), one bin width at a time."""
+    n, height, width = images.shape
+    rows = grid_centres(height, step_px, margin_px)
+    columns = grid_centres(width, step_px, margin_px)
+    n_points, n_widths = len(rows) * len(columns), len(bins_px)
+    length = N_BINS * N_BINS * N_ORIENTATIONS
+    values = np.empty((n, n_widths, n_points, length), np.float32)
+    if n and n_points:
+        maps = orientation_maps(smooth(images, blur_px))  # (n, 8, h, w)
+        for i, bin_px in enumerate(bins_px):
+            across = sampling_matrix(width, columns, bin_px)  # (4 gx, w)
+            down = sampling_matrix(height, rows, bin_px)  # (4 gy, h)
+            _gather_and_normalise(_sums(maps, down, across), values[:, i])
+    xy = grid_positions(rows, columns, height, width)
+    return Descriptors(
+        values=values.reshape(-1, length),
+        offsets=np.arange(n + 1, dtype=np.int64) * (n_widths * n_points),
+        xy=np.tile(xy, (n * n_widths, 1)),
+        scale=np.tile(np.repeat(np.array(bins_px, np.float32), n_points), n),
+    )
+
+
+def _sums(maps: FloatArray, down: FloatArray, across: FloatArray) -> FloatArray:
+    """Sum maps (n, 8, h, w) into bins by down (4 gy, h) and across (4 gx, w)."""
+    n, n_orientations, height, width = maps.shape
+    pixels = maps.reshape(-1, width)
+    half = np.empty((len(pixels), len(across)), np.float32)  # (n 8 h, 4 gx)
+    for band, used in _bands(across):
+        np.matmul(pixels[:, used], across[band, used].T, out=half[:, band])
+    per_map = half.reshape(-1, height, len(across))
+    sums = np.empty((len(per_map), len(down), len(across)), np.float32)
+    for band, used in _bands(down):
+        np.matmul(down[band, used], per_map[:, used], out=sums[:, band])
+    return sums.reshape(n, n_orientations, len(down), len(across))
+
+
+def grid_positions(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], height: int, width: int
+) -> FloatArray:
+    """Return the grid points (gy gx, 2) as fractions (x, y) of width and height."""
+    yy, xx = np.meshgrid((rows + 0.5) / height, (columns + 0.5) / width, indexing="ij")
+    return np.stack([xx.ravel(), yy.ravel()], axis=1).astype(np.float32)
 
 
 def grid_centres(size: int, step_px: int, margin_px: int) -> NDArray[np.int64]:
@@ -208,11 +249,11 @@ def _gather_and_normalise(sums, values):  # type: ignore[no-untyped-def]
     kernels (Arandjelovic & Zisserman 2012). A patch without gradient stays zero.
     """
     n, n_orientations, n_rows, n_columns = sums.shape
-    row = 0
     for i in range(n):
+        row = 0
         for top in range(0, n_rows, N_BINS):
             for left in range(0, n_columns, N_BINS):
-                value = values[row]
+                value = values[i, row]
                 row += 1
                 k = 0
                 for y in range(top, top + N_BINS):

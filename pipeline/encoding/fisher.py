@@ -4,12 +4,12 @@
 
 A histogram counts the descriptors of each word. A Fisher vector measures how their mean
 and variance differ from those of each Gaussian: it is the gradient of their
-log-likelihood (Perronnin, Sanchez & Mensink 2010). One mixture serves all patch sizes.
+log-likelihood (Perronnin, Sanchez & Mensink 2010). Each descriptor has a mixture of its
+own, which serves all patch sizes; its vectors are parts of the image's vector.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +22,10 @@ from visbase.pipeline.contracts import (
     Descriptors,
     FloatArray,
     Images,
+    Mirrors,
     Track,
+    join_parts,
+    split_parts,
     untracked,
 )
 from visbase.pipeline.encoding.mixture import Mixture, fit_mixture
@@ -35,7 +38,7 @@ from visbase.pipeline.errors import BadInput
 class Fisher:
     """Settings for encoding descriptors as a Fisher vector.
 
-    n_gaussians: size of the mixture; n_samples: number of descriptors that it is
+    n_gaussians: size of each mixture; n_samples: number of descriptors that each is
     learned from; n_components: principal components kept of each descriptor; mirrored:
     see `FisherBag`.
     """
@@ -52,125 +55,167 @@ class Fisher:
         seed: int,
         track: Track = untracked,
     ) -> Arrays:
-        """Learn the mixture from about n_samples descriptors of n images."""
-        self._require_components(descriptors)
+        """Learn one mixture per descriptor, each from about n_samples of n images.
+
+        A descriptor that finds no keypoint in any image gets a mixture of no Gaussians;
+        BadInput if that happens to all of them.
+        """
+        self._check(descriptors)
         rng = np.random.default_rng(seed)
         sampled = sample_images(images, self.n_gaussians, self.n_samples, rng)
-        points = sample_points(sampled, descriptors, self.n_samples, seed, track)
-        values, xy = points[:, :-2], points[:, -2:]
-        n_components = self.n_components
-        return dict(
-            vars(fit_mixture(values, xy, n_components, self.n_gaussians, rng, track))
-        )
+        samples = sample_points(sampled, descriptors, self.n_samples, seed, track)
+        sizes = (self.n_components, self.n_gaussians)
+        mixtures = []
+        for descriptor, points in zip(descriptors, samples, strict=True):
+            values, xy = points[:, :-2], points[:, -2:]
+            mirror = mirror_of(descriptor) if self.mirrored else None
+            mixtures.append(fit_mixture(values, xy, *sizes, rng, mirror, track))
+        weights = np.ones(len(mixtures), np.float32)
+        return FisherBag(descriptors, mixtures, self.mirrored, weights).arrays()
 
     def bag(self, descriptors: Sequence[Descriptor], arrays: Arrays) -> FisherBag:
-        """Create the bag from a learned mixture; BadInput if its arrays are invalid."""
-        mixture = Mixture(**arrays)
-        n_directions = mixture.components.shape[1]
-        if mixture.means.shape[1] != n_directions + 2 or not len(mixture.weights):
-            raise BadInput(
-                f"mixture: expected Gaussians over {n_directions + 2} dimensions, "
-                f"found {len(mixture.weights)} over {mixture.means.shape[1]}"
-            )
-        if mixture.variances.min() <= 0 or mixture.weights.min() < 0:
-            raise BadInput("mixture: expected variances above 0 and weights from 0")
-        return FisherBag(descriptors, mixture, self.mirrored)
+        """Create the bag from learned mixtures; BadInput if an array is invalid."""
+        names = [f"mixture{i}" for i in range(len(descriptors))]
+        parts = split_parts(arrays, [*names, "parts"])
+        mixtures = [Mixture(**parts[name]) for name in names]
+        for mixture in mixtures:
+            n_directions = mixture.components.shape[1]
+            if mixture.means.shape[1] != n_directions + 2:
+                raise BadInput(
+                    f"mixture: expected Gaussians over {n_directions + 2} dimensions, "
+                    f"found {len(mixture.weights)} over {mixture.means.shape[1]}"
+                )
+            if (mixture.variances <= 0).any() or (mixture.weights < 0).any():
+                raise BadInput("mixture: expected variances above 0 and weights from 0")
+        return FisherBag(
+            descriptors, mixtures, self.mirrored, parts["parts"]["weights"]
+        )
 
     def layout(self, descriptors: Sequence[Descriptor]) -> dict[str, str]:
         """Return the layout of the learned arrays, see `check_layout`."""
-        self._require_components(descriptors)
-        length = descriptors[0].length
-        return {
-            "mean": f"float32 {length}",
-            "components": f"float32 {length} d",
-            "weights": "float32 k",
-            "means": "float32 k D",
-            "variances": "float32 k D",
+        self._check(descriptors)
+        weights = {"parts.weights": f"float32 {len(descriptors)}"}
+        return weights | {
+            f"mixture{i}.{name}": text
+            for i, descriptor in enumerate(descriptors)
+            for name, text in {
+                "mean": f"float32 {descriptor.length}",
+                "components": f"float32 {descriptor.length} d{i}",
+                "weights": f"float32 k{i}",
+                "means": f"float32 k{i} D{i}",
+                "variances": f"float32 k{i} D{i}",
+            }.items()
         }
 
-    def _require_components(self, descriptors: Sequence[Descriptor]) -> None:
-        length = descriptors[0].length
-        if not 1 <= self.n_components <= length:
+    def _check(self, descriptors: Sequence[Descriptor]) -> None:
+        longest = min(descriptor.length for descriptor in descriptors)
+        if not 1 <= self.n_components <= longest:
             raise BadInput(
-                f"n_components={self.n_components}: expected 1 to {length}, the "
+                f"n_components={self.n_components}: expected 1 to {longest}, the "
                 "length of a descriptor"
             )
 
 
+def mirror_of(descriptor: Descriptor) -> NDArray[np.int64]:
+    """Return the descriptor's `Mirrors.mirror`; BadInput if it has none."""
+    if not isinstance(descriptor, Mirrors):
+        raise BadInput(
+            f"mirrored=True: {descriptor.name} cannot be mirrored; set mirrored=False"
+        )
+    return descriptor.mirror
+
+
 @dataclass(frozen=True)
 class FisherBag:
-    """Descriptors and the mixture that encodes them.
+    """Descriptors, the mixture that encodes each of them, and the weight of each part.
 
-    mirrored: whether to average the vectors of an image and its mirror image, so that
-    left and right look the same: useful for photographs, harmful for letters.
+    mirrored: whether to encode an image and its mirror image together, so that left and
+    right look the same: useful for photographs, harmful for letters. Nothing is
+    extracted twice: the descriptors of the mirror image are those of the image with
+    their numbers reordered. weights (P,): factors of the parts of a vector.
     """
 
     descriptors: Sequence[Descriptor]
-    mixture: Mixture
+    mixtures: Sequence[Mixture]
     mirrored: bool
+    weights: FloatArray
 
     @property
     def n_features(self) -> int:
-        """Length 2 k D of a Fisher vector."""
-        return 2 * self.mixture.means.size
+        """Length of a Fisher vector: the sum of 2 k D over the mixtures."""
+        return sum(self.parts)
+
+    @property
+    def parts(self) -> list[int]:
+        """Lengths of the parts of a vector, one per descriptor."""
+        return [2 * mixture.means.size for mixture in self.mixtures]
+
+    def weighted(self, weights: FloatArray) -> FisherBag:
+        """Return the bag whose parts count by these factors (P,); 0 leaves one out.
+
+        A mixture that is left out keeps its projection but no Gaussian, and its
+        descriptors are not extracted any more.
+        """
+        mixtures = [
+            mixture if weight else mixture.emptied()
+            for mixture, weight in zip(self.mixtures, weights, strict=True)
+        ]
+        return FisherBag(self.descriptors, mixtures, self.mirrored, weights)
 
     def vectors(self, images: Images) -> FloatArray:
-        """Compute Fisher vectors of unit length: n images -> (n, n_features).
+        """Compute Fisher vectors: n images -> (n, n_features).
 
-        An image without keypoints is a row of zeros.
+        The length of each part is its weight, or zero without keypoints.
         """
-        vectors = self._vectors(images)
-        if self.mirrored:
-            vectors += self._vectors([image[:, ::-1] for image in images])
-            normalise(vectors, power=1)
+        vectors = np.empty((len(images), self.n_features), np.float32)
+        for row, image in zip(vectors, images, strict=True):
+            for i, part in self._split(row):
+                points = self._points(i, self.descriptors[i].extract([image]))
+                part[:] = self.weights[i] * _rooted(self._gradient(i, points))
         return vectors
 
     def arrays(self) -> Arrays:
         """Return the learned arrays by name."""
-        return dict(vars(self.mixture))
+        mixtures = {f"mixture{i}": vars(each) for i, each in enumerate(self.mixtures)}
+        return join_parts({"parts": {"weights": self.weights}, **mixtures})
 
     def contributions(
         self, image: NDArray[np.uint8], weights: FloatArray
     ) -> list[tuple[Descriptors, FloatArray]]:
         """Compute what each keypoint adds to weights (n_features,) . vector.
 
-        -> for each descriptor, and again for the mirror image, the keypoints with their
-        positions in the image and their values (N,). All values sum to the product.
+        -> for each descriptor the keypoints and their values (N,), the mirror image's
+        included. All values sum to the product.
         """
-        views = [image, image[:, ::-1]] if self.mirrored else [image]
-        keypoints = [[d.extract([view]) for d in self.descriptors] for view in views]
-        points = [self._points(groups, 0) for groups in keypoints]
-        gradients = [_gradient(of_view, self.mixture) for of_view in points]
-        vectors = [_rooted(gradient) for gradient in gradients]
-        # undo the scaling of the mean to unit length, then the scaling of each view
-        length = np.linalg.norm(np.sum(vectors, axis=0))
-        weights = (weights / (length or 1)).astype(np.float32)
         result = []
-        for view, groups in enumerate(keypoints):
-            of_gradient = share_out(vectors[view], gradients[view], weights)
-            values = _shares(points[view], self.mixture, of_gradient)
-            counts = [len(group.xy) for group in groups]
-            parts = np.split(values, np.cumsum(counts)[:-1])
-            for group, part in zip(groups, parts, strict=True):
-                if view == 1:  # mirror the positions back
-                    xy = np.stack([1 - group.xy[:, 0], group.xy[:, 1]], axis=1)
-                    group = dataclasses.replace(group, xy=xy)
-                result.append((group, part))
+        for i, of_part in self._split(weights):
+            keypoints = self.descriptors[i].extract([image])
+            points = self._points(i, keypoints)
+            gradient = self._gradient(i, points)
+            of_gradient = share_out(
+                _rooted(gradient), gradient, self.weights[i] * of_part
+            )
+            views = [points, points * self._parity(i)] if self.mirrored else [points]
+            of_gradient /= len(views)
+            shares = [_shares(v, self.mixtures[i], of_gradient) for v in views]
+            result.append((keypoints, np.sum(shares, axis=0)))
         return result
 
-    def _vectors(self, images: Images) -> FloatArray:
-        groups = [descriptor.extract(images) for descriptor in self.descriptors]
-        points = [self._points(groups, i) for i in range(len(images))]
-        return np.stack([fisher_vector(of_image, self.mixture) for of_image in points])
+    def _split(self, row: FloatArray) -> list[tuple[int, FloatArray]]:
+        """Views of the parts of a row (n_features,) by their numbers, no empty ones."""
+        parts = np.split(row, np.cumsum(self.parts)[:-1])
+        return [(i, part) for i, part in enumerate(parts) if len(part)]
 
-    def _points(self, groups: Sequence[Descriptors], i: int) -> FloatArray:
-        """Project the descriptors of image i, of all patch sizes -> (N, D)."""
-        values, xy = [], []
-        for group in groups:
-            rows = slice(group.offsets[i], group.offsets[i + 1])
-            values.append(group.values[rows])
-            xy.append(group.xy[rows])
-        return self.mixture.project(np.concatenate(values), np.concatenate(xy))
+    def _points(self, i: int, keypoints: Descriptors) -> FloatArray:
+        """Project the descriptors of kind i of one image -> (N, D)."""
+        return self.mixtures[i].project(keypoints.values, keypoints.xy)
+
+    def _parity(self, i: int) -> FloatArray:
+        return self.mixtures[i].parity(mirror_of(self.descriptors[i]))
+
+    def _gradient(self, i: int, points: FloatArray) -> FloatArray:
+        parity = self._parity(i) if self.mirrored else None
+        return _gradient(points, self.mixtures[i], parity)
 
 
 def fisher_vector(points: FloatArray, mixture: Mixture) -> FloatArray:
@@ -183,12 +228,17 @@ def fisher_vector(points: FloatArray, mixture: Mixture) -> FloatArray:
     return _rooted(_gradient(points, mixture))
 
 
-def _gradient(points: FloatArray, mixture: Mixture) -> FloatArray:
-    """Average the Fisher-scaled gradients of points (N, D) -> (2 k D,)."""
-    zeroth, first, second = mixture.statistics(points)
+def _gradient(
+    points: FloatArray, mixture: Mixture, parity: FloatArray | None = None
+) -> FloatArray:
+    """Average the Fisher-scaled gradients of points (N, D) -> (2 k D,).
+
+    Given the parity (D,), the average is over the points and their mirror images.
+    """
+    zeroth, first, second = mixture.statistics(points, parity)
     share = zeroth[:, None]
     means, variances = mixture.means, mixture.variances
-    n = max(len(points), 1)
+    n = max(len(points), 1) * (1 if parity is None else 2)
     # the published gradients by mean and by deviation, rearranged so that they need
     # only the sums of the posterior, of posterior times x and of posterior times x^2
     by_mean = first - share * means

@@ -91,25 +91,24 @@ def sample_points(
     n_samples: int,
     seed: int,
     track: Track = untracked,
-) -> FloatArray:
-    """Sample about n_samples descriptors of all kinds with their positions.
+) -> list[FloatArray]:
+    """Sample about n_samples descriptors of each kind with their positions.
 
-    n images -> (m, length + 2), the position last. Raises BadInput if the descriptors
-    differ in length or if no image has a keypoint.
+    n images -> one array (m, length + 2) per kind, the position last. Raises BadInput
+    if no image has a keypoint of any kind.
     """
-    if len({descriptor.length for descriptor in descriptors}) > 1:
-        lengths = ", ".join(f"{each.name}: {each.length}" for each in descriptors)
-        raise BadInput(f"a mixture needs descriptors of equal length, found {lengths}")
-    quota = n_samples / (len(images) * len(descriptors))  # per image and descriptor
-    sample = partial(_sample, descriptors, quota, seed)
-    points = map_blocks(sample, images, "descriptors", track)
-    if len(points) == 0:
+    quota = n_samples / len(images)
+    samples = [
+        map_blocks(partial(_sample, each, quota, seed), images, "descriptors", track)
+        for each in descriptors
+    ]
+    if not any(map(len, samples)):
         names = ", ".join(descriptor.name for descriptor in descriptors)
         raise BadInput(
             f"none of the {len(images)} training images has a keypoint ({names}); "
             "check that they are not blank, use larger images"
         )
-    return points
+    return samples
 
 
 def sample_images(
@@ -129,17 +128,14 @@ def sample_images(
 
 
 def _sample(
-    descriptors: Sequence[Descriptor], quota: float, seed: int, block: Images
+    descriptor: Descriptor, quota: float, seed: int, block: Images
 ) -> FloatArray:
-    rows = []
-    for descriptor in descriptors:
-        extracted = descriptor.extract(block)
-        points = np.hstack([extracted.values, extracted.xy])
-        # seeded by content, so that images of equal size give different grid points
-        rng = np.random.default_rng([seed, zlib.crc32(extracted.values.data)])
-        count = min(len(points), math.ceil(quota * len(block)))
-        rows.append(points[rng.choice(len(points), count, replace=False)])
-    return np.concatenate(rows)
+    extracted = descriptor.extract(block)
+    points = np.hstack([extracted.values, extracted.xy])
+    # seeded by content, so that images of equal size give different grid points
+    rng = np.random.default_rng([seed, zlib.crc32(extracted.values.data)])
+    count = min(len(points), math.ceil(quota * len(block)))
+    return points[rng.choice(len(points), count, replace=False)]
 
 
 def _rng_of(block: Images, seed: int) -> np.random.Generator:

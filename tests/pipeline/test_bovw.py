@@ -14,8 +14,11 @@ import pytest
 from visbase.pipeline import bovw
 from visbase.pipeline.bovw import KEPT_MARGIN, BovwSVM
 from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.descriptors.colour import LocalColour
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
+from visbase.pipeline.descriptors.multiscale_sift import MultiscaleDenseSift
+from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
@@ -94,3 +97,39 @@ def test_every_kernel_works_one_vs_one_and_one_vs_rest(
     assert np.mean(model.predict(images) != labels) < 0.3
     restored.restore(model.arrays())
     np.testing.assert_array_equal(model.scores(images), restored.scores(images))
+
+
+def blobs(colour: bool, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """40 pictures of one texture; odd ones are red, even ones green, or all grey."""
+    rng, labels = np.random.default_rng(seed), np.arange(40) % 2
+    grey = [
+        np.repeat(rng.integers(60, 200, (30, 34, 1), np.uint8), 3, 2) for _ in labels
+    ]
+    tints = np.array([[0, 50, 0], [50, 0, 0]], np.uint8) * np.uint8(colour)
+    return [
+        image + tints[label] for image, label in zip(grey, labels, strict=True)
+    ], labels
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_colour_counts_where_the_training_images_have_it_and_it_helps(
+    colour: bool,
+) -> None:
+    grids = (MultiscaleDenseSift((2.0,), 6, 6), LocalColour((2.0,), 6, 6))
+    model = replace(
+        PLAIN, descriptors=grids, encoder=Fisher(4, 500, 8), kernel=Kernel("linear")
+    )
+    images, labels = blobs(colour, seed=0)
+    model.fit(images, labels)
+    sift, of_colour = model.bag_.parts
+    assert (sift > 0, of_colour > 0) == (True, colour)
+    test, truth = blobs(colour, seed=1)
+    if colour:
+        assert (model.predict(test) == truth).mean() > 0.95
+    again = replace(model)
+    again.restore(model.arrays())
+    np.testing.assert_array_equal(again.scores(test), model.scores(test))
+    image, evidence = model.explain(test[0])  # one pair of classes, one machine
+    decision = model.svm_.decisions(model.bag_.vectors([image]))[0, 0]
+    expected = abs(decision - model.svm_.intercepts[0])
+    assert abs(evidence.contribution.sum()) == pytest.approx(expected, abs=1e-4)

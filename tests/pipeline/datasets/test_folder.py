@@ -36,6 +36,18 @@ def refusal(root: Path, train_per_class: int | None, skip_bad: bool = False) -> 
     return str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["validation", "Val"])
+def test_validation_images_are_for_training(
+    split: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(split / name / "dog", 2, 200)
+    (split / "train").rename(split / "Training")
+    data = load_folder(split, None, 0, False)
+    assert np.bincount(data.train.labels).tolist() == [3, 5]
+    assert np.bincount(data.test.labels).tolist() == [2, 2]
+    assert f"{name}: its images are for training" in capsys.readouterr().err
+
+
 def test_train_and_test_folders_are_the_split(split: Path) -> None:
     data = load_folder(split, None, 0, False)
     assert data.classes == ("cat", "dog")
