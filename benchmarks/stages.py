@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.fisher_vectors import OPENCV_BLUR_PX, fisher_vectors
 from benchmarks.side_by_side import Pair
 from visbase.baselines import svm_rbf
 from visbase.pipeline.datasets import load_dataset
@@ -21,8 +22,6 @@ from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.images.batches import pixel_rows
 from visbase.pipeline.images.blocks import BLOCK_PIXELS
 from visbase.pipeline.svm.kernel import CACHE_MB, Kernel, fit_svm
-
-OPENCV_BLUR_PX = 1.5199  # sqrt(1.6^2 - 0.5^2): the blur at the start of OpenCV's SIFT
 
 
 def pairs() -> Iterator[Pair]:
@@ -35,6 +34,7 @@ def pairs() -> Iterator[Pair]:
         yield dense_sift(all_digits, bin_px, 2, name, 4, repeats=3)
     photos = np.tile(photographs(), (5, 1, 1))
     yield dense_sift(photos, 8.0, 4, f"{len(photos)} photographs of 400 x 300", 10)
+    yield fisher_vectors()
     yield from nearest_words(digits[:2000])
     yield from opencv_words(digits)
     yield svm()

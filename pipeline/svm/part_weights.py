@@ -7,6 +7,7 @@ nothing about clothes. So the weights are chosen on the training images themselv
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,9 @@ def choose_part_weights(
     return np.sqrt(np.array(weights) / sum(weights)).astype(np.float32)
 
 
-def leave_one_out_errors(products: FloatArray, labels: NDArray[np.int64]) -> int:
+def leave_one_out_errors(
+    products: NDArray[np.floating[Any]], labels: NDArray[np.int64]
+) -> int:
     """Count the images that a ridge classifier of all others gets wrong.
 
     products (n, n): dot products of the images; labels (n,). The classifier fits +1
