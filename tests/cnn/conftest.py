@@ -1,7 +1,5 @@
 """Few training digits; no test recalls the network of another test."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Sound records, cards, rows and combinations, for tests to change."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Saved models of small methods, sound ones and forged ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace

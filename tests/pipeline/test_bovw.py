@@ -1,7 +1,5 @@
 """The joined path: recalled stages, copies near a margin, images without keypoints."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Evaluation against hand arithmetic and against SciPy."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Progress: nothing is lost or reordered, and only long steps are logged."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

@@ -1,7 +1,5 @@
 """Every reader refuses what no command wrote, in one line that names the file."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

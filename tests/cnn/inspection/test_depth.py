@@ -1,7 +1,5 @@
 """The depth experiment's table, from histories that were made up."""
 
-from __future__ import annotations
-
 import csv
 import re
 

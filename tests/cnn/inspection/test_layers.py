@@ -1,7 +1,5 @@
 """Pictures of a network, and the receptive fields that they show."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

@@ -1,7 +1,5 @@
 """Random distortions of a batch, measured on images whose change can be computed."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Two processes train one network as one process does with the same batches."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

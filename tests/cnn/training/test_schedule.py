@@ -1,7 +1,5 @@
 """How the learning rate moves, by hand arithmetic."""
 
-from __future__ import annotations
-
 import pytest
 
 from visbase.cnn.training.schedule import one_cycle, plateau

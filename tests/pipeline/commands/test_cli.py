@@ -1,7 +1,5 @@
 """The command line: exit status, one line for bad input, results on standard output."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

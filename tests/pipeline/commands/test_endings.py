@@ -1,7 +1,5 @@
 """A command that cannot go on says why in one line, with the right exit status."""
 
-from __future__ import annotations
-
 import errno
 import os
 import resource

@@ -1,7 +1,5 @@
 """The published datasets are the published ones; validation takes the last images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

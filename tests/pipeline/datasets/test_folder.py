@@ -1,7 +1,5 @@
 """A folder of photographs: two layouts, an honest split, and one line per fault."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable

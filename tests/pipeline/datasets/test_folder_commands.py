@@ -1,7 +1,5 @@
 """Commands on a folder of photographs: their options, and where its files go."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

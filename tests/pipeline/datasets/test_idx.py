@@ -1,7 +1,5 @@
 """IDX files: every fault is named; four of them come from home, a folder, a mirror."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import struct

@@ -1,7 +1,5 @@
 """Local colour statistics against their definition, and mirrored patches."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

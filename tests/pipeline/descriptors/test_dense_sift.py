@@ -1,7 +1,5 @@
 """Dense SIFT against OpenCV's keypoint SIFT, and hand arithmetic."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

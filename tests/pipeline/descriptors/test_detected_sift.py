@@ -1,7 +1,5 @@
 """Detected SIFT against OpenCV's own call, and where its keypoints lie."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

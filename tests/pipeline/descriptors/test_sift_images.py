@@ -1,7 +1,5 @@
 """What dense and detected SIFT have in common: colour, and images without points."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

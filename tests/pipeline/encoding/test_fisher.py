@@ -1,7 +1,5 @@
 """Mixtures against scikit-learn, Fisher vectors against their definition."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike

@@ -1,7 +1,5 @@
 """Words to histograms by hand, and encoders from images to vectors."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The projection against scikit-learn's exact principal components."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA

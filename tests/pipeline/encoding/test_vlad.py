@@ -1,7 +1,5 @@
 """VLAD by hand: residuals are summed word by word, rooted, and of unit length."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

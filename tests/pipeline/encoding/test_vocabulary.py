@@ -1,7 +1,5 @@
 """Nearest words against brute force, k-means against scikit-learn, weights by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist

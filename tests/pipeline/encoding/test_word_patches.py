@@ -1,7 +1,5 @@
 """Pictures of visual words."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from visbase.pipeline.datasets.splits import Dataset

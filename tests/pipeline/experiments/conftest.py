@@ -1,7 +1,5 @@
 """A dataset that is fitted in seconds."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import pytest

@@ -1,7 +1,5 @@
 """A method that always gives the same answer, and a dataset for it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any

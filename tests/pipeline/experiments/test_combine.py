@@ -1,7 +1,5 @@
 """Two methods combined: weights by hand, McNemar's test, sentences from the rows."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Errors of saved models on corrupted images: counted once, kept per model."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 from pathlib import Path

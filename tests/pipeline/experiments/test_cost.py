@@ -1,7 +1,5 @@
 """What methods cost: measured in processes that end as they should."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Learning curves: balanced nested subsets, settings chosen per subset, points kept."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Whether a run was of committed code, and what it needed."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Measurements that are incomplete, uncommitted or of other images are refused."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

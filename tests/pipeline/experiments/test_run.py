@@ -1,7 +1,5 @@
 """A run: fitted, scored on every test image, recorded in the folder of its kind."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from unittest.mock import patch
 

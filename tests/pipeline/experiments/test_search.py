@@ -1,7 +1,5 @@
 """Choosing settings: on held-out training images, resumable, never on the test set."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import msgspec

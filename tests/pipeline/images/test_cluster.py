@@ -1,7 +1,5 @@
 """Blocks of images on a Dask cluster: the same to the bit, nothing lost."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

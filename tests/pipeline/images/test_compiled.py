@@ -1,7 +1,5 @@
 """Compiled code on disk is a help, never a condition."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Slants and shears by hand, and what random distortions may and may not do."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """What normalisation must keep, must take out and must refuse."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

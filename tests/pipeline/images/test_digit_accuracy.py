@@ -8,8 +8,6 @@ Printed digits are another matter: the small classifier here was never shown a g
 normalisation; that every size and colour of a glyph is read alike says more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Shifts by whole pixels, by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

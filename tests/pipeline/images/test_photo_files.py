@@ -1,7 +1,5 @@
 """Image files: every kind decodes to grey or RGB; many are never decoded at once."""
 
-from __future__ import annotations
-
 import os
 import struct
 import zlib

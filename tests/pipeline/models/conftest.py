@@ -1,7 +1,5 @@
 """Few training digits, and a sound model of them for tests that break a copy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Contributions of keypoints add up to the decision, and the picture shows them."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

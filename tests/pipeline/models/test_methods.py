@@ -1,7 +1,5 @@
 """Settings from the command line become a typed Config, or one clear line."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Saved models: the same scores to the bit, one line for everything that is wrong."""
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

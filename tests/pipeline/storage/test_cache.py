@@ -1,7 +1,5 @@
 """The cache: deleting it changes time, never numbers; nothing stale is recalled."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A stage is keyed by the source of the modules that compute it, wherever they lie."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import os

@@ -1,7 +1,5 @@
 """Tables are read whole or refused, and changed by one process at a time."""
 
-from __future__ import annotations
-
 import errno
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Kernels and machines against scikit-learn's, by hand, and on shuffled labels."""
 
-from __future__ import annotations
-
 import itertools
 from unittest.mock import patch
 

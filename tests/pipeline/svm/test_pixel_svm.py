@@ -1,7 +1,5 @@
 """The SVM on pixels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from visbase.pipeline.datasets.splits import Dataset

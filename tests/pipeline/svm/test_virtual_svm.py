@@ -1,7 +1,5 @@
 """Two passes: support vectors, then support vectors and their distorted copies."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
