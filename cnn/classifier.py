@@ -202,7 +202,7 @@ class NetworkClassifier:
 
         pixels = (self.mean_, self.deviation_, self.average_views)
         graph = FromPixels(self.network_, *pixels)
-        write_onnx(path, graph, self._size, metadata)
+        write_onnx(path, graph, (1, *self._size), metadata)
 
     def show(self, _images: Images) -> dict[str, NDArray[np.float16]]:
         """Kernels (n, h, w) of the first layer, at most SHOWN_KERNELS."""

@@ -197,6 +197,15 @@ class RunsOnDevice(Protocol):
 
 
 @runtime_checkable
+class IsPretrained(Protocol):
+    """Says on what others have trained a part of the method, for record and card."""
+
+    @property
+    def pretrained(self) -> Mapping[str, str]:
+        """Facts by name: backbone, trained_on, weights_sha256, weights_licence."""
+
+
+@runtime_checkable
 class KeepsHistory(Protocol):
     """Keeps one training history per network, a list of dataclasses, one per epoch."""
 

@@ -1,7 +1,7 @@
 """Export of a trained network to an ONNX file, which runs without torch.
 
-    images               (n, 1, h, w) uint8, grey levels 0 to 255, any n
-    log_probabilities    (n, C) float32
+    images               (n, channels, h, w) uint8, grey or RGB, 0 to 255, any n
+    log_probabilities    (n, C) float32; decisions of an SVM are called scores
 
 The graph includes the standardisation and the mean over shifted views. The metadata of
 the file holds the classes and the rest of the model's card.
@@ -44,9 +44,13 @@ class FromPixels(nn.Module):
 
 
 def write_onnx(
-    path: Path, graph: FromPixels, size: tuple[int, int], metadata: Mapping[str, str]
+    path: Path,
+    graph: nn.Module,
+    shape: tuple[int, int, int],
+    metadata: Mapping[str, str],
+    output: str = "log_probabilities",
 ) -> None:
-    """Write the graph for images of a size (height, width).
+    """Write the graph for images of a shape (channels, height, width).
 
     Raises BadInput if the packages for that are not installed.
     """
@@ -56,7 +60,7 @@ def write_onnx(
             f"not installed, but needed for the export: {', '.join(missing)}; run "
             "`pip install -c requirements.lock -e '.[cnn,onnx]'`"
         )
-    example = torch.zeros(2, 1, *size, dtype=torch.uint8)
+    example = torch.zeros(2, *shape, dtype=torch.uint8)
     device = next(graph.parameters()).device
     logging.getLogger("torch.onnx").setLevel(
         logging.ERROR
@@ -67,7 +71,7 @@ def write_onnx(
             graph.eval(),
             (example.to(device),),
             input_names=["images"],
-            output_names=["log_probabilities"],
+            output_names=[output],
             dynamic_shapes={"images": {0: torch.export.Dim("n")}},
             dynamo=True,
             verbose=False,

@@ -43,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     A failed run has its reason in `error` and None for what it never reached.
     histories: for each network that was trained, its values after every epoch.
+    pretrained: what others have trained before, see `contracts.IsPretrained`.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     started: str
     error: str | None = None
     histories: list[list[Epoch]] = []
+    pretrained: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         reached = (self.n_correct, self.fit_s, self.predict_s, self.n_parameters)

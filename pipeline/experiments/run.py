@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import (
+    IsPretrained,
     KeepsHistory,
     Method,
     RunsOnDevice,
@@ -110,6 +111,7 @@ def run_method(
             [dataclasses.asdict(epoch) for epoch in history]
             for history in (model.histories if isinstance(model, KeepsHistory) else ())
         ],
+        pretrained=dict(model.pretrained) if isinstance(model, IsPretrained) else {},
     )
     if is_main_process():
         write_record(

@@ -26,7 +26,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: of images; classes: names in the order of the scores' columns; image_size:
     (height, width), None for photographs of any size; n_correct: of the test images,
-    at the end of the run.
+    at the end of the run; pretrained: see `contracts.IsPretrained`.
     """
 
     format: int = FORMAT
@@ -47,6 +47,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     dirty: bool | None
     started: str
     licence: str
+    pretrained: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) < len(self.classes):

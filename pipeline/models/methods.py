@@ -26,6 +26,7 @@ from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.storage import declarations
 
 MOST_VALUES = 100  # of a setting
+EXTRAS = {"torch": "cnn", "timm": "pretrained", "torchvision": "pretrained"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,15 +43,16 @@ class MethodFile:
         return FAMILIES[self.folder]
 
     def load(self) -> ModuleType:
-        """Import the file; BadInput if torch is missing or it defines no method."""
+        """Import the file; BadInput if a library is missing or it defines no method."""
         try:
             module = importlib.import_module(f"visbase.{self.folder}.{self.name}")
         except ModuleNotFoundError as error:
-            if error.name != "torch":
+            if error.name not in EXTRAS:
                 raise
+            extra = EXTRAS[error.name]
             raise BadInput(
-                f"{self.name} needs torch, which is not installed: run `make cnn`, or "
-                "`pip install -c requirements.lock -e '.[cnn]'`"
+                f"{self.name} needs {error.name}, which is not installed: run `make "
+                f"cnn`, or `pip install -c requirements.lock -e '.[{extra}]'`"
             ) from None
         for name in ("Config", "PRESETS", "build"):
             if not hasattr(module, name):

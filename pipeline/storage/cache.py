@@ -42,7 +42,7 @@ def recall(
     """
     key = {**key, "joined by": module_digest(compute)}
     path = entry_path(stage, key, code, ".npz")
-    if (entry := _read(path)) is not None:
+    if (entry := read_entry(path)) is not None:
         count_as_spent(float(entry.pop("seconds")), float(entry.pop("peak_mb")))
         return entry
     before, started = recalled_s(), time.perf_counter()
@@ -64,7 +64,8 @@ def entry_path(
     return artifacts() / "cache" / f"{stage}-{digest}{suffix}"
 
 
-def _read(path: Path) -> Arrays | None:
+def read_entry(path: Path) -> Arrays | None:
+    """Arrays of an entry with "seconds" and "peak_mb"; None if missing or damaged."""
     try:
         with (
             open_regular(path) as file,

@@ -1,0 +1,69 @@
+"""timm's networks by name, without weights and without a classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from visbase.pipeline.errors import BadInput, printable
+
+
+def _import_timm() -> ModuleType:
+    """Import timm, beside any build of torchvision.
+
+    timm imports torchvision but uses none of its compiled operators. PyPI's file for
+    Linux is built for CUDA; beside the CPU build of torch they do not load, and its
+    import then fails at two operators that it expects to exist.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor a, Tensor b, float c) -> Tensor")
+        _import_timm.kept = library  # type: ignore[attr-defined]
+    import timm
+
+    return timm
+
+
+timm: Any = _import_timm()
+
+
+def make_network(name: str) -> nn.Module:
+    """A network that maps (n, 3, h, w) to pooled features; BadInput if unknown."""
+    require_known(name)
+    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+    return network.eval()
+
+
+def shapes(name: str) -> dict[str, Tensor]:
+    """The tensors of a network by name, which take no memory; BadInput if unknown."""
+    with torch.device("meta"):
+        return make_network(name).state_dict()
+
+
+def pretrained_cfg(name: str) -> dict[str, Any]:
+    """What timm knows of the network's weights: input, licence, where they are."""
+    require_known(name)
+    return dict(timm.get_pretrained_cfg(name).to_dict())
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors by name from a .safetensors or .pth file; any error on a wrong file."""
+    tensors: dict[str, Tensor] = timm.models.load_state_dict(
+        str(path), use_ema=False, weights_only=True
+    )
+    return tensors
+
+
+def require_known(name: str) -> None:
+    if not timm.is_model(name):
+        raise BadInput(
+            f"backbone {printable(name[:60])!r}: timm has no network of this name; "
+            "timm.list_models() lists them"
+        )
