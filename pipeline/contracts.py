@@ -105,14 +105,12 @@ class Bag(Protocol):
     """A fitted encoder, which turns each image into one vector."""
 
     @property
-    def n_features(self) -> int:
-        """Length of a vector."""
+    def n_features(self) -> int: ...  # length of a vector
 
     def vectors(self, images: Images) -> FloatArray:
         """n images -> (n, n_features); an image without keypoints is a row of zeros."""
 
-    def arrays(self) -> Arrays:
-        """Return the learned arrays by name."""
+    def arrays(self) -> Arrays: ...  # what was learned, by name
 
     def contributions(
         self, image: NDArray[np.uint8], weights: FloatArray
@@ -158,13 +156,11 @@ class Method(Protocol):
     """A classifier of images, returned by `build` of a method file."""
 
     @property
-    def n_parameters(self) -> int:
-        """Number of learned values."""
+    def n_parameters(self) -> int: ...  # learned values
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None: ...
 
-    def predict(self, images: Images) -> NDArray[np.int64]:
-        """Predict labels (n,)."""
+    def predict(self, images: Images) -> NDArray[np.int64]: ...  # labels (n,)
 
     def scores(self, images: Images) -> FloatArray:
         """Compute scores (n, C), higher is likelier, with columns in label order."""
@@ -198,11 +194,9 @@ class RunsOnDevice(Protocol):
 
 @runtime_checkable
 class IsPretrained(Protocol):
-    """Says on what others have trained a part of the method, for record and card."""
+    """Says what others have trained: facts by name, trained_on among them."""
 
-    @property
-    def pretrained(self) -> Mapping[str, str]:
-        """Facts by name: backbone, trained_on, weights_sha256, weights_licence."""
+    pretrained: Mapping[str, str]
 
 
 @runtime_checkable
@@ -237,18 +231,18 @@ class Evidence:
 
 @runtime_checkable
 class Explains(Protocol):
-    """Shows which parts of an image support its label."""
+    """Shows which parts of an image, returned as prepared, support its label."""
 
-    def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
-        """Return the image after preparation, and the evidence."""
+    def explain(
+        self, image: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], Evidence]: ...
 
 
 @runtime_checkable
 class DrawsLayers(Protocol):
-    """Draws the output of each layer for one image."""
+    """Draws the output of each layer for one image into a folder; returns the paths."""
 
-    def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
-        """Write the pictures into a folder; returns their paths."""
+    def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]: ...
 
 
 @runtime_checkable
@@ -270,10 +264,9 @@ def takes_any_size(model: Method) -> bool:
 
 
 def part_of(config: Any, part: Callable[..., T], **given: Any) -> T:
-    """Create a dataclass from the config's fields of the same names.
+    """Create a dataclass from the config's fields of the same names, and from `given`.
 
-    A method file thus states each setting once, in its Config; fields in `given`
-    override those of the config.
+    A method file thus states each setting once, in its Config.
     """
     names = {field.name for field in dataclasses.fields(part)}  # type: ignore[arg-type]
     shared = names & {field.name for field in dataclasses.fields(config)}
@@ -314,15 +307,14 @@ def check_layout(arrays: Arrays, layout: Mapping[str, str]) -> dict[str, int]:
     for name, text in layout.items():
         kind, *axes = text.split()
         array = arrays[name]
-        fits = array.dtype == np.dtype(kind) and array.ndim == len(axes)
         for axis, size in zip(axes, array.shape, strict=False):
-            expected = int(axis) if axis.isdigit() else sizes.setdefault(axis, size)
-            fits = fits and size == expected
-        if not fits:
-            known = ", ".join(str(sizes.get(axis, axis)) for axis in axes)
+            sizes.setdefault(axis, int(axis) if axis.isdigit() else size)
+        known = ", ".join(str(sizes.get(axis, axis)) for axis in axes)
+        found = ", ".join(map(str, array.shape))
+        if array.dtype != np.dtype(kind) or found != known:
             raise BadInput(
                 f"array {name!r}: expected {kind} of shape ({known}), found "
-                f"{array.dtype} of shape ({', '.join(map(str, array.shape))})"
+                f"{array.dtype} of shape ({found})"
             )
         if not np.isfinite(array).all():
             raise BadInput(f"array {name!r} holds NaN or infinity")

@@ -100,12 +100,15 @@ def _read_runs(results: Path, dataset: str, folders: Sequence[Path]) -> list[Run
 
 
 def compare(runs: Sequence[Runs]) -> list[Row]:
-    """Make one row per method, largest error first; failed methods come last."""
+    """Make one row per method, largest error first; failed methods come last.
+
+    Methods that others have trained in part come after all others.
+    """
     measures = find_measures()
 
-    def rank(method_runs: Runs) -> tuple[bool, float]:
+    def rank(method_runs: Runs) -> tuple[bool, bool, float]:
         error = mean_of_known(method_runs.errors_pct)
-        return math.isnan(error), -error
+        return bool(method_runs.records[0].pretrained), math.isnan(error), -error
 
     ranked = sorted(runs, key=rank)
     pairs = zip(ranked, [*ranked[1:], None], strict=True)
@@ -123,6 +126,7 @@ def _row(runs: Runs, measures: Sequence[Measure]) -> Row:
         lecture=lecture_figure(first.dataset, runs.method),
         failure=failures[0] if failures else None,
         values={measure.name: measure.compute(runs) for measure in measures},
+        trained_on=first.pretrained.get("trained_on", ""),
     )
 
 
@@ -264,7 +268,11 @@ def _table(rows: Sequence[Row], measures: Sequence[Measure], dataset: str) -> st
         f"| method | {dataset} test {titles} |",
         "| --- " * (len(measures) + 1) + "|",
     ]
-    for row in rows:
+    for i, row in enumerate(rows):
+        if row.trained_on and not (i and rows[i - 1].trained_on):
+            lines.append(
+                "| **trained on other images as well** |" + " |" * len(measures)
+            )
         name = f"`{row.method}` {_cell(row.summary)}"
         failure = _cell(row.failure or "")
         if not row.seeds:

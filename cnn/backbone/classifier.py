@@ -35,6 +35,7 @@ from visbase.pipeline.svm.kernel import Kernel, restore_svm
 T = TypeVar("T")
 
 LINEAR = Kernel("linear")
+BELOW = 0.5  # weight of the map below the last one, see docs/tried.md
 
 
 @dataclass
@@ -58,7 +59,7 @@ class FrozenBackbone:
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Fit one linear SVM per class to n images with labels (n,)."""
-        self._load()
+        self.backbone_ = self._load()
         features = self._features(images)
         self.svm_ = fit_svm_cached(features, labels, LINEAR, self.c, "ovr")
 
@@ -99,7 +100,7 @@ class FrozenBackbone:
             maps[1] = maps[1, :, :, ::-1]
         places = maps.sum(axis=0).reshape(d, -1) / np.float32(maps[0, 0].size * n_views)
         sums = places.sum(axis=1)
-        features = rooted(sums[None])[0]
+        features = features_of(sums[None], self.backbone_.n_below)[0]
         winner, runner_up = two_best(self.svm_.scores(features[None])[0])
         weights = self.svm_.slope(features, winner, runner_up)
         contribution = share_out(features, sums, weights) @ places
@@ -137,8 +138,7 @@ class FrozenBackbone:
             backbone = Backbone(self.backbone, self.size_px, parts["backbone"])
         else:
             check_layout(parts["backbone"], {"sha256": "uint8 32"})
-            self._load(parts["backbone"]["sha256"].tobytes().hex())
-            backbone = self.backbone_
+            backbone = self._load(parts["backbone"]["sha256"].tobytes().hex())
         if len(svm.intercepts) and svm.support.shape[1] != backbone.n_features:
             raise BadInput(
                 f"expected an SVM for vectors of length {backbone.n_features}, found "
@@ -146,13 +146,14 @@ class FrozenBackbone:
             )
         self.backbone_, self.svm_ = backbone, svm
 
-    def _load(self, sha256: str = "") -> None:
-        self.backbone_, self.facts_ = load_backbone(
+    def _load(self, sha256: str = "") -> Backbone:
+        backbone, self.facts_ = load_backbone(
             self.backbone, self.size_px, self.weights, sha256
         )
+        return backbone
 
     def _features(self, images: Images) -> FloatArray:
-        """Root and scale the pooled features: n images -> (n, d)."""
+        """Pool, root and scale: n images -> (n, d)."""
         key = {
             "weights": self.backbone_.arrays,
             "size": self.backbone_.size_px,
@@ -165,7 +166,8 @@ class FrozenBackbone:
                 lambda: map_blocks(self._pooled, images, "pooled features", track)
             )
 
-        return rooted(recall_rows("pooled", key, images, compute, (Backbone, rooted)))
+        pooled = recall_rows("pooled", key, images, compute, (Backbone, type(self)))
+        return features_of(pooled, self.backbone_.n_below)
 
     def _pooled(self, images: Images) -> FloatArray:
         """Average the pooled features of each image's views -> (n, d).
@@ -210,10 +212,20 @@ class _Scores(nn.Module):
         pooled = self.backbone(images)
         if self.mirrored:
             pooled = (pooled + self.backbone(images.flip(3))) / 2
-        signed = pooled.sign() * pooled.abs().sqrt()
-        return nn.functional.normalize(signed) @ self.normals.T + self.intercepts
+        n_last = pooled.shape[1] - self.backbone.n_below
+        last, below = pooled[:, :n_last], pooled[:, n_last:]
+        unit = nn.functional.normalize
+        parts = [unit(last.sign() * last.abs().sqrt()), BELOW * unit(below)]
+        return unit(torch.cat(parts, dim=1)) @ self.normals.T + self.intercepts
 
 
-def rooted(pooled: FloatArray) -> FloatArray:
-    """Signed square root, then unit length, of rows (n, d) (Perronnin et al. 2010)."""
-    return normalise(np.copysign(np.sqrt(np.abs(pooled)), pooled), power=1)
+def features_of(pooled: FloatArray, n_below: int) -> FloatArray:
+    """Scale pooled features (n, d) so that their dot products compare images: (n, d).
+
+    Those of the last map get a signed square root (Perronnin et al. 2010, section 3.1),
+    both parts unit length and the weights 1 and BELOW, the whole unit length.
+    """
+    last, below = np.split(pooled, [pooled.shape[1] - n_below], axis=1)
+    parts = [np.copysign(np.sqrt(np.abs(last)), last), below.copy()]
+    last, below = (normalise(part, power=1) for part in parts)
+    return normalise(np.concatenate([last, BELOW * below], axis=1), power=1)

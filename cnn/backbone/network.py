@@ -45,6 +45,7 @@ class Backbone(nn.Module):
         mean, deviation = np.multiply([cfg["mean"], cfg["std"]], 255)
         if name == PACKAGED:  # as in its TensorFlow original
             mean, deviation = np.full(3, 127.0), np.full(3, 128.0)
+        self.network: nn.Module
         self.mean: Tensor
         self.deviation: Tensor
         for part, values in (("mean", mean), ("deviation", deviation)):
@@ -59,6 +60,7 @@ class Backbone(nn.Module):
             self.network = folded(network, (ramp - self.mean) / self.deviation)
             with torch.inference_mode():
                 self.n_features = self(ramp).shape[1]
+                self.n_below = sum(each.shape[1] for each in self._maps(ramp)[1])
         except (RuntimeError, AssertionError, ValueError) as error:
             raise BadInput(
                 f"backbone {printable(name)} does not take images of "
@@ -66,7 +68,10 @@ class Backbone(nn.Module):
             ) from None
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pool the last maps over all positions: (n, 3, size, size) -> (n, d)."""
+        """Pool the last maps over all positions: (n, 3, size, size) -> (n, d).
+
+        The last n_below of the d features are of the map below the last one.
+        """
         final, below = self._maps(images)
         pooled = self.network.forward_head(final, pre_logits=True)  # type: ignore[operator]
         return torch.cat([pooled, *(each.mean((2, 3)) for each in below)], dim=1)
@@ -76,7 +81,9 @@ class Backbone(nn.Module):
         standard = (images.to(torch.float32) - self.mean) / self.deviation
         if not hasattr(self.network, "forward_intermediates"):
             return self.network.forward_features(standard), []  # type: ignore[operator]
-        final, below = self.network.forward_intermediates(standard, indices=1)
+        final, below = self.network.forward_intermediates(  # type: ignore[operator]
+            standard, indices=1
+        )
         same = below[0].ndim != 4 or below[0].shape[1] == final.shape[1]
         return final, [] if same else below
 

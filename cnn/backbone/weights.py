@@ -63,8 +63,8 @@ def read_weights(
 ) -> Arrays:
     """Read a .safetensors or .pth file as the arrays that a network expects.
 
-    expected: the network's tensors by name; classifier: beginnings of names in
-    the file that are left out. A .pth file is read as tensors alone, so that no code in it
+    expected: the network's tensors by name; classifier: beginnings of names in the
+    file that are left out. A .pth file is read as tensors alone, so that no code in it
     runs. Raises BadInput in one line if the file cannot be read or a name, type or
     shape is not the network's.
     """

@@ -77,7 +77,7 @@ class Row:
 
     errors_pct: error of each good seed; lecture: the lecture's figure for the method;
     failure: the reason of the first failed seed; values: measure name -> value, NaN if
-    unknown.
+    unknown; trained_on: what others have trained a part of it on, see `IsPretrained`.
     """
 
     method: str
@@ -87,6 +87,7 @@ class Row:
     lecture: Published | None
     failure: str | None
     values: Mapping[str, float]
+    trained_on: str = ""
 
     def __getitem__(self, measure: str) -> float:
         return self.values[measure]
