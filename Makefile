@@ -103,15 +103,15 @@ endef
 	$(call install,.)
 
 .venv/with-cnn: pyproject.toml requirements.lock
-	$(call install,.[cnn])
+	$(call install,.[cnn$(comma)pretrained])
 	@touch .venv/with-base
 
 .venv/with-dev: pyproject.toml requirements.lock
-	$(call install,.[cnn$(comma)onnx$(comma)dask$(comma)dev])
+	$(call install,.[cnn$(comma)pretrained$(comma)onnx$(comma)dask$(comma)dev])
 	@touch .venv/with-base .venv/with-cnn
 
 .venv/with-bench: pyproject.toml requirements.lock
-	$(call install,.[cnn$(comma)bench])
+	$(call install,.[cnn$(comma)pretrained$(comma)bench])
 	@touch .venv/with-base .venv/with-cnn
 
 .venv/with-docs: pyproject.toml requirements.lock
@@ -119,7 +119,7 @@ endef
 	@touch .venv/with-base
 
 .venv/with-fuzz: pyproject.toml requirements.lock
-	$(call install,.[cnn$(comma)onnx$(comma)dask$(comma)dev$(comma)fuzz])
+	$(call install,.[cnn$(comma)pretrained$(comma)onnx$(comma)dask$(comma)dev$(comma)fuzz])
 	@touch .venv/with-base .venv/with-cnn .venv/with-dev
 
 define install

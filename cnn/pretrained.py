@@ -12,7 +12,7 @@ from visbase.cnn.backbone.classifier import FrozenBackbone
 from visbase.pipeline.contracts import part_of
 
 SUMMARY = "frozen EfficientNet-lite0, trained on 1.3 million other photographs"
-FOR = ("photographs", "objects")
+FOR = ("photographs",)
 
 
 @dataclass(frozen=True)

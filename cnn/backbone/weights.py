@@ -69,6 +69,8 @@ def read_weights(
     shape is not the network's.
     """
     where = printable(path)
+    if not path.is_file():  # opening a pipe would wait forever
+        raise BadInput(f"{where}: no such file; expected weights, .safetensors or .pth")
     try:
         tensors = load_tensors(path)
         if path.parent.parent.name == PACKAGE:  # the same layers under other names

@@ -129,6 +129,24 @@ def _models(folder: Path) -> Reader:
     return target, seeds
 
 
+def _weights(folder: Path) -> Reader:
+    """Weights of a backbone as safetensors and as torch.save writes them."""
+    import torch
+    from safetensors.torch import save
+
+    from visbase.cnn.backbone.weights import read_weights
+
+    expected = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.ones(2)}
+    pickled = _packed(lambda file: torch.save(expected, file))
+
+    def target(data: bytes) -> object:
+        ending = "pth" if data[:2] in (b"PK", b"\x80\x02") else "safetensors"
+        path = _write(folder / f"weights.{ending}", data)
+        return read_weights(path, expected, ("head.",))
+
+    return target, [save(expected), pickled]
+
+
 def _images(_folder: Path) -> Reader:
     pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
     colour = Image.fromarray(pixels)
@@ -193,9 +211,10 @@ def _tables(folder: Path) -> Reader:
 
 
 READERS: dict[str, tuple[float, Callable[[Path], Reader]]] = {  # and part of all inputs
-    "IDX files": (0.25, _idx),
+    "IDX files": (0.20, _idx),
     "records": (0.20, _records),
     "model files": (0.05, _models),
+    "weights of networks": (0.05, _weights),
     "images": (0.07, _images),
     "folders of images": (0.03, _folders),
     "--set": (0.25, _settings),
