@@ -1,4 +1,4 @@
-"""A network pretrained on ImageNet as it is, and a linear SVM on its features.
+"""A network pretrained on ImageNet as it is, and a linear discriminant of its features.
 
 The features of such networks, trained for other classes, are hard to beat with few
 photographs (Donahue et al. 2014; Razavian et al. 2014).
@@ -23,13 +23,13 @@ class Config:
     weights: str = ""  # a file; "": a package has lite0's, timm's cache may have others
     size_px: int = 288  # side of the square that an image becomes; 0: the network's own
     mirrored: bool = True  # average with the features of the mirror image
-    c: float = 3.0  # weight of margin violations
+    shrinkage: float = 0.3  # of the covariance, see `fit_discriminant`
     keep_backbone: bool = True  # in saved models; else its name and checksum only
 
 
 PRESETS = {"full": Config(), "quick": Config(size_px=128, mirrored=False)}
 
-SEARCH = ({"mirrored": False}, {"size_px": 224}, {"size_px": 320}, {"c": 1.0})
+SEARCH = ({"mirrored": False}, {"size_px": 224}, {"size_px": 320}, {"shrinkage": 0.1})
 
 
 def build(config: Config, seed: int) -> FrozenBackbone:

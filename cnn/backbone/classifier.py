@@ -1,8 +1,8 @@
-"""A frozen backbone and a linear SVM as a method: fit, predict, explain, export."""
+"""A frozen backbone and a linear discriminant as a method: fit, scores, explain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from visbase.cnn.backbone.discriminant import fit_discriminant
 from visbase.cnn.backbone.network import Backbone, load_backbone
 from visbase.cnn.backbone.timm_networks import timm
 from visbase.pipeline.contracts import (
@@ -27,15 +28,12 @@ from visbase.pipeline.encoding.pool import normalise, share_out
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import two_best
 from visbase.pipeline.images.blocks import map_blocks
-from visbase.pipeline.progress import track
+from visbase.pipeline.progress import track, working
 from visbase.pipeline.storage.by_photograph import recall_rows
-from visbase.pipeline.storage.fitted import fit_svm_cached
-from visbase.pipeline.svm.kernel import Kernel, restore_svm
 
 T = TypeVar("T")
 
-LINEAR = Kernel("linear")
-BELOW = 0.5  # weight of the map below the last one, see docs/tried.md
+STAGE_WEIGHT = 0.5  # of the features of a stage, see docs/tried.md
 
 
 @dataclass
@@ -44,32 +42,43 @@ class FrozenBackbone:
 
     backbone: timm's name of the network; weights: their file, "" for those that
     `find_weights` finds; size_px: side of the square that an image becomes, 0 for the
-    network's own; mirrored: whether to average with the mirror image's features; c:
-    weight of margin violations; keep_backbone: whether a saved model holds the network.
+    network's own; mirrored: whether to average with the mirror image's features;
+    shrinkage: see `fit_discriminant`; keep_backbone: whether a saved model holds the
+    network.
     """
 
     backbone: str
     weights: str
     size_px: int
     mirrored: bool
-    c: float
+    shrinkage: float
     keep_backbone: bool
 
     any_size = True  # images may differ in size
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
-        """Fit one linear SVM per class to n images with labels (n,)."""
+        """Fit the discriminant to n images with labels (n,)."""
+        if not 0 < self.shrinkage <= 1:
+            raise BadInput(
+                f"shrinkage={self.shrinkage}: expected a number above 0, at most 1"
+            )
         self.backbone_ = self._load()
+        self.classes_ = np.unique(labels)
         features = self._features(images)
-        self.svm_ = fit_svm_cached(features, labels, LINEAR, self.c, "ovr")
+        with working("linear discriminant"):
+            fitted = fit_discriminant(features, labels, self.shrinkage)
+        self.weights_, self.intercepts_ = fitted
 
     def scores(self, images: Images) -> FloatArray:
-        """Compute the decision of each class's machine: n images -> (n, C)."""
-        return self.svm_.scores(self._features(images))
+        """Compute log-probabilities (n, C), columns in the order of the labels."""
+        scores = self._features(images) @ self.weights_ + self.intercepts_
+        scores -= scores.max(axis=1, keepdims=True)
+        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        return scores
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """Predict the label with the highest score: n images -> (n,)."""
-        return self.svm_.classes[self.scores(images).argmax(axis=1)]
+        return self.classes_[self.scores(images).argmax(axis=1)]
 
     @property
     def pretrained(self) -> Mapping[str, str]:
@@ -78,9 +87,9 @@ class FrozenBackbone:
 
     @property
     def n_parameters(self) -> int:
-        """Count the numbers of the backbone and the SVM."""
+        """Count the numbers of the backbone and the discriminant."""
         n_backbone = sum(array.size for array in self.backbone_.arrays.values())
-        return n_backbone + self.svm_.n_parameters
+        return n_backbone + self.weights_.size + self.intercepts_.size
 
     def resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The image (h, w) or (h, w, 3) as the network sees it, (size, size, 3)."""
@@ -95,36 +104,43 @@ class FrozenBackbone:
         """
         square = self.resize(image)
         maps = self._in_one_thread(lambda: self.backbone_.maps(self._views(square)))
-        n_views, d, height, width = maps.shape
-        if n_views == 2:  # mirror the positions back
-            maps[1] = maps[1, :, :, ::-1]
-        places = maps.sum(axis=0).reshape(d, -1) / np.float32(maps[0, 0].size * n_views)
-        sums = places.sum(axis=1)
-        features = features_of(sums[None], self.backbone_.n_below)[0]
-        winner, runner_up = two_best(self.svm_.scores(features[None])[0])
-        weights = self.svm_.slope(features, winner, runner_up)
-        contribution = share_out(features, sums, weights) @ places
-        yy, xx = np.mgrid[0:height, 0:width]
-        xy = np.stack([(xx + 0.5) / width, (yy + 0.5) / height], axis=-1)
-        side_px = np.full(height * width, len(square) / max(height, width), np.float32)
-        xy = xy.reshape(-1, 2).astype(np.float32)
+        sums = np.concatenate([each.mean(axis=(0, 2, 3)) for each in maps])
+        features = features_of(sums[None], self.backbone_.lengths)[0]
+        winner, runner_up = two_best(features @ self.weights_ + self.intercepts_)
+        slope = self.weights_[:, winner] - self.weights_[:, runner_up]
+        shares = np.split(
+            share_out(features, sums, slope), np.cumsum(self.backbone_.lengths)[:-1]
+        )
+        places = [
+            _places(*pair, len(square)) for pair in zip(maps, shares, strict=True)
+        ]
+        xy, side_px, contribution = map(np.concatenate, zip(*places, strict=True))
         return square, Evidence(winner, runner_up, xy, side_px, contribution)
 
     def export_onnx(self, path: Path, metadata: Mapping[str, str]) -> None:
-        """Write backbone and SVM as one ONNX file, see `onnx_export`."""
+        """Write backbone and discriminant as one ONNX file, see `onnx_export`."""
         from visbase.cnn.inspection.onnx_export import write_onnx
 
         side = self.backbone_.size_px
-        write_onnx(path, _Scores(self), (3, side, side), metadata, "scores")
+        write_onnx(path, _Scores(self), (3, side, side), metadata)
 
     def arrays(self) -> Arrays:
-        """Return the arrays of the SVM, and those of the backbone or their checksum."""
+        """Return the discriminant, and the backbone's arrays or their checksum."""
         if self.keep_backbone:
             backbone = self.backbone_.arrays
         else:
             checksum = bytes.fromhex(self.facts_["weights_sha256"])
             backbone = {"sha256": np.frombuffer(checksum, np.uint8)}
-        return join_parts({"backbone": backbone, "svm": self.svm_.arrays()})
+        return join_parts(
+            {
+                "backbone": backbone,
+                "head": {
+                    "classes": self.classes_,
+                    "weights": self.weights_,
+                    "intercepts": self.intercepts_,
+                },
+            }
+        )
 
     def restore(self, arrays: Arrays) -> None:
         """Restore a fitted model from its `arrays`.
@@ -132,19 +148,22 @@ class FrozenBackbone:
         Raises BadInput if they do not fit together, or hold only the checksum of the
         backbone and it is not on this computer.
         """
-        parts = split_parts(arrays, ("backbone", "svm"))
-        svm = restore_svm(LINEAR, "ovr", parts["svm"])
+        parts = split_parts(arrays, ("backbone", "head"))
+        head = parts["head"]
+        layout = {"weights": "float32 d C", "intercepts": "float32 C"}
+        n_features = check_layout(head, {"classes": "int64 C"} | layout)["d"]
         if self.keep_backbone:
             backbone = Backbone(self.backbone, self.size_px, parts["backbone"])
         else:
             check_layout(parts["backbone"], {"sha256": "uint8 32"})
             backbone = self._load(parts["backbone"]["sha256"].tobytes().hex())
-        if len(svm.intercepts) and svm.support.shape[1] != backbone.n_features:
+        if n_features != backbone.n_features:
             raise BadInput(
-                f"expected an SVM for vectors of length {backbone.n_features}, found "
-                f"{svm.support.shape[1]}"
+                f"expected a discriminant of vectors of length {backbone.n_features}, "
+                f"found {n_features}"
             )
-        self.backbone_, self.svm_ = backbone, svm
+        self.backbone_, self.classes_ = backbone, head["classes"]
+        self.weights_, self.intercepts_ = head["weights"], head["intercepts"]
 
     def _load(self, sha256: str = "") -> Backbone:
         backbone, self.facts_ = load_backbone(
@@ -161,13 +180,15 @@ class FrozenBackbone:
             "timm": timm.__version__,
         }
 
-        def compute(images: Images) -> FloatArray:
-            return self._in_one_thread(
-                lambda: map_blocks(self._pooled, images, "pooled features", track)
-            )
+        code = (Backbone, type(self))
+        pooled = recall_rows("pooled", key, images, self.pooled, code)
+        return features_of(pooled, self.backbone_.lengths)
 
-        pooled = recall_rows("pooled", key, images, compute, (Backbone, type(self)))
-        return features_of(pooled, self.backbone_.n_below)
+    def pooled(self, images: Images) -> FloatArray:
+        """Compute the pooled features of n images in threads: (n, d)."""
+        return self._in_one_thread(
+            lambda: map_blocks(self._pooled, images, "pooled features", track)
+        )
 
     def _pooled(self, images: Images) -> FloatArray:
         """Average the pooled features of each image's views -> (n, d).
@@ -205,27 +226,43 @@ class _Scores(nn.Module):
         super().__init__()
         self.backbone = model.backbone_
         self.mirrored = model.mirrored
-        self.normals = nn.Parameter(torch.from_numpy(model.svm_.support))
-        self.intercepts = nn.Parameter(torch.from_numpy(model.svm_.intercepts))
+        self.weights = nn.Parameter(torch.from_numpy(model.weights_))
+        self.intercepts = nn.Parameter(torch.from_numpy(model.intercepts_))
 
     def forward(self, images: Tensor) -> Tensor:
         pooled = self.backbone(images)
         if self.mirrored:
             pooled = (pooled + self.backbone(images.flip(3))) / 2
-        n_last = pooled.shape[1] - self.backbone.n_below
-        last, below = pooled[:, :n_last], pooled[:, n_last:]
         unit = nn.functional.normalize
-        parts = [unit(last.sign() * last.abs().sqrt()), BELOW * unit(below)]
-        return unit(torch.cat(parts, dim=1)) @ self.normals.T + self.intercepts
+        last, *stages = pooled.split(self.backbone.lengths, dim=1)
+        parts = [unit(last.sign() * last.abs().sqrt())]
+        parts += [STAGE_WEIGHT * unit(stage) for stage in stages]
+        scores = unit(torch.cat(parts, dim=1)) @ self.weights + self.intercepts
+        return scores.log_softmax(1)
 
 
-def features_of(pooled: FloatArray, n_below: int) -> FloatArray:
-    """Scale pooled features (n, d) so that their dot products compare images: (n, d).
+def features_of(pooled: FloatArray, lengths: Sequence[int]) -> FloatArray:
+    """Scale pooled features (n, d) so that images of any contrast compare: (n, d).
 
-    Those of the last map get a signed square root (Perronnin et al. 2010, section 3.1),
-    both parts unit length and the weights 1 and BELOW, the whole unit length.
+    The first of the parts, which have these lengths, gets a signed square root
+    (Perronnin et al. 2010, section 3.1). Each part gets unit length, the others then
+    STAGE_WEIGHT, the whole unit length.
     """
-    last, below = np.split(pooled, [pooled.shape[1] - n_below], axis=1)
-    parts = [np.copysign(np.sqrt(np.abs(last)), last), below.copy()]
-    last, below = (normalise(part, power=1) for part in parts)
-    return normalise(np.concatenate([last, BELOW * below], axis=1), power=1)
+    last, *stages = np.split(pooled, np.cumsum(lengths)[:-1], axis=1)
+    parts = [normalise(np.copysign(np.sqrt(np.abs(last)), last), power=1)]
+    parts += [np.float32(STAGE_WEIGHT) * normalise(s.copy(), power=1) for s in stages]
+    return normalise(np.concatenate(parts, axis=1), power=1)
+
+
+def _places(
+    views: FloatArray, weights: FloatArray, side: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Positions, sides and shares of weights . mean over views (1 or 2, d, y, x)."""
+    n_views, _, height, width = views.shape
+    values = np.einsum("vdyx,d->vyx", views, weights) / views[:, 0].size
+    if n_views == 2:  # mirror the positions back
+        values[1] = values[1, :, ::-1]
+    yy, xx = np.mgrid[0:height, 0:width]
+    xy = np.stack([(xx + 0.5) / width, (yy + 0.5) / height], axis=-1)
+    side_px = np.full(height * width, side / max(height, width), np.float32)
+    return xy.reshape(-1, 2).astype(np.float32), side_px, values.sum(axis=0).ravel()

@@ -20,6 +20,7 @@ from visbase.cnn.backbone.weights import (
 from visbase.pipeline.contracts import Arrays, FloatArray, check_layout
 from visbase.pipeline.errors import BadInput, printable
 
+STAGES = 2  # whose ends are pooled as well, see docs/tried.md
 LARGEST_PX = 1024  # of the square that an image becomes
 
 
@@ -59,33 +60,38 @@ class Backbone(nn.Module):
         try:
             self.network = folded(network, (ramp - self.mean) / self.deviation)
             with torch.inference_mode():
-                self.n_features = self(ramp).shape[1]
-                self.n_below = sum(each.shape[1] for each in self._maps(ramp)[1])
+                stages = [stage.shape[1] for stage in self._maps(ramp)[1]]
+                self.n_features = int(self(ramp).shape[1])
         except (RuntimeError, AssertionError, ValueError) as error:
             raise BadInput(
                 f"backbone {printable(name)} does not take images of "
                 f"{self.size_px} x {self.size_px} pixels ({error})"
             ) from None
 
+        # of the network's own pooling, and of each end of a stage
+        self.lengths = (self.n_features - sum(stages), *stages)
+
     def forward(self, images: Tensor) -> Tensor:
         """Pool the last maps over all positions: (n, 3, size, size) -> (n, d).
 
-        The last n_below of the d features are of the map below the last one.
+        The features are those of the network's own pooling, then of the ends of its
+        last two stages, see `lengths`.
         """
-        final, below = self._maps(images)
+        final, stages = self._maps(images)
         pooled = self.network.forward_head(final, pre_logits=True)  # type: ignore[operator]
-        return torch.cat([pooled, *(each.mean((2, 3)) for each in below)], dim=1)
+        return torch.cat([pooled, *(stage.mean((2, 3)) for stage in stages)], dim=1)
 
     def _maps(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The network's last map, and the narrower one below it if there is one."""
+        """The network's last map, and the ends of its last stages if they differ."""
         standard = (images.to(torch.float32) - self.mean) / self.deviation
         if not hasattr(self.network, "forward_intermediates"):
             return self.network.forward_features(standard), []  # type: ignore[operator]
-        final, below = self.network.forward_intermediates(  # type: ignore[operator]
-            standard, indices=1
+        final, stages = self.network.forward_intermediates(  # type: ignore[operator]
+            standard, indices=STAGES
         )
-        same = below[0].ndim != 4 or below[0].shape[1] == final.shape[1]
-        return final, [] if same else below
+        if final.ndim != 4:  # a transformer
+            return final, []
+        return final, [s for s in reversed(stages) if s.shape[1] != final.shape[1]]
 
     @torch.inference_mode()
     def pooled(self, views: NDArray[np.uint8]) -> FloatArray:
@@ -93,17 +99,16 @@ class Backbone(nn.Module):
         return self(self._tensor(views)).numpy()
 
     @torch.inference_mode()
-    def maps(self, views: NDArray[np.uint8]) -> FloatArray:
-        """The map (n, d, y, x) whose mean over positions is `pooled`.
+    def maps(self, views: NDArray[np.uint8]) -> list[FloatArray]:
+        """The maps (n, channels, y, x) whose means over positions are `pooled`.
 
         Raises BadInput for a network that pools in another way.
         """
-        final, below = self._maps(self._tensor(views))
-        if final.ndim == 4 and all(each.shape[2:] == final.shape[2:] for each in below):
-            result = torch.cat([final, *below], dim=1)
-            pooled, mean = self(self._tensor(views)), result.mean((2, 3))
-            if mean.shape == pooled.shape and torch.allclose(mean, pooled, 1e-3, 1e-4):
-                return np.asarray(result.numpy())
+        final, stages = self._maps(self._tensor(views))
+        if final.ndim == 4 and final.shape[1] == self.lengths[0]:
+            means = torch.cat([each.mean((2, 3)) for each in (final, *stages)], dim=1)
+            if torch.allclose(means, self(self._tensor(views)), rtol=1e-3, atol=1e-4):
+                return [each.numpy() for each in (final, *stages)]
         raise BadInput(
             f"backbone {self.name} does not average a map, so its evidence has no "
             "places; choose a convolutional backbone"

@@ -1,7 +1,7 @@
 """Export of a trained network to an ONNX file, which runs without torch.
 
     images               (n, channels, h, w) uint8, grey or RGB, 0 to 255, any n
-    log_probabilities    (n, C) float32; decisions of an SVM are called scores
+    log_probabilities    (n, C) float32
 
 The graph includes the standardisation and the mean over shifted views. The metadata of
 the file holds the classes and the rest of the model's card.
@@ -48,7 +48,6 @@ def write_onnx(
     graph: nn.Module,
     shape: tuple[int, int, int],
     metadata: Mapping[str, str],
-    output: str = "log_probabilities",
 ) -> None:
     """Write the graph for images of a shape (channels, height, width).
 
@@ -71,7 +70,7 @@ def write_onnx(
             graph.eval(),
             (example.to(device),),
             input_names=["images"],
-            output_names=[output],
+            output_names=["log_probabilities"],
             dynamic_shapes={"images": {0: torch.export.Dim("n")}},
             dynamo=True,
             verbose=False,

@@ -119,7 +119,7 @@ def run_method(
             record,
             dataset.test.labels,
             prediction,
-            {"scores": scores.astype(np.float16), **_exhibits(model, train)},
+            {"scores": _half(scores), **_exhibits(model, train)},
         )
         if keep is not None:
             keep(model, record, train)
@@ -156,6 +156,12 @@ def is_main_process() -> bool:
     """Whether this process, among several that train together, writes the record."""
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     return alone or os.environ.get("RANK", "0") == "0"
+
+
+def _half(scores: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Scores as float16, the largest ones as its largest number, not as infinity."""
+    limit = np.finfo(np.float16).max
+    return scores.clip(-limit, limit).astype(np.float16)
 
 
 def _exhibits(model: Method, train: Split) -> dict[str, NDArray[Any]]:
