@@ -125,6 +125,17 @@ def test_evidence_of_all_places_is_the_difference_of_the_decisions(
     assert winner == score.argmax()
 
 
+def test_evidence_of_the_mirror_image_is_mirrored(
+    fitted: FrozenBackbone, image: NDArray[np.uint8]
+) -> None:
+    one, other = (fitted.explain(i)[1] for i in (image, image[:, ::-1]))
+    for start, side in ((0, 2), (4, 2), (8, 4)):
+        rows = slice(start, start + side * side)
+        values = one.contribution[rows].reshape(side, side)
+        mirrored = other.contribution[rows].reshape(side, side)
+        assert mirrored[:, ::-1] == pytest.approx(values, rel=1e-3, abs=1)
+
+
 def save(model: FrozenBackbone, photographs: Dataset, path: Path) -> Path:
     """Save a model as a run does, with the facts of its record."""
     method, config = find_method("pretrained"), dataclasses.replace(CONFIG)
