@@ -200,20 +200,20 @@ def test_harmed_models_are_one_line(
     stem, normals = "backbone.conv_stem.weight", "head.weights"
     harms = {
         "timm has no": lambda card, _: card["config"].update(backbone="hf-hub:a/b"),
-        "is missing": lambda card, _: card["config"].update(
+        "not a sound model": lambda card, _: card["config"].update(
             backbone="vit_giant_patch14_224"
         ),
         "at most 1024": lambda card, _: card["config"].update(size_px=10**9),
         "expected float32": lambda _, a: a.update({stem: a[stem][:1]}),
         "NaN": lambda _, a: a.update({stem: a[stem] * np.float32(np.nan)}),
         "vectors of length 1712": lambda _, a: a.update({normals: a[normals][1:]}),
-        "'head.more'": lambda _, a: a.update({"head.more": a[normals]}),
+        "'more' is not one": lambda _, a: a.update({"head.more": a[normals]}),
     }
     for keyword, harm in harms.items():
         with pytest.raises(BadInput) as refused:
             load_model(resave(path, tmp_path / "harmed", harm))
         line = str(refused.value)
-        assert keyword in line.replace("'more'", "'head.more'") or keyword in line
+        assert keyword in line
         assert "\n" not in line
 
 
