@@ -22,7 +22,8 @@ FloatArray = NDArray[np.float32]
 
 # (n, h, w) or (n, h, w, 3) RGB uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays
 # of differing size; images from a folder are PhotoFiles, which are decoded lazily.
-Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+Image = NDArray[np.uint8]
+Images = Image | Sequence[Image]
 
 Arrays = dict[str, np.ndarray]  # learned arrays by name
 
@@ -63,20 +64,6 @@ class Descriptors:
         return len(self.offsets) - 1
 
 
-@runtime_checkable
-class LazyImages(Protocol):
-    """A sequence of image files, each decoded when it is accessed."""
-
-    sizes: NDArray[np.int64]  # (n, 2), heights and widths
-    digests: list[str]  # of the decoded pixels, see `fingerprint.digest_array`
-
-    def take(self, rows: NDArray[np.int64]) -> Sequence[NDArray[np.uint8]]:
-        """Return the images at these positions, in this order, without decoding."""
-
-    def within(self, longest_px: int) -> Sequence[NDArray[np.uint8]]:
-        """Return the images, shrunk when read so that no side exceeds longest_px."""
-
-
 class Descriptor(Protocol):
     """Finds keypoints, and describes each by `length` numbers; a frozen dataclass."""
 
@@ -94,11 +81,9 @@ class Descriptor(Protocol):
 
 @runtime_checkable
 class Mirrors(Protocol):
-    """A descriptor whose value for a mirrored patch has the same numbers, reordered."""
+    """A descriptor whose values[:, mirror] describe the mirrored patches."""
 
-    @property
-    def mirror(self) -> NDArray[np.int64]:
-        """Positions (length,): values[:, mirror] describe the mirrored patches."""
+    mirror: NDArray[np.int64]
 
 
 class Bag(Protocol):
@@ -113,7 +98,7 @@ class Bag(Protocol):
     def arrays(self) -> Arrays: ...  # what was learned, by name
 
     def contributions(
-        self, image: NDArray[np.uint8], weights: FloatArray
+        self, image: Image, weights: FloatArray
     ) -> list[tuple[Descriptors, FloatArray]]:
         """Compute what each keypoint adds to weights (n_features,) . vector.
 
@@ -123,11 +108,9 @@ class Bag(Protocol):
 
 @runtime_checkable
 class HasParts(Protocol):
-    """A bag whose vectors have several parts that may count more or less."""
+    """A bag whose vectors have parts, of these lengths, that may count differently."""
 
-    @property
-    def parts(self) -> list[int]:
-        """Lengths of the parts."""
+    parts: list[int]
 
     def weighted(self, weights: FloatArray) -> Bag:
         """Return the bag that multiplies its parts by weights (P,); 0 drops one."""
@@ -208,10 +191,9 @@ class KeepsHistory(Protocol):
 
 @runtime_checkable
 class Shows(Protocol):
-    """Draws what was learned, such as kernels or words, as small pictures."""
+    """Draws what was learned from some training images: pictures (n, h, w) by name."""
 
-    def show(self, images: Images) -> Mapping[str, np.ndarray]:
-        """Return pictures (n, h, w) by name, drawn from some training images."""
+    def show(self, images: Images) -> Mapping[str, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -233,23 +215,21 @@ class Evidence:
 class Explains(Protocol):
     """Shows which parts of an image, returned as prepared, support its label."""
 
-    def explain(
-        self, image: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.uint8], Evidence]: ...
+    def explain(self, image: Image) -> tuple[Image, Evidence]: ...
 
 
 @runtime_checkable
 class DrawsLayers(Protocol):
     """Draws the output of each layer for one image into a folder; returns the paths."""
 
-    def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]: ...
+    def draw_layers(self, image: Image, folder: Path) -> list[Path]: ...
 
 
 @runtime_checkable
 class Resizes(Protocol):
     """Resizes an image (h, w) or (h, w, 3) to the size that the method takes."""
 
-    def resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
+    def resize(self, image: Image) -> Image: ...
 
 
 @runtime_checkable

@@ -14,12 +14,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
-from visbase.pipeline.contracts import Arrays, Descriptor, Encoder, Images, LazyImages
+from visbase.pipeline.contracts import Arrays, Descriptor, Encoder, Images
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.descriptors.multiscale_sift import MultiscaleDenseSift
 from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images.batches import LazyImages
 from visbase.pipeline.images.blocks import map_blocks
 
 

@@ -14,13 +14,12 @@ from visbase.pipeline.contracts import (
     Descriptor,
     FloatArray,
     Images,
-    LazyImages,
     Track,
     untracked,
 )
 from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.batches import choose
+from visbase.pipeline.images.batches import LazyImages, choose
 from visbase.pipeline.images.blocks import map_blocks
 
 SAMPLE_IMAGES = 5000  # at most this many images are described

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.contracts import Images, LazyImages
+from visbase.pipeline.contracts import Images
 from visbase.pipeline.errors import BadInput
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, for R, G, B
+
+
+@runtime_checkable
+class LazyImages(Protocol):
+    """A sequence of image files, each decoded when it is accessed."""
+
+    sizes: NDArray[np.int64]  # (n, 2), heights and widths
+    digests: list[str]  # of the decoded pixels, see `fingerprint.digest_array`
+
+    def take(self, rows: NDArray[np.int64]) -> Sequence[NDArray[np.uint8]]:
+        """Return the images at these positions, in this order, without decoding."""
+
+    def within(self, longest_px: int) -> Sequence[NDArray[np.uint8]]:
+        """Return the images, shrunk when read so that no side exceeds longest_px."""
 
 
 def to_grey(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.contracts import LazyImages
+from visbase.pipeline.images.batches import LazyImages
 
 
 def digest_array(array: NDArray[Any]) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from visbase.pipeline.contracts import FloatArray, Images, LazyImages
+from visbase.pipeline.contracts import FloatArray, Images
+from visbase.pipeline.images.batches import LazyImages
 from visbase.pipeline.storage.atomic import atomic_write
 from visbase.pipeline.storage.cache import entry_path, read_entry
 from visbase.pipeline.storage.spent import count_as_spent, peak_rss_mb
