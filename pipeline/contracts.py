@@ -19,7 +19,6 @@ from visbase.pipeline.errors import BadInput
 
 T = TypeVar("T")
 FloatArray = NDArray[np.float32]
-
 # (n, h, w) or (n, h, w, 3) RGB uint8, or a sequence of (h, w) or (h, w, 3) uint8 arrays
 # of differing size; images from a folder are PhotoFiles, which are decoded lazily.
 Image = NDArray[np.uint8]
