@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,12 +19,20 @@ from visbase.cnn.training.device import (
     multiplies_bfloat16,
     n_processes,
 )
+from visbase.cnn.training.pixels import Pixels, channels_first, mean_and_deviation
 from visbase.cnn.training.trainer import Augment, Recipe, log_probabilities, train
-from visbase.cnn.training.views import shifted_views
+from visbase.cnn.training.views import Views, alone
 from visbase.pipeline.contracts import Arrays, Evidence, Images, check_layout
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import two_best
-from visbase.pipeline.images.batches import resized, sizes, stack_grey
+from visbase.pipeline.images.batches import (
+    drop_false_colour,
+    resized,
+    sizes,
+    with_channels,
+)
+from visbase.pipeline.images.blocks import map_blocks
+from visbase.pipeline.progress import track
 from visbase.pipeline.storage.cache import entry_path
 
 SHOWN_KERNELS = 64
@@ -33,27 +41,31 @@ PHOTOGRAPH_PX = 64  # side of these squares; a small network gains little from m
 
 
 class NetworkClassifier:
-    """Trains a network that maps (n, 1, h, w) to logits (n, C).
+    """Trains a network that maps (n, channels, h, w) to logits (n, C).
 
-    make_network: (height, width, n_classes) -> an untrained network. average_views:
-    predict from the mean probabilities of an image's shifted views, see `views`.
+    make_network: (height, width, n_classes, channels) -> an untrained network, with 3
+    channels if a training image has colour, otherwise 1; views: what the prediction for
+    an image is averaged over; photograph_px: side of the squares that images larger
+    than LARGEST_PX, or of several sizes, become.
     """
 
     any_size = True  # images may differ in size
 
     def __init__(
         self,
-        make_network: Callable[[int, int, int], nn.Module],
+        make_network: Callable[[int, int, int, int], nn.Module],
         recipe: Recipe,
         seed: int,
         augment: Augment | None = None,
-        average_views: bool = False,
+        views: Views = alone,
+        photograph_px: int = PHOTOGRAPH_PX,
     ) -> None:
         self.make_network = make_network
         self.recipe = recipe
         self.seed = seed
         self.augment = augment
-        self.average_views = average_views
+        self.views = views
+        self.photograph_px = photograph_px
         self._device = choose_device()
         self.histories: list[list[Epoch]] = []
 
@@ -68,22 +80,28 @@ class NetworkClassifier:
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Train on n images with labels (n,).
 
-        Photographs are resized to squares, see PHOTOGRAPH_PX. Raises BadInput if the
-        settings do not make a network or the training diverges.
+        Raises BadInput if the settings do not make a network or the training diverges.
         """
         (height, width), *other_sizes = np.unique(sizes(images), axis=0).tolist()
         if other_sizes or max(height, width) > LARGEST_PX:
-            height = width = PHOTOGRAPH_PX
-        self._size = (height, width)
-        grey = self._grey(images)
-        self.mean_, self.deviation_ = float(grey.mean()), float(grey.std()) or 1.0
+            height = width = self.photograph_px
+        if isinstance(images, np.ndarray):
+            self._shape = (3 if images.ndim == 4 else 1, height, width)
+            pixels = self._pixels(images)
+        else:  # colour may be in any of the photographs
+            self._shape = (3, height, width)
+            pixels = drop_false_colour(self._pixels(images))
+            self._shape = (3 if pixels.ndim == 4 else 1, height, width)
+        self.mean_, self.deviation_ = mean_and_deviation(pixels)
         self.classes_, targets = np.unique(labels, return_inverse=True)
         # initial weights and dropout draw from torch's global generator, which is
         # seeded here and restored afterwards
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             try:
-                network = self.make_network(height, width, len(self.classes_))
+                network = self.make_network(
+                    height, width, len(self.classes_), self._shape[0]
+                )
             except (ValueError, RuntimeError, ZeroDivisionError) as error:
                 raise BadInput(
                     f"these settings do not make a network ({error})"
@@ -96,22 +114,19 @@ class NetworkClassifier:
             self.network_ = network.to(self._device)
             history = train(
                 self.network_,
-                self._tensor(grey),
+                self._standardised(pixels),
                 torch.from_numpy(targets.astype(np.int64)).to(self._device),
                 self.recipe,
                 self.augment,
                 self.seed,
-                self._checkpoint(grey, targets),
+                self._checkpoint(pixels, targets),
             )
         self.histories = [history]
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Log-probabilities (n, C), columns in the order of the labels."""
-        tensor = self._tensor(self._grey(images))
-        views = shifted_views(tensor) if self.average_views else [tensor]
-        scores = [log_probabilities(self.network_, view) for view in views]
-        mean = torch.stack(scores).logsumexp(0) - math.log(len(scores))
-        return mean.cpu().numpy()
+        pixels = self._standardised(self._pixels(images))
+        return log_probabilities(self.network_, pixels, self.views).cpu().numpy()
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """The most probable label of each image, (n,)."""
@@ -120,14 +135,15 @@ class NetworkClassifier:
     def arrays(self) -> Arrays:
         """What fit has learned, by name.
 
-        classes (C,); size (2,): height and width of the images; standard (2,): mean and
-        deviation of the training pixels; network.*: weights, biases and buffers.
+        classes (C,); size (2,): height and width of the images; standard (2 channels,):
+        means of the channels in the training images, then their deviations; network.*:
+        weights, biases and buffers.
         """
         state = self.network_.state_dict().items()
         return {
             "classes": self.classes_,
-            "size": np.array(self._size),
-            "standard": np.array([self.mean_, self.deviation_]),
+            "size": np.array(self._shape[1:]),
+            "standard": np.concatenate([self.mean_, self.deviation_]),
             **{f"network.{key}": value.cpu().numpy() for key, value in state},
         }
 
@@ -136,12 +152,14 @@ class NetworkClassifier:
 
         Raises BadInput if names, types or shapes are not those of this network.
         """
-        layout = {"classes": "int64 C", "size": "int64 2", "standard": "float64 2"}
+        layout = {"classes": "int64 C", "size": "int64 2", "standard": "float64 S"}
         first = {name: arrays[name] for name in layout.keys() & arrays.keys()}
-        n_classes = check_layout(first, layout)["C"]
+        found = check_layout(first, layout)
+        channels = 1 if found["S"] == 2 else 3
+        layout["standard"] = f"float64 {2 * channels}"
         height, width = (int(side) for side in arrays["size"])
         with torch.device("meta"):  # only shapes: no memory, no random weights
-            network = self.make_network(height, width, n_classes)
+            network = self.make_network(height, width, found["C"], channels)
         for key, value in network.state_dict().items():
             shape = " ".join(map(str, value.shape))
             layout[f"network.{key}"] = (
@@ -157,8 +175,8 @@ class NetworkClassifier:
         )
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network_ = network.to(self._device)
-        self.classes_, self._size = arrays["classes"], (height, width)
-        self.mean_, self.deviation_ = map(float, arrays["standard"])
+        self.classes_, self._shape = arrays["classes"], (channels, height, width)
+        self.mean_, self.deviation_ = np.split(arrays["standard"], 2)
 
     @property
     def n_parameters(self) -> int:
@@ -166,29 +184,32 @@ class NetworkClassifier:
         return sum(p.numel() for p in self.network_.parameters())
 
     def draw_layers(self, image: NDArray[np.uint8], folder: Path) -> list[Path]:
-        """Write pictures of each layer's output for one image (h, w); their paths."""
+        """Write pictures of each layer's output for one image; returns their paths."""
         # imported here because matplotlib is slow to import
         from visbase.cnn.inspection.layers import save_pictures
 
-        return save_pictures(self.network_, self._tensor(self._grey([image])), folder)
+        pixels = self._standardised(self._pixels([image]))
+        return save_pictures(self.network_, pixels[:], folder)
 
     def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
-        """How much each pixel of an image (h, w) favours its class over the runner-up.
+        """How much each pixel of an image favours its class over the runner-up.
 
-        -> the image as the network sees it, and gradient times difference from a blank
-        image (Shrikumar et al. 2016), exact if the network is linear between the two.
+        -> the image as the network sees it, and gradient times difference from a black
+        image (Shrikumar et al. 2016), summed over the channels, which is exact if the
+        network is linear between the two.
         """
-        grey = self._grey([image])
-        height, width = self._size
-        tensor = self._tensor(grey).requires_grad_()
+        pixels = self._pixels([image])
+        height, width = self._shape[1:]
+        tensor = self._standardised(pixels)[:].requires_grad_()
         self.network_.eval()
         logits = self.network_(tensor)[0]
         winner, runner_up = two_best(logits.detach().cpu().numpy())
         (slope,) = torch.autograd.grad(logits[winner] - logits[runner_up], tensor)
-        contribution = (tensor.detach() - self._tensor(np.zeros_like(grey))) * slope
+        black = self._standardised(np.zeros_like(pixels))[:]
+        contribution = ((tensor.detach() - black) * slope).sum(1)
         yy, xx = np.mgrid[0:height, 0:width]
         xy = np.stack([(xx + 0.5) / width, (yy + 0.5) / height], axis=-1)
-        return grey[0], Evidence(
+        return pixels[0], Evidence(
             winner,
             runner_up,
             xy.reshape(-1, 2).astype(np.float32),
@@ -200,31 +221,45 @@ class NetworkClassifier:
         """Write the network as an ONNX file with this metadata, see `onnx_export`."""
         from visbase.cnn.inspection.onnx_export import FromPixels, write_onnx
 
-        pixels = (self.mean_, self.deviation_, self.average_views)
-        graph = FromPixels(self.network_, *pixels)
-        write_onnx(path, graph, (1, *self._size), metadata)
+        graph = FromPixels(self.network_, *self._moments(), self.views)
+        write_onnx(path, graph, self._shape, metadata)
 
     def show(self, _images: Images) -> dict[str, NDArray[np.float16]]:
-        """Kernels (n, h, w) of the first layer, at most SHOWN_KERNELS."""
-        kernels = first_kernels(self.network_, *self._size)[:SHOWN_KERNELS]
+        """Kernels (n, h, w[, 3]) of the first layer, at most SHOWN_KERNELS."""
+        kernels = first_kernels(self.network_, *self._shape[1:])[:SHOWN_KERNELS]
         return {"kernels": kernels.astype(np.float16)}
 
-    def _grey(self, images: Images) -> NDArray[np.uint8]:
-        """Grey images (n, h, w), resized to the network's height and width."""
-        if (sizes(images) == self._size).all():
-            return stack_grey(images)
-        return resized(images, *self._size)
-
     def resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The image (h, w) or (h, w, 3) as the network sees it, (height, width)."""
-        return self._grey([image])[0]
+        """The image (h, w[, 3]) as the network sees it, (height, width[, 3])."""
+        return self._pixels([image])[0]
 
-    def _tensor(self, grey: NDArray[np.uint8]) -> Tensor:
-        """(n, h, w) uint8 -> (n, 1, h, w) float32, standardised by the training set."""
-        values = torch.from_numpy(grey.astype(np.float32))[:, None]
-        return values.sub_(self.mean_).div_(self.deviation_).to(self._device)
+    def _pixels(self, images: Images) -> NDArray[np.uint8]:
+        """Images (n, h, w[, 3]) with the network's height, width and channels."""
+        channels, height, width = self._shape
+        if isinstance(images, np.ndarray) and images.shape[1:3] == (height, width):
+            return with_channels(images, channels)
+        resize = functools.partial(
+            resized, height=height, width=width, channels=channels
+        )
+        return map_blocks(resize, images, "reading images", track)
 
-    def _checkpoint(self, grey: NDArray[np.uint8], targets: NDArray[np.int64]) -> Path:
+    def _standardised(self, pixels: NDArray[np.uint8]) -> Pixels:
+        """Images (n, h, w[, 3]), standardised by the training set, on the device."""
+        writable = np.require(pixels, requirements="W")  # or torch warns
+        values = torch.from_numpy(channels_first(writable)).to(self._device)
+        return Pixels(values, *self._moments())
+
+    def _moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation (c, 1, 1) of the channels in the training images."""
+        mean, deviation = (
+            torch.from_numpy(values.astype(np.float32))[:, None, None].to(self._device)
+            for values in (self.mean_, self.deviation_)
+        )
+        return mean, deviation
+
+    def _checkpoint(
+        self, pixels: NDArray[np.uint8], targets: NDArray[np.int64]
+    ) -> Path:
         """The file for exactly this training: data, settings, seed, device and code."""
         key = {
             "network": str(self.network_),
@@ -232,7 +267,7 @@ class NetworkClassifier:
             "augment": self.augment,
             "seed": self.seed,
             "device": self.device,
-            "images": grey,
+            "images": pixels,
             "targets": targets,
         }
         code = (self.make_network, self, self.augment)

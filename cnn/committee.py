@@ -70,15 +70,13 @@ class Committee:
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Train every member on n images of one size with labels (n,)."""
-        grey = stack_grey(images)
         for member, spread_px in self.members:
-            member.fit(normalise(grey, spread_px), labels)
+            member.fit(normalise(images, spread_px), labels)
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Log of the members' mean probabilities, (n, C)."""
-        grey = stack_grey(images)
         probabilities = [
-            np.exp(member.scores(normalise(grey, spread_px)))
+            np.exp(member.scores(normalise(images, spread_px)))
             for member, spread_px in self.members
         ]
         return np.log(np.mean(probabilities, axis=0) + 1e-30)
@@ -112,9 +110,9 @@ class Committee:
         return sum(member.n_parameters for member, _ in self.members)
 
 
-def normalise(grey: NDArray[np.uint8], spread_px: float | None) -> NDArray[np.uint8]:
-    """Images (n, h, w) deskewed and scaled to a spread; unchanged if it is None."""
-    return grey if spread_px is None else deskew(grey, spread_px)
+def normalise(images: Images, spread_px: float | None) -> Images:
+    """Images in grey, deskewed and scaled to a spread; unchanged if it is None."""
+    return images if spread_px is None else deskew(stack_grey(images), spread_px)
 
 
 def build(config: Config, seed: int) -> Committee:

@@ -30,6 +30,7 @@ from torch import nn
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.trainer import Recipe
+from visbase.cnn.training.views import alone, shifted_views
 from visbase.pipeline.contracts import part_of
 
 SUMMARY = "convolutional network of 6 layers, distorted digits"
@@ -73,10 +74,11 @@ def candidates(n_train: int) -> tuple[dict[str, float], ...]:
     return ({"epochs": epochs}, {"epochs": epochs, "learning_rate": 2e-3})
 
 
-def network(height: int, width: int, n_classes: int, config: Config) -> nn.Module:
-    """A network (n, 1, h, w) -> logits (n, C) for images of at least 12 x 12 pixels."""
+def network(
+    height: int, width: int, n_classes: int, config: Config, channels: int = 1
+) -> nn.Module:
+    """A network (n, c, h, w) -> logits (n, C) for images of at least 12 x 12 pixels."""
     layers: list[nn.Module] = []
-    channels = 1
     for level in range(3):
         for last in (False, True):
             padding = 1 if level else 0
@@ -96,10 +98,12 @@ def network(height: int, width: int, n_classes: int, config: Config) -> nn.Modul
 
 
 def build(config: Config, seed: int) -> NetworkClassifier:
-    def make_network(height: int, width: int, n_classes: int) -> nn.Module:
-        return network(height, width, n_classes, config)
+    def make_network(
+        height: int, width: int, n_classes: int, channels: int
+    ) -> nn.Module:
+        return network(height, width, n_classes, config, channels)
 
     recipe = part_of(config, Recipe)
     augment = part_of(config, Distortion)
-    views = config.average_views
+    views = shifted_views if config.average_views else alone
     return NetworkClassifier(make_network, recipe, seed, augment, views)

@@ -83,7 +83,9 @@ def candidates(n_train: int) -> tuple[dict[str, float], ...]:
     return ({"epochs": epochs}, {"epochs": epochs, "learning_rate": 1e-3})
 
 
-def network(height: int, width: int, n_classes: int, dropout: float) -> nn.Module:
+def network(
+    height: int, width: int, n_classes: int, channels: int = 1, dropout: float = 0.0
+) -> nn.Module:
     """LeNet-5 for images of at least 12 x 12 pixels.
 
     Pooling before rectification gives the same maps with a quarter of the comparisons.
@@ -91,7 +93,7 @@ def network(height: int, width: int, n_classes: int, dropout: float) -> nn.Modul
     """
     rows, columns = (((side // 2) - 4) // 2 for side in (height, width))
     return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
+        nn.Conv2d(channels, 6, 5, padding=2),
         nn.MaxPool2d(2),
         nn.ReLU(),
         nn.Conv2d(6, 16, 5),
@@ -111,7 +113,9 @@ def network(height: int, width: int, n_classes: int, dropout: float) -> nn.Modul
 def build(config: Config, seed: int) -> NetworkClassifier:
     recipe = part_of(config, Recipe)
 
-    def make_network(height: int, width: int, n_classes: int) -> nn.Module:
-        return network(height, width, n_classes, config.dropout)
+    def make_network(
+        height: int, width: int, n_classes: int, channels: int
+    ) -> nn.Module:
+        return network(height, width, n_classes, channels, config.dropout)
 
     return NetworkClassifier(make_network, recipe, seed)

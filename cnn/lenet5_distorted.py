@@ -44,8 +44,10 @@ SEARCH = (
 
 
 def build(config: Config, seed: int) -> NetworkClassifier:
-    def make_network(height: int, width: int, n_classes: int) -> nn.Module:
-        return network(height, width, n_classes, dropout=0.0)
+    def make_network(
+        height: int, width: int, n_classes: int, channels: int
+    ) -> nn.Module:
+        return network(height, width, n_classes, channels)
 
     recipe = part_of(config, Recipe)
     augment = part_of(config, Distortion)

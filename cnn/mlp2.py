@@ -44,11 +44,11 @@ SEARCH = (
 
 
 def build(config: Config, seed: int) -> NetworkClassifier:
-    def network(height: int, width: int, n_classes: int) -> nn.Module:
+    def network(height: int, width: int, n_classes: int, channels: int) -> nn.Module:
         return nn.Sequential(
-            nn.Flatten(),  # (n, 1, h, w) -> (n, h w)
+            nn.Flatten(),  # (n, c, h, w) -> (n, c h w)
             nn.Dropout(config.dropout_in),
-            nn.Linear(height * width, config.n_hidden),
+            nn.Linear(channels * height * width, config.n_hidden),
             nn.ReLU(),
             nn.Dropout(config.dropout),
             nn.Linear(config.n_hidden, n_classes),  # logits (n, C)

@@ -44,10 +44,10 @@ SEARCH = ({"epochs": 60}, {"learning_rate": 4e-3}, {"learning_rate": 1e-3})
 
 
 def build(config: Config, seed: int) -> NetworkClassifier:
-    def network(height: int, width: int, n_classes: int) -> nn.Module:
+    def network(height: int, width: int, n_classes: int, channels: int) -> nn.Module:
         return nn.Sequential(
-            nn.Flatten(),  # (n, 1, h, w) -> (n, h w)
-            nn.Linear(height * width, config.n_hidden1),
+            nn.Flatten(),  # (n, c, h, w) -> (n, c h w)
+            nn.Linear(channels * height * width, config.n_hidden1),
             nn.ReLU(),
             nn.Linear(config.n_hidden1, config.n_hidden2),
             nn.ReLU(),

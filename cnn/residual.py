@@ -49,9 +49,9 @@ class Block(nn.Module):
 
 
 def residual_network(
-    depth: int, width: int, shortcut: bool, n_classes: int
+    depth: int, width: int, shortcut: bool, n_classes: int, channels: int = 1
 ) -> nn.Sequential:
-    """A network (n, 1, h, w) -> logits (n, n_classes) for images of any size.
+    """A network (n, channels, h, w) -> logits (n, n_classes) for images of any size.
 
     Raises BadInput if the depth is not 6 n + 2 with n >= 1.
     """
@@ -59,16 +59,16 @@ def residual_network(
     if n_blocks < 1 or rest:
         raise BadInput(f"depth={depth}: expected 6 n + 2 with n >= 1 (8, 14, 20, ...)")
     layers: list[nn.Module] = [
-        nn.Conv2d(1, width, 5, 2, bias=False),
+        nn.Conv2d(channels, width, 5, 2, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(),
     ]
-    channels = width
+    c_in = width
     for stage in range(3):
         for i in range(n_blocks):
             stride = 2 if stage and not i else 1
-            layers.append(Block(channels, width << stage, stride, shortcut))
-            channels = width << stage
+            layers.append(Block(c_in, width << stage, stride, shortcut))
+            c_in = width << stage
     return nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, n_classes)
+        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c_in, n_classes)
     )

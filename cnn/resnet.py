@@ -10,6 +10,7 @@ from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.residual import residual_network
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.trainer import Recipe
+from visbase.cnn.training.views import alone, shifted_views
 from visbase.pipeline.contracts import part_of
 
 SUMMARY = "residual network, distorted digits"
@@ -53,10 +54,14 @@ def build(config: Config, seed: int) -> NetworkClassifier:
 def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
     """A classifier with these settings, with shortcuts or without (`plain`)."""
 
-    def make_network(_height: int, _width: int, n_classes: int) -> nn.Module:
-        return residual_network(config.depth, config.width, shortcut, n_classes)
+    def make_network(
+        _height: int, _width: int, n_classes: int, channels: int
+    ) -> nn.Module:
+        return residual_network(
+            config.depth, config.width, shortcut, n_classes, channels
+        )
 
     recipe = part_of(config, Recipe)
     augment = part_of(config, Distortion)
-    views = config.average_views
+    views = shifted_views if config.average_views else alone
     return NetworkClassifier(make_network, recipe, seed, augment, views)

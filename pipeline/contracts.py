@@ -190,7 +190,7 @@ class KeepsHistory(Protocol):
 
 @runtime_checkable
 class Shows(Protocol):
-    """Draws what was learned from some training images: pictures (n, h, w) by name."""
+    """Draws what was learned from some training images: pictures (n, h, w[, 3])."""
 
     def show(self, images: Images) -> Mapping[str, np.ndarray]: ...
 

@@ -223,12 +223,11 @@ def svg_of(figure: Figure, ground: str) -> str:
 
 
 def montage(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """Arrange tiles (n, h, w) uint8 in rows with gaps, as one image (H, W)."""
-    n, height, width = tiles.shape
+    """Arrange tiles (n, h, w[, 3]) uint8 in rows with gaps, as one image."""
+    n, height, width, *channels = tiles.shape
     rows = -(-n // columns)
-    page = np.full(
-        (rows * (height + gap) - gap, columns * (width + gap) - gap), 255, np.uint8
-    )
+    size = rows * (height + gap) - gap, columns * (width + gap) - gap
+    page = np.full((*size, *channels), 255, np.uint8)
     for i, tile in enumerate(tiles):
         y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
         page[y : y + height, x : x + width] = tile

@@ -145,8 +145,9 @@ PRESETS = {"full": Config(), "quick": Config(epochs=1)}
 
 
 def build(config, seed):
-    def make_network(height, width, n_classes):
-        return nn.Sequential(nn.Flatten(), nn.Linear(height * width, n_classes))
+    def make_network(height, width, n_classes, channels):
+        n_inputs = channels * height * width
+        return nn.Sequential(nn.Flatten(), nn.Linear(n_inputs, n_classes))
 
     return NetworkClassifier(make_network, part_of(config, Recipe), seed)
 ''',

@@ -74,8 +74,10 @@ def run(net: Net, train: Split, validation: Split) -> Outcome:
     """Train one net with every seed and count its errors on the validation images."""
     depth, shortcut = net
 
-    def make_network(_height: int, _width: int, n_classes: int) -> nn.Module:
-        return residual_network(depth, WIDTH, shortcut, n_classes)
+    def make_network(
+        _height: int, _width: int, n_classes: int, channels: int
+    ) -> nn.Module:
+        return residual_network(depth, WIDTH, shortcut, n_classes, channels)
 
     outcome = Outcome([], [])
     for seed in SEEDS:

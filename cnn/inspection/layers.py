@@ -86,7 +86,7 @@ def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
 def save_pictures(network: nn.Module, image: Tensor, folder: Path) -> list[Path]:
     """Write kernels.png, feature_maps.png and receptive_fields.png.
 
-    image (1, 1, h, w), standardised as for training. Returns the paths.
+    image (1, c, h, w), standardised as for training. Returns the paths.
     """
     layers = trace(network, image)
     size = image.shape[2:]
@@ -115,8 +115,11 @@ def _kernels(network: nn.Module, height: int, width: int) -> Figure:
     for axis in axes.flat:
         axis.axis("off")
     for axis, kernel in zip(axes.flat, kernels, strict=False):
-        axis.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    title = "weights of the first layer (red: positive, blue: negative)"
+        # weights of colour images are shown as colours, for which limits do not count
+        shown = kernel if kernel.ndim == 2 else (kernel / limit + 1) / 2
+        axis.imshow(shown, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    legend = "red: positive, blue: negative" if kernels.ndim == 3 else "grey: zero"
+    title = f"weights of the first layer ({legend})"
     figure.suptitle(title, fontsize=9)
     return figure
 
@@ -159,7 +162,7 @@ def _feature_maps(layers: list[tuple[Layer, Tensor]], image: Tensor) -> Figure:
 def _receptive_fields(layers: list[tuple[Layer, Tensor]], image: Tensor) -> Figure:
     height, width = image.shape[2:]
     figure, axis = plt.subplots(figsize=(7.5, 4.6))
-    axis.imshow(image[0, 0].cpu().numpy(), cmap="gray")
+    axis.imshow(image[0].mean(0).cpu().numpy(), cmap="gray")
     colours = plt.get_cmap("plasma")(np.linspace(0.1, 0.95, len(layers)))
     for (layer, _), colour in zip(layers, colours, strict=True):
         side = layer.field_px

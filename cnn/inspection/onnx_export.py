@@ -3,15 +3,14 @@
     images               (n, channels, h, w) uint8, grey or RGB, 0 to 255, any n
     log_probabilities    (n, C) float32
 
-The graph includes the standardisation and the mean over shifted views. The metadata of
-the file holds the classes and the rest of the model's card.
+The graph includes the standardisation and the mean over views. The metadata of the
+file holds the classes and the rest of the model's card.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import logging
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from visbase.cnn.training.views import shifted_views
+from visbase.cnn.training.views import Views, mean_of_views
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.atomic import write_named
 
@@ -27,20 +26,21 @@ from visbase.pipeline.storage.atomic import write_named
 class FromPixels(nn.Module):
     """Pixels to log-probabilities, the computation of `NetworkClassifier.scores`."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(
-        self, network: nn.Module, mean: float, deviation: float, average_views: bool
+        self, network: nn.Module, mean: Tensor, deviation: Tensor, views: Views
     ) -> None:
         super().__init__()
         self.network = network
-        self.mean = mean
-        self.deviation = deviation
-        self.average_views = average_views
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+        self.views = views
 
     def forward(self, images: Tensor) -> Tensor:
         standard = (images.to(torch.float32) - self.mean) / self.deviation
-        views = shifted_views(standard) if self.average_views else [standard]
-        scores = torch.stack([self.network(view).log_softmax(1) for view in views])
-        return scores.logsumexp(0) - math.log(len(views))
+        return mean_of_views(self.network, self.views(standard))
 
 
 def write_onnx(

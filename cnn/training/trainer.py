@@ -1,4 +1,4 @@
-"""One trainer for every network; the whole dataset is one tensor, without a DataLoader.
+"""One trainer for every network; all images are in memory, without a DataLoader.
 
 Loss: cross-entropy. Optimiser: AdamW (Loshchilov & Hutter 2019) or SGD with momentum.
 Learning rate: `schedule`. The order, distortions and dropout of an epoch come from a
@@ -31,13 +31,16 @@ from torch.nn.parallel import DistributedDataParallel
 
 from visbase.cnn.training.checkpoint import Epoch, read_checkpoint, write_checkpoint
 from visbase.cnn.training.device import join_processes, multiplies_bfloat16, n_processes
+from visbase.cnn.training.pixels import Pixels
 from visbase.cnn.training.schedule import one_cycle, plateau
+from visbase.cnn.training.views import Views, alone, mean_of_views
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.progress import track
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 MAX_SCORED = 1000  # images per batch when scoring
+MAX_SCORED_PX = MAX_SCORED * 40 * 40  # pixels per batch of larger images
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Recipe:
 
 def train(
     network: nn.Module,
-    images: Tensor,
+    images: Pixels | Tensor,
     labels: Tensor,
     recipe: Recipe,
     augment: Augment | None,
@@ -96,7 +99,7 @@ def train(
 ) -> list[Epoch]:
     """Train a network in place, on the device that holds it and the data.
 
-    images (n, c, h, w) float32, labels (n,) int64. Writes `checkpoint` after every
+    images (n, c, h, w), labels (n,) int64. Writes `checkpoint` after every
     epoch, and continues from it if it exists. Calls `watch` with the network after
     every epoch; the seconds in the history exclude that. Returns the training history.
     Raises BadInput if the loss is no longer finite.
@@ -125,7 +128,7 @@ def train(
     for epoch in epochs if rank else bar:
         torch.manual_seed(_seed(seed, epoch, rank + 1))  # dropout
         generator = torch.Generator().manual_seed(_seed(seed, epoch, 0))
-        batches = _batches(images[:n], labels[:n], recipe, augment, generator)
+        batches = _batches(images, labels[:n], recipe, augment, generator)
         network.train()
         loss_sum = n_wrong = torch.zeros((), device=images.device)
         n_seen = 0
@@ -174,25 +177,32 @@ def train(
 
 
 def _batches(
-    images: Tensor,
+    images: Pixels | Tensor,
     labels: Tensor,
     recipe: Recipe,
     augment: Augment | None,
     generator: torch.Generator,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of all images and labels in random order, the images distorted."""
-    order = torch.randperm(len(images), generator=generator)
+    """Batches of all labels and their images in random order, the images distorted."""
+    order = torch.randperm(len(labels), generator=generator)
     for rows in order.split(recipe.batch_size):
         batch = images[rows]
         yield batch if augment is None else augment(batch, generator), labels[rows]
 
 
-def log_probabilities(network: nn.Module, images: Tensor) -> Tensor:
-    """Log-probabilities (n, C) of images (n, c, h, w), in evaluation mode."""
+def log_probabilities(
+    network: nn.Module, images: Pixels | Tensor, views: Views = alone
+) -> Tensor:
+    """Log of the mean probabilities (n, C) of each image's views, in evaluation mode.
+
+    images (n, c, h, w).
+    """
+    n = max(1, min(MAX_SCORED, MAX_SCORED_PX // images.shape[2:].numel()))
+    starts = range(0, len(images), n)
     network.eval()
     with torch.inference_mode():
-        batches = images.split(MAX_SCORED)
-        return torch.cat([network(batch).log_softmax(1) for batch in batches])
+        batches = [views(images[first : first + n]) for first in starts]
+        return torch.cat([mean_of_views(network, batch) for batch in batches])
 
 
 def _error_pct(network: nn.Module, images: Tensor, labels: Tensor) -> float:

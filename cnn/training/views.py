@@ -1,14 +1,25 @@
-"""Views of an image to average over: the image and its shifts by one pixel.
+"""Views of an image to average over: shifted ones for digits, mirrored for photographs.
 
 The mean of the views' probabilities is the prediction, as in Krizhevsky et al. 2012,
-section 4.1, whose network averages over ten crops of a photograph. No view is mirrored,
-since a mirrored digit is not a digit.
+section 4.1, whose network averages over ten crops of a photograph. No view of a digit
+is mirrored, since a mirrored digit is not a digit.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+Views = Callable[[Tensor], list[Tensor]]  # images (n, c, h, w) -> views of all of them
+
+
+def alone(images: Tensor) -> list[Tensor]:
+    """Images (n, c, h, w) and no other view."""
+    return [images]
 
 
 def shifted_views(images: Tensor) -> list[Tensor]:
@@ -20,3 +31,14 @@ def shifted_views(images: Tensor) -> list[Tensor]:
     padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
     corners = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
     return [padded[:, :, y : y + height, x : x + width] for y, x in corners]
+
+
+def mirrored_views(images: Tensor) -> list[Tensor]:
+    """Images (n, c, h, w), then the same mirrored left to right."""
+    return [images, images.flip(3)]
+
+
+def mean_of_views(network: nn.Module, views: list[Tensor]) -> Tensor:
+    """Log of the mean probabilities (n, C) that a network gives to the views."""
+    scores = torch.stack([network(view).log_softmax(1) for view in views])
+    return scores.logsumexp(0) - math.log(len(views))

@@ -135,9 +135,9 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
 def export(path: Path, out: Path) -> None:
     """Convert a saved network to ONNX.
 
-    The exported network takes grey uint8 images (n, 1, h, w) of the model's image size,
-    from 0 to 255, and returns log-probabilities (n, classes). The file's metadata lists
-    the classes.
+    The exported network takes uint8 images of the model's image size, grey (n, 1, h, w)
+    or RGB (n, 3, h, w), and returns log-probabilities (n, classes). The file's metadata
+    lists the classes.
 
     Example: visbase export lenet5.visbase --out lenet5.onnx
     """

@@ -23,7 +23,7 @@ from visbase.pipeline.experiments.measured import (
     measured_table,
     read_measurements,
 )
-from visbase.pipeline.images.batches import stack_grey
+from visbase.pipeline.images.batches import stack
 from visbase.pipeline.models.card import data_fingerprint
 from visbase.pipeline.models.file import Model, load_model
 from visbase.pipeline.models.methods import as_json, find_method
@@ -49,7 +49,7 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
     committed = is_committed(revision)
     table = measured_table(artifacts() / "corruption" / digest, model.method, dataset)
     family = find_method(model.method).family
-    images, labels = stack_grey(dataset.test.images), dataset.test.labels
+    images, labels = stack(dataset.test.images), dataset.test.labels
     wanted = list(_all(dataset))
     rows = _held(table, wanted, digest, committed)
     for name, level, strength in wanted:

@@ -3,7 +3,7 @@
     <results>/<dataset>/<method>/seed<k>.json   the facts; counts, never percentages
     <results>/<dataset>/<method>/seed<k>.npy    (2, n_test): truth, prediction
     <results>/<dataset>/<method>/seed<k>.scores.npy    (n_test, C) float16
-    <results>/<dataset>/<method>/seed<k>.<exhibit>.npy    (n, h, w): kernels, words
+    <results>/<dataset>/<method>/seed<k>.<exhibit>.npy    (n, h, w[, 3]): kernels, words
 
 The JSON is written last: a record without it does not exist.
 """
@@ -156,7 +156,8 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
             expected = f"({record.n_test}, classes)"
             fits = values.ndim == 2 and len(values) == record.n_test
         else:
-            expected, fits = "(n, h, w)", values.ndim == 3
+            expected = "(n, h, w) or (n, h, w, 3)"
+            fits = values.ndim == 3 or values.shape[3:] == (3,)
         is_number = values.dtype.kind in "fu" and values.size > 0
         if not (fits and is_number and np.isfinite(values).all()):
             raise BadInput(

@@ -40,17 +40,27 @@ def to_grey(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(images.astype(np.float32) @ LUMA).astype(np.uint8)
 
 
-def stack_grey(images: Images) -> NDArray[np.uint8]:
-    """Stack n images of one size as grey (n, h, w); BadInput if sizes differ."""
+def stack(images: Images) -> NDArray[np.uint8]:
+    """Stack n images of one size, (n, h, w), or (n, h, w, 3) if any has colour.
+
+    Raises BadInput if sizes differ.
+    """
     if isinstance(images, np.ndarray):
-        return to_grey(images)
+        return images
     n_sizes = len(np.unique(sizes(images), axis=0))
     if n_sizes > 1:
         raise BadInput(
             f"this method needs images of one size, found {n_sizes} sizes; "
             "use a method without deskewing and distorted copies, or resize the images"
         )
-    return np.stack([to_grey(image[None])[0] for image in images])
+    decoded = list(images)
+    channels = 3 if any(image.ndim == 3 for image in decoded) else 1
+    return np.stack([with_channels(image[None], channels)[0] for image in decoded])
+
+
+def stack_grey(images: Images) -> NDArray[np.uint8]:
+    """Stack n images of one size as grey (n, h, w); BadInput if sizes differ."""
+    return to_grey(stack(images))
 
 
 def sizes(images: Images) -> NDArray[np.int64]:
@@ -89,15 +99,38 @@ def shrunk_size(height: int, width: int, longest_px: int) -> tuple[int, int]:
     return max(round(height * factor), 1), max(round(width * factor), 1)
 
 
-def resized(images: Images, height: int, width: int) -> NDArray[np.uint8]:
-    """Resize n images of any size to grey (n, height, width); the aspect may change."""
+def to_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Repeat grey (n, h, w) as (n, h, w, 3); keep RGB."""
+    return images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=3)
+
+
+def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Convert to grey (n, h, w) for 1 channel, to RGB (n, h, w, 3) for 3."""
+    return to_grey(images) if channels == 1 else to_rgb(images)
+
+
+def resized(
+    images: Images, height: int, width: int, channels: int
+) -> NDArray[np.uint8]:
+    """Resize n images of any size to (n, height, width[, 3]); the aspect may change."""
     import cv2  # slow to import, and many commands do not need it
 
-    result = np.empty((len(images), height, width), np.uint8)
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    result = np.empty((len(images), *shape), np.uint8)
     for row, image in zip(result, images, strict=True):
-        grey = to_grey(image[None])[0]
-        cv2.resize(grey, (width, height), dst=row, interpolation=cv2.INTER_AREA)
+        pixels = with_channels(image[None], channels)[0]
+        # INTER_AREA averages pixels when it shrinks, which avoids aliasing
+        cv2.resize(pixels, (width, height), dst=row, interpolation=cv2.INTER_AREA)
     return result
+
+
+def drop_false_colour(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn (n, h, w, 3) to grey (n, h, w) if red, green and blue are equal throughout.
+
+    Grey photographs are often saved with three channels.
+    """
+    is_grey = all((image == image[..., :1]).all() for image in images)
+    return images[..., 0] if is_grey else images
 
 
 def choose(images: Images, rows: NDArray[np.int64]) -> Images:

@@ -20,6 +20,7 @@ from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.batches import sizes
 
 T = TypeVar("T")
+Number = TypeVar("Number", bound=np.generic)  # that the rows consist of
 
 BLOCK = 200  # images; at 144 dense descriptors per image a block takes 15 MB
 BLOCK_PIXELS = BLOCK * 28 * 28  # per block of larger images, which holds at least one
@@ -37,11 +38,11 @@ def n_jobs() -> int:
 
 
 def map_blocks(
-    function: Callable[[Images], NDArray[np.float32]],
+    function: Callable[[Images], NDArray[Number]],
     images: Images,
     label: str,
     track: Track = untracked,
-) -> NDArray[np.float32]:
+) -> NDArray[Number]:
     """Apply a function that returns one row per image, block by block in threads.
 
     One thread computes each block, with single-threaded matrix products, so the result
@@ -69,10 +70,10 @@ def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
 
 def _on_cluster(
     address: str,
-    function: Callable[[Images], NDArray[np.float32]],
+    function: Callable[[Images], NDArray[Number]],
     images: Images,
     blocks: list[slice],
-) -> list[NDArray[np.float32]]:
+) -> list[NDArray[Number]]:
     """Compute the blocks on the workers of a Dask scheduler.
 
     If a worker is lost, another one computes its blocks again. Workers read photographs
@@ -88,8 +89,8 @@ def _on_cluster(
 
 
 def _apply(
-    function: Callable[[Images], NDArray[np.float32]], images: Images
-) -> NDArray[np.float32]:
+    function: Callable[[Images], NDArray[Number]], images: Images
+) -> NDArray[Number]:
     """Call function(images) with single-threaded matrix products."""
     with _one_blas_thread():
         return function(images)

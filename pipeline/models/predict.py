@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Resizes
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.images.batches import to_grey
+from visbase.pipeline.images.batches import resized
 from visbase.pipeline.images.photo_files import read_image
 from visbase.pipeline.models.card import Card
 from visbase.pipeline.models.file import Model
@@ -66,8 +66,8 @@ def prepare_file(file: str, source: Path | IO[bytes], card: Card) -> NDArray[np.
 def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
     """Prepare an image (h, w) or (h, w, 3) for the model that the card describes.
 
-    Digits are normalised like MNIST. Other models with a fixed image size get a grey
-    image of that size; models of photographs get the image unchanged.
+    Digits are normalised like MNIST. Other models with a fixed image size get an image
+    of that size; models of photographs get the image unchanged. Colour is kept.
     """
     if card.kind == "digits":
         from visbase.pipeline.images.digit.normalise import normalise_digit
@@ -75,17 +75,7 @@ def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
         return normalise_digit(image)
     if card.image_size is None:
         return image
-    height, width = card.image_size
-    grey = to_grey(image[None])[0]
-    if grey.shape == (height, width):
-        return grey
-    import cv2
-
-    # INTER_AREA averages pixels when it shrinks, which avoids aliasing
-    resized: NDArray[np.uint8] = cv2.resize(
-        grey, (width, height), interpolation=cv2.INTER_AREA
-    )
-    return resized
+    return resized([image], *card.image_size, channels=1 if image.ndim == 2 else 3)[0]
 
 
 def to_table(predictions: Sequence[Prediction]) -> str:

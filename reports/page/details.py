@@ -128,7 +128,7 @@ def atlas(
 ) -> dict[str, Any]:
     """Collect what the page's script needs to show misclassified images, for JSON.
 
-    images (n, h, w) and truth (n,) of the test set. Methods with an error above
+    images (n, h, w[, 3]) and truth (n,) of the test set. Methods with an error above
     WORST_ERROR are left out. `sheet` is a PNG with one tile per misclassified image;
     `images` has one row per tile: position in the test set, true class, number of
     methods that are wrong, then each method's prediction; `probabilities`: method ->
@@ -153,7 +153,7 @@ def atlas(
         "methods": [one.method for one in shown],
         "left_out": left_out,
         "classes": list(classes),
-        "tile": images.shape[1:],
+        "tile": images.shape[1:3],
         "columns": COLUMNS,
         "sheet": _sheet(images[rows]),
         "images": np.stack(columns, axis=1).tolist(),
@@ -183,11 +183,11 @@ def exhibits_of(detail: Detail) -> list[Exhibit]:
     exhibits = []
     for name, tiles in detail.exhibits.items():
         if name == "kernels":
-            title = (
-                f"{detail.method}: kernels of the first layer (red: positive, blue: "
-                "negative)"
+            legend = (
+                "red: positive, blue: negative" if tiles.ndim == 3 else "grey: zero"
             )
-            exhibits.append(_picture(title, _red_and_blue(tiles), KERNEL_PX))
+            title = f"{detail.method}: kernels of the first layer ({legend})"
+            exhibits.append(_picture(title, _kernel_picture(tiles), KERNEL_PX))
         else:
             size = tiles.shape[1]
             title = (
@@ -204,9 +204,16 @@ def _picture(title: str, image: NDArray[np.uint8], zoom: int) -> Exhibit:
     return Exhibit(title, data_uri(image), width * zoom, height * zoom)
 
 
-def _red_and_blue(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Arrange kernels (n, h, w) in one image (H, W, 3); zero is white."""
+def _kernel_picture(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Arrange kernels (n, h, w[, 3]) in one image (H, W, 3).
+
+    Kernels of colour images are shown as colours, in which zero is grey; those of grey
+    images in red and blue, in which zero is white.
+    """
     strength = kernels.astype(np.float32) / (float(np.abs(kernels).max()) or 1.0)
+    columns = 16 if kernels.shape[1] < 16 else 8
+    if kernels.ndim == 4:
+        return montage(np.rint(127.5 * (1 + strength)).astype(np.uint8), columns)
     fade = np.rint(255 * (1 - np.abs(strength))).astype(np.uint8)
     full = np.full_like(fade, 255)
     channels = (
@@ -214,5 +221,4 @@ def _red_and_blue(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
         fade,
         np.where(strength < 0, full, fade),
     )
-    columns = 16 if kernels.shape[1] < 16 else 8
     return np.stack([montage(channel, columns) for channel in channels], axis=2)

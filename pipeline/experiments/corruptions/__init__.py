@@ -3,8 +3,8 @@
 They follow Hendrycks & Dietterich 2019 (ICLR, "Benchmarking neural network robustness
 to common corruptions") and Mu & Gilmer 2019 (MNIST-C), with strengths for 28 x 28
 pixels. A file here that assigns CORRUPTIONS adds its own: functions of images (n, h, w)
-uint8, a strength and a generator. Images are bright ink on black; lengths are in
-pixels.
+or (n, h, w, 3) uint8, a strength and a generator. Digits are bright ink on black;
+lengths are in pixels.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Corruption:
     place: int = 100
 
     def apply(self, images: Batch, level: int) -> Batch:
-        """Corrupt images (n, h, w) at a severity (level) from 1 to 5."""
+        """Corrupt images (n, h, w[, 3]) at a severity (level) from 1 to 5."""
         if not 1 <= level <= len(self.strengths):
             raise ValueError(f"level {level}: expected 1 to {len(self.strengths)}")
         seed = [*self.name.encode(), level]  # the same corruption in every run

@@ -43,7 +43,7 @@ def _moved(
 
     maps (n, 2, 2), moves (n, 2) in x and y.
     """
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     back = None if moves is None else -moves
     return warp(images, about_middle(maps, height, width, back))
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from visbase.pipeline.experiments.corruptions import Batch, Corruption
+from visbase.pipeline.images.batches import to_grey
 
 FINE = 4  # pixels per pixel and axis while strokes are thickened
 
@@ -19,7 +20,7 @@ def occlusion(images: Batch, side: float, rng: np.random.Generator) -> Batch:
     """Black out a square around a random pixel of each image's ink."""
     result, half = images.copy(), int(side) // 2
     for image in result:
-        ink = np.argwhere(image > 127)
+        ink = np.argwhere(to_grey(image[None])[0] > 127)
         if len(ink):
             y, x = ink[rng.integers(len(ink))]
             image[max(y - half, 0) : y + half, max(x - half, 0) : x + half] = 0
@@ -34,16 +35,18 @@ def thickness(images: Batch, radius: float, _rng: np.random.Generator) -> Batch:
     for image, thick in zip(images, result, strict=True):
         fine = cv2.resize(image, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LINEAR)
         fine = cv2.dilate(fine, disc)
-        cv2.resize(fine, image.shape[::-1], dst=thick, interpolation=cv2.INTER_AREA)
+        cv2.resize(fine, image.shape[1::-1], dst=thick, interpolation=cv2.INTER_AREA)
     return result
 
 
 def spatter(images: Batch, part: float, rng: np.random.Generator) -> Batch:
     """Cover `part` of each image with white drops: smoothed noise above a quantile."""
-    noise = rng.standard_normal(images.shape, np.float32)
+    noise = rng.standard_normal(images.shape[:3], np.float32)
     smooth = np.stack([cv2.GaussianBlur(one, (0, 0), 1.0) for one in noise])
     limit = np.quantile(smooth, 1 - part, axis=(1, 2), keepdims=True)
-    return np.where(smooth > limit, np.uint8(255), images)
+    result = images.copy()
+    result[smooth > limit] = 255
+    return result
 
 
 CORRUPTIONS = (

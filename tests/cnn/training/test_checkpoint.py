@@ -27,7 +27,9 @@ from visbase.pipeline.storage import ROOT, spent
 Digits = tuple[np.ndarray, np.ndarray]
 
 
-def with_dropout_and_norm(height: int, width: int, n_classes: int) -> nn.Module:
+def with_dropout_and_norm(
+    height: int, width: int, n_classes: int, channels: int
+) -> nn.Module:
     """A network with every kind of state: weights, buffers, random dropout.
 
     The weights of the second convolution are stored channels last, in another order
@@ -35,7 +37,7 @@ def with_dropout_and_norm(height: int, width: int, n_classes: int) -> nn.Module:
     """
     rows, columns = ((side - 2) // 3 - 2 for side in (height, width))
     return nn.Sequential(
-        nn.Conv2d(1, 4, 5, stride=3),
+        nn.Conv2d(channels, 4, 5, stride=3),
         nn.Conv2d(4, 5, 3),
         nn.BatchNorm2d(5),
         nn.ReLU(),

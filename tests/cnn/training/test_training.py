@@ -148,7 +148,7 @@ def test_shifted_views_are_the_image_and_its_moves_by_one_pixel() -> None:
 
 def test_averaged_views_predict_their_mean_probability(digits: Digits) -> None:
     single = trained(digits, Recipe(2))
-    averaged = trained(digits, Recipe(2), average_views=True)
+    averaged = trained(digits, Recipe(2), views=shifted_views)
     images = digits[0][:5]
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
     moves = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]

@@ -90,15 +90,19 @@ def test_image_may_come_from_standard_input(saved: Path, images: list[str]) -> N
     assert "standard input" in refusal("predict", saved, "-", "-")
 
 
-def test_colour_and_another_size_become_grey_of_the_models_size() -> None:
+def test_image_of_another_size_is_averaged_to_the_models_size_and_keeps_colour() -> (
+    None
+):
     photo = np.zeros((8, 12, 3), np.uint8)
-    photo[:2, :2] = (40, 80, 120)  # luma 0.299 40 + 0.587 80 + 0.114 120 = 72.6
+    photo[:2, :2] = (40, 80, 120)
     photo[2:4, :2, :] = [[[0, 0, 0], [200, 200, 200]]]
-    prepared = prepare(photo, replaced(DIGITS, kind="objects", image_size=(4, 6)))
-    assert prepared.shape == (4, 6)
-    assert prepared[0, 0] == 73
-    assert prepared[1, 0] == 100  # the mean of two black pixels and two of 200
+    card = replaced(DIGITS, kind="objects", image_size=(4, 6))
+    prepared = prepare(photo, card)
+    assert prepared.shape == (4, 6, 3)
+    assert prepared[0, 0].tolist() == [40, 80, 120]
+    assert (prepared[1, 0] == 100).all()  # the mean of two black pixels and two of 200
     assert not prepared[2:].any()
+    assert np.array_equal(prepare(photo[..., 1], card), prepared[..., 1])
 
 
 def test_photograph_of_a_digit_is_normalised_and_mnists_own_digits_keep_their_labels(
