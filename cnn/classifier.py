@@ -116,7 +116,7 @@ class NetworkClassifier:
                 self.network_,
                 self._standardised(pixels),
                 torch.from_numpy(targets.astype(np.int64)).to(self._device),
-                self.recipe,
+                self.recipe.for_images(len(targets)),
                 self.augment,
                 self.seed,
                 self._checkpoint(pixels, targets),

@@ -8,8 +8,10 @@
     mean over positions      4 width
     linear                  10
 
-The depth, 6 n + 2, counts the layers with weights along the path. Batch normalisation
-follows every convolution (Ioffe & Szegedy 2015). A shortcut adds a block's input to its
+Photographs have a fourth stage, and a max pooling 3 x 3 after the first convolution, as
+in the paper's networks for ImageNet. The depth, 6 n + 2 or 8 n + 2, counts the layers
+with weights along the path. Batch normalisation follows every convolution (Ioffe &
+Szegedy 2015). A shortcut adds a block's input to its
 output; if the shape changes, it takes every second pixel and fills the new channels
 with zeros (option A of section 4.2), so that networks with and without shortcuts have
 the same number of parameters.
@@ -49,22 +51,36 @@ class Block(nn.Module):
 
 
 def residual_network(
-    depth: int, width: int, shortcut: bool, n_classes: int, channels: int = 1
+    depth: int,
+    width: int,
+    shortcut: bool,
+    n_classes: int,
+    channels: int = 1,
+    n_stages: int = 3,
 ) -> nn.Sequential:
     """A network (n, channels, h, w) -> logits (n, n_classes) for images of any size.
 
-    Raises BadInput if the depth is not 6 n + 2 with n >= 1.
+    n_stages: 3 for small images, 4 for photographs. Raises BadInput if the depth is not
+    2 n_stages n + 2 with n >= 1.
     """
-    n_blocks, rest = divmod(depth - 2, 6)
+    if n_stages not in (3, 4):
+        raise BadInput(f"n_stages={n_stages}: expected 3 or 4")
+    n_blocks, rest = divmod(depth - 2, 2 * n_stages)
     if n_blocks < 1 or rest:
-        raise BadInput(f"depth={depth}: expected 6 n + 2 with n >= 1 (8, 14, 20, ...)")
+        least = 2 * n_stages + 2
+        series = f"{least}, {2 * least - 2}, {3 * least - 4}"
+        raise BadInput(
+            f"depth={depth}: expected {2 * n_stages} n + 2 with n >= 1 ({series}, ...)"
+        )
     layers: list[nn.Module] = [
         nn.Conv2d(channels, width, 5, 2, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(),
     ]
+    if n_stages == 4:
+        layers.append(nn.MaxPool2d(3, 2, padding=1))
     c_in = width
-    for stage in range(3):
+    for stage in range(n_stages):
         for i in range(n_blocks):
             stride = 2 if stage and not i else 1
             layers.append(Block(c_in, width << stage, stride, shortcut))

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +51,14 @@ class Recipe:
     learning_rate is the peak and warm_up the fraction of all steps that rises to it; or
     "plateau", in which learning_rate is the initial rate, divided by 10 after
     `patience` epochs without progress on the last sixth of the training images, which
-    is held out. label_smoothing: probability that the target gives to the other
-    classes. bfloat16: train with products in bfloat16 if the device multiplies it.
+    is held out. epochs_for: number of training images that `epochs` is meant for; n
+    images get sqrt(epochs_for / n) times as many, 0 leaves them. label_smoothing:
+    probability that the target gives to the other classes. bfloat16: train with
+    products in bfloat16 if the device multiplies it.
     """
 
     epochs: int
+    epochs_for: int = 0
     batch_size: int = 128
     optimiser: str = "adamw"
     learning_rate: float = 1e-3
@@ -85,6 +88,13 @@ class Recipe:
         ):
             if not is_valid:
                 raise BadInput(f"{name}={getattr(self, name)}: expected {expected}")
+
+    def for_images(self, n: int) -> Recipe:
+        """The recipe with the number of epochs for n training images."""
+        if not self.epochs_for:
+            return self
+        epochs = max(1, round(self.epochs * math.sqrt(self.epochs_for / n)))
+        return replace(self, epochs=epochs)
 
 
 def train(

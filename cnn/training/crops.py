@@ -1,0 +1,81 @@
+"""Random crops of photographs in random light, for training.
+
+Crops after Szegedy et al. 2015 (section 6), changes of light after Howard 2013, "Some
+improvements on deep convolutional neural network based image classification".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from visbase.pipeline.errors import BadInput
+
+LEAST_PX = 16  # side of a crop; networks halve it up to five times
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Draws for each image of a batch a crop, whether it is mirrored, and its light.
+
+    crop_px: height and width of the result; smallest_crop: smallest area of a crop, as
+    a fraction of the image; its width divided by its height, relative to the image's,
+    lies between 1 / widest_crop and widest_crop. light: largest relative change of
+    contrast and of saturation, and of brightness in standard deviations of the training
+    images.
+    """
+
+    crop_px: int
+    smallest_crop: float
+    light: float
+    widest_crop: float = 4 / 3
+
+    def __post_init__(self) -> None:
+        if self.crop_px < LEAST_PX:
+            raise BadInput(f"crop_px={self.crop_px}: expected at least {LEAST_PX}")
+        if not 0 < self.smallest_crop <= 1:
+            raise BadInput(
+                f"smallest_crop={self.smallest_crop}: expected a value above 0 and at "
+                "most 1"
+            )
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Crops (n, c, crop_px, crop_px) of standardised images (n, c, h, w).
+
+        The generator lives on the CPU, so that every device gets the same crops.
+        """
+        n, channels = images.shape[:2]
+        size = [n, channels, self.crop_px, self.crop_px]
+        grid = F.affine_grid(self.matrices(n, generator), size, align_corners=False)
+        grid = grid.to(images.device)
+        # the border is repeated: the outermost pixels have their centres inside
+        crops = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        return self.in_random_light(crops, generator)
+
+    def matrices(self, n: int, generator: torch.Generator) -> Tensor:
+        """Affine maps (n, 2, 3) from crop to image, in units of grid_sample."""
+        draw = torch.rand(n, 5, generator=generator)
+        side = (self.smallest_crop + (1 - self.smallest_crop) * draw[:, 0]).sqrt()
+        shape = ((2 * draw[:, 1] - 1) * math.log(self.widest_crop) / 2).exp()
+        width, height = (side * shape).clamp(max=1), (side / shape).clamp(max=1)
+        maps = torch.zeros(n, 2, 3)
+        maps[:, 0, 0] = width * torch.where(draw[:, 2] < 0.5, -1, 1)  # mirrored or not
+        maps[:, 1, 1] = height
+        maps[:, 0, 2] = (1 - width) * (2 * draw[:, 3] - 1)
+        maps[:, 1, 2] = (1 - height) * (2 * draw[:, 4] - 1)
+        return maps
+
+    def in_random_light(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """The images (n, c, h, w) with other contrast, saturation and brightness."""
+        draw = torch.rand(3, len(images), 1, 1, 1, generator=generator) * 2 - 1
+        change = draw.to(images.device) * self.light
+        contrast, saturation, brightness = change[0] + 1, change[1] + 1, change[2]
+        if images.shape[1] == 3:
+            grey = images.mean(1, keepdim=True)
+            images = grey + (images - grey) * saturation
+        mean = images.mean((1, 2, 3), keepdim=True)
+        return mean + (images - mean) * contrast + brightness
