@@ -21,7 +21,7 @@ from visbase.cnn.training.device import (
 )
 from visbase.cnn.training.pixels import Pixels, channels_first, mean_and_deviation
 from visbase.cnn.training.trainer import Augment, Recipe, log_probabilities, train
-from visbase.cnn.training.views import Views, alone
+from visbase.cnn.training.views import Views, alone, mean_of_views
 from visbase.pipeline.contracts import Arrays, Evidence, Images, check_layout
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import two_best
@@ -37,7 +37,7 @@ from visbase.pipeline.storage.cache import entry_path
 
 SHOWN_KERNELS = 64
 LARGEST_PX = 40  # larger images, or images of several sizes, become squares
-PHOTOGRAPH_PX = 64  # side of these squares; a small network gains little from more
+PHOTOGRAPH_PX = 64  # side of these squares, if the method names no other
 
 
 class NetworkClassifier:
@@ -45,8 +45,8 @@ class NetworkClassifier:
 
     make_network: (height, width, n_classes, channels) -> an untrained network, with 3
     channels if a training image has colour, otherwise 1; views: what the prediction for
-    an image is averaged over; photograph_px: side of the squares that images larger
-    than LARGEST_PX, or of several sizes, become.
+    an image is averaged over; square_px: side of the squares that all images become,
+    None for squares of PHOTOGRAPH_PX unless all images have one, small size.
     """
 
     any_size = True  # images may differ in size
@@ -58,14 +58,14 @@ class NetworkClassifier:
         seed: int,
         augment: Augment | None = None,
         views: Views = alone,
-        photograph_px: int = PHOTOGRAPH_PX,
+        square_px: int | None = None,
     ) -> None:
         self.make_network = make_network
         self.recipe = recipe
         self.seed = seed
         self.augment = augment
         self.views = views
-        self.photograph_px = photograph_px
+        self.square_px = square_px
         self._device = choose_device()
         self.histories: list[list[Epoch]] = []
 
@@ -83,8 +83,8 @@ class NetworkClassifier:
         Raises BadInput if the settings do not make a network or the training diverges.
         """
         (height, width), *other_sizes = np.unique(sizes(images), axis=0).tolist()
-        if other_sizes or max(height, width) > LARGEST_PX:
-            height = width = self.photograph_px
+        if self.square_px or other_sizes or max(height, width) > LARGEST_PX:
+            height = width = self.square_px or PHOTOGRAPH_PX
         if isinstance(images, np.ndarray):
             self._shape = (3 if images.ndim == 4 else 1, height, width)
             pixels = self._pixels(images)
@@ -202,9 +202,9 @@ class NetworkClassifier:
         height, width = self._shape[1:]
         tensor = self._standardised(pixels)[:].requires_grad_()
         self.network_.eval()
-        logits = self.network_(tensor)[0]
-        winner, runner_up = two_best(logits.detach().cpu().numpy())
-        (slope,) = torch.autograd.grad(logits[winner] - logits[runner_up], tensor)
+        scores = mean_of_views(self.network_, self.views(tensor))[0]
+        winner, runner_up = two_best(scores.detach().cpu().numpy())
+        (slope,) = torch.autograd.grad(scores[winner] - scores[runner_up], tensor)
         black = self._standardised(np.zeros_like(pixels))[:]
         contribution = ((tensor.detach() - black) * slope).sum(1)
         yy, xx = np.mgrid[0:height, 0:width]

@@ -1,8 +1,8 @@
 """A residual network with shortcuts (`residual`), for digits and for photographs.
 
 Digits are distorted in every epoch. Photographs are squashed to squares, of which every
-epoch sees random crops in random light; the prediction for a photograph is the mean for
-the whole square and its mirror image.
+epoch sees random crops in random light; the prediction for a photograph is the mean
+over ten crops.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from visbase.cnn.residual import residual_network
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.crops import Crops
 from visbase.cnn.training.trainer import Augment, Recipe
-from visbase.cnn.training.views import alone, mirrored_views, shifted_views
+from visbase.cnn.training.views import TenCrops, alone, shifted_views
 from visbase.pipeline.contracts import part_of
+from visbase.pipeline.errors import BadInput
 
 SUMMARY = "residual network, distorted digits"
 
@@ -39,11 +40,11 @@ class Config:
     shift_px: float = 1.5  # largest
     elastic_px: float = 0.0  # root mean square displacement
     flip: bool = False  # mirror half of the images; wrong for digits
-    average_views: bool = True  # average over the 1 px shifts, or the mirror image
+    average_views: bool = True  # average over 1 px shifts, or over ten crops
     n_stages: int = 3  # 4 for photographs
     epochs_for: int = 0  # training images that `epochs` is for; 0 for any number
     batch_size: int = 128
-    photograph_px: int = 64  # side of the squares that photographs become
+    square_px: int = 112  # side of the squares that the crops are from
     crop_px: int = 0  # side of the crops to train on; 0 distorts images instead
     smallest_crop: float = 0.35  # fraction of the area
     light: float = 0.3  # largest change of contrast, saturation and brightness
@@ -61,12 +62,11 @@ _PHOTOGRAPHS = Config(
     batch_size=64,
     weight_decay=0.05,
     label_smoothing=0.1,
-    photograph_px=128,
     crop_px=96,
 )
 PHOTOGRAPHS = {
     "full": _PHOTOGRAPHS,
-    "quick": replace(_PHOTOGRAPHS, epochs=12, photograph_px=96, crop_px=64),
+    "quick": replace(_PHOTOGRAPHS, epochs=12, square_px=75, crop_px=64),
 }
 
 SEARCH = ({"average_views": False},)
@@ -91,13 +91,17 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
             config.n_stages,
         )
 
+    if config.crop_px > config.square_px:
+        raise BadInput(
+            f"crop_px={config.crop_px}: expected at most square_px, {config.square_px}"
+        )
     augment: Augment = part_of(config, Crops if config.crop_px else Distortion)
-    views = mirrored_views if config.crop_px else shifted_views
+    views = TenCrops(config.crop_px) if config.crop_px else shifted_views
     return NetworkClassifier(
         make_network,
         part_of(config, Recipe),
         seed,
         augment,
         views if config.average_views else alone,
-        config.photograph_px,
+        config.square_px if config.crop_px else None,
     )

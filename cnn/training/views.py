@@ -1,4 +1,4 @@
-"""Views of an image to average over: shifted ones for digits, mirrored for photographs.
+"""Views of an image to average over: shifted digits, crops of photographs.
 
 The mean of the views' probabilities is the prediction, as in Krizhevsky et al. 2012,
 section 4.1, whose network averages over ten crops of a photograph. No view of a digit
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -33,9 +34,25 @@ def shifted_views(images: Tensor) -> list[Tensor]:
     return [padded[:, :, y : y + height, x : x + width] for y, x in corners]
 
 
-def mirrored_views(images: Tensor) -> list[Tensor]:
-    """Images (n, c, h, w), then the same mirrored left to right."""
-    return [images, images.flip(3)]
+@dataclass(frozen=True)
+class TenCrops:
+    """The four corners and the middle of an image, and their mirror images.
+
+    crop_px: height and width of each; the images must not be smaller.
+    """
+
+    crop_px: int
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Images (n, c, h, w) -> ten times (n, c, crop_px, crop_px)."""
+        px = self.crop_px
+        down, right = images.shape[2] - px, images.shape[3] - px
+        corners = [(0, 0), (0, right), (down, 0), (down, right)]
+        crops = [
+            images[:, :, y : y + px, x : x + px]
+            for y, x in [*corners, (down // 2, right // 2)]
+        ]
+        return crops + [crop.flip(3) for crop in crops]
 
 
 def mean_of_views(network: nn.Module, views: list[Tensor]) -> Tensor:

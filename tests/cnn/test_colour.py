@@ -10,13 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from tests.cnn.conftest import linear
+from tests.cnn.training.test_training import linear
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.inspection.kernels import first_kernels
 from visbase.cnn.inspection.layers import save_pictures
 from visbase.cnn.training.pixels import channels_first, mean_and_deviation
 from visbase.cnn.training.trainer import Recipe
-from visbase.cnn.training.views import mirrored_views
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.models.methods import find_methods
 
@@ -135,11 +134,3 @@ def test_kernels_of_colour_images_are_pictures_in_colour(tmp_path: Path) -> None
     model = trained(images, labels)
     assert model.show(images)["kernels"].shape == (2, 16, 16, 3)
     assert len(save_pictures(model.network_, torch.rand(1, 3, 16, 16), tmp_path)) == 3
-
-
-def test_mirrored_views_are_the_image_and_its_mirror_image() -> None:
-    image = torch.arange(1.0, 7).view(1, 1, 2, 3)
-    assert [view[0, 0].tolist() for view in mirrored_views(image)] == [
-        [[1, 2, 3], [4, 5, 6]],
-        [[3, 2, 1], [6, 5, 4]],
-    ]

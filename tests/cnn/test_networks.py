@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,24 @@ def test_plain_network_is_as_deep_and_large_as_with_shortcuts(depth: int) -> Non
     assert plain.PRESETS is resnet.PRESETS  # so that only the shortcuts differ
 
 
+def test_network_for_photographs_has_the_parameters_of_its_four_stages() -> None:
+    network = residual_network(10, 2, True, n_classes=5, channels=3, n_stages=4)
+    # convolutions 9 c_in c_out without intercepts, each norm a scale and a shift
+    maps = [2, 4, 8, 16]
+    stages = [
+        count
+        for c_in, c_out in zip([2, *maps], maps, strict=False)
+        for count in (9 * c_in * c_out, 2 * c_out, 9 * c_out * c_out, 2 * c_out)
+    ]
+    expected = [25 * 3 * 2, 2 * 2, *stages, 16 * 5 + 5]
+    assert parameters_by_layer(network) == expected
+    # 62 after the first convolution, 31 after the pooling, then 31, 16, 8 and 4
+    assert network[:-3](torch.zeros(1, 3, 128, 128)).shape == (1, 16, 4, 4)
+    for depth, n_stages, fault in ((12, 5, "expected 3 or 4"), (8, 4, "10, 18, 26")):
+        with pytest.raises(BadInput, match=fault):
+            residual_network(depth, 2, True, n_classes=5, n_stages=n_stages)
+
+
 def test_shortcut_passes_its_input_on_around_convolutions_that_give_zero() -> None:
     x = torch.rand(2, 3, 6, 6)
     block, halving = Block(3, 3, 1, shortcut=True), Block(3, 5, 2, shortcut=True)
@@ -117,3 +136,8 @@ def test_committee_of_too_many_members_is_refused_before_they_are_built() -> Non
         config = dataclasses.asdict(committee.PRESETS["quick"]) | {name: value}
         with pytest.raises(BadInput, match=rf"{name}.*at most 100"):
             committee.build(find_method("committee").config_from_json(config), 0)
+
+
+def test_crops_larger_than_the_squares_that_they_are_from_are_refused() -> None:
+    with pytest.raises(BadInput, match="crop_px=96: expected at most square_px, 64"):
+        resnet.build(resnet.Config(crop_px=96, square_px=64), 0)

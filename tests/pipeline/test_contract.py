@@ -136,6 +136,17 @@ def test_one_class_is_always_predicted_and_a_new_fit_depends_on_the_seed_alone(
     assert np.array_equal(model.predict(digits.test), fitted.predict(digits.test))
 
 
+def test_small_colour_images_pass_through_every_method(method: MethodFile) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 32, 32, 3), np.uint8)
+    images.flags.writeable = False  # a method that writes fails
+    model = build_small(method)
+    model.fit(images[:30], np.arange(30) % 3)
+    scores = model.scores(images)
+    assert scores.shape == (40, 3)
+    assert np.isfinite(scores).all()
+
+
 @pytest.mark.parametrize(("name", "summary"), DATASETS.items(), ids=DATASETS)
 def test_dataset_file_has_a_summary_and_loads(name: str, summary: str) -> None:
     assert summary.strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.command_line import refusal, visbase
 from tests.pipeline.saved_models import fit_and_save
+from visbase.cnn import resnet
 from visbase.pipeline.datasets.splits import Dataset, Split, part
 from visbase.pipeline.models.file import load_model
 
@@ -55,6 +57,29 @@ def test_onnxruntime_answers_as_the_network_does(
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["classes"]) == list("abcdefghij")
     assert about["method"] == name
+
+
+@needs_onnx
+def test_exported_network_for_photographs_takes_colour_and_averages_the_mirror_image(
+    tmp_path: Path,
+) -> None:
+    import onnxruntime
+
+    images = np.random.default_rng(0).integers(0, 256, (6, 50, 60, 3), np.uint8)
+    full = resnet.PHOTOGRAPHS["full"]
+    small = replace(full, epochs=1, epochs_for=0, width=2, square_px=40, crop_px=32)
+    model = resnet.build(small, 0)
+    model.fit(list(images), np.arange(6) % 3)
+    model.export_onnx(tmp_path / "net.onnx", {})
+    session = onnxruntime.InferenceSession(
+        tmp_path / "net.onnx", providers=["CPUExecutionProvider"]
+    )
+    assert session.get_inputs()[0].shape == ["n", 3, 40, 40]
+    seen = np.stack([model.resize(image) for image in images]).transpose(0, 3, 1, 2)
+    (found,) = session.run(None, {"images": seen})
+    assert np.abs(found - model.scores(images)).max() < 1e-4
+    mirrored = model.scores(images[:, :, ::-1].copy())
+    np.testing.assert_allclose(mirrored, model.scores(images), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["majority", "committee"])

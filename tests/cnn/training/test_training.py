@@ -15,15 +15,16 @@ from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.device import choose_device, multiplies_bfloat16
 from visbase.cnn.training.trainer import Recipe
-from visbase.cnn.training.views import shifted_views
+from visbase.cnn.training.views import TenCrops, shifted_views
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 
 Digits = tuple[np.ndarray, np.ndarray]
 
 
-def linear(height: int, width: int, n_classes: int) -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(height * width, n_classes))
+def linear(height: int, width: int, n_classes: int, channels: int) -> nn.Module:
+    n_inputs = channels * height * width
+    return nn.Sequential(nn.Flatten(), nn.Linear(n_inputs, n_classes))
 
 
 def trained(
@@ -77,6 +78,13 @@ def test_wrong_setting_of_a_recipe_is_named() -> None:
     for name, value in wrong.items():
         with pytest.raises(BadInput, match=f"^{name}={value}: expected"):
             Recipe(**{"epochs": 1, name: value})  # type: ignore[arg-type]
+
+
+def test_fewer_images_get_more_epochs_by_the_root_of_their_number() -> None:
+    recipe = Recipe(60, epochs_for=3400)
+    epochs = [recipe.for_images(n).epochs for n in (3400, 850, 13_600, 10**9)]
+    assert epochs == [60, 120, 30, 1]
+    assert Recipe(60).for_images(5) == Recipe(60)
 
 
 def test_training_that_diverges_says_so(digits: Digits) -> None:
@@ -143,6 +151,19 @@ def test_shifted_views_are_the_image_and_its_moves_by_one_pixel() -> None:
         [[4, 5, 6], [4, 5, 6]],
         [[1, 1, 2], [4, 4, 5]],  # right
         [[2, 3, 3], [5, 6, 6]],
+    ]
+
+
+def test_ten_crops_are_the_corners_the_middle_and_their_mirror_images() -> None:
+    image = torch.arange(1.0, 17).view(1, 1, 4, 4)
+    crops = [view[0, 0].tolist() for view in TenCrops(2)(image)]
+    assert crops == [
+        [[1, 2], [5, 6]],
+        [[3, 4], [7, 8]],
+        [[9, 10], [13, 14]],
+        [[11, 12], [15, 16]],
+        [[6, 7], [10, 11]],
+        *([[b, a], [d, c]] for (a, b), (c, d) in crops[:5]),
     ]
 
 

@@ -45,6 +45,18 @@ def test_corruption_repeats_on_unchanged_input(kind: Corruption, digits: Batch) 
     np.testing.assert_array_equal(digits, before)
 
 
+@pytest.mark.parametrize("corruption", KINDS.values(), ids=KINDS)
+def test_colour_images_are_corrupted_channel_by_channel(
+    corruption: Corruption, digits: Batch
+) -> None:
+    in_rgb = np.repeat(digits[..., None], 3, axis=3)
+    found = corruption.apply(in_rgb, 3)
+    assert found.shape == in_rgb.shape
+    if "noise" not in corruption.name:  # drawn for each channel
+        expected = corruption.apply(digits, 3)
+        assert all(np.array_equal(found[..., i], expected) for i in range(3))
+
+
 @pytest.mark.parametrize(
     "name", sorted(KINDS.keys() - {"shift", "rotation", "scale", "shear"})
 )

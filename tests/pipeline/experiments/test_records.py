@@ -138,7 +138,10 @@ def test_missing_files_are_named(path: Path, beside: Path) -> None:
 
 
 def test_arrays_beside_a_record_are_read_and_replaced_with_it(tmp_path: Path) -> None:
-    extras = SCORES | {"kernels": np.ones((3, 2, 2), np.float16)}
+    extras = SCORES | {
+        "kernels": np.ones((3, 2, 2), np.float16),
+        "kernels of colour": np.ones((3, 2, 2, 3), np.float16),
+    }
     for seed in (0, 11):
         record = make_record(seed=seed)
         path = records.write_record(tmp_path, record, TRUTH, PREDICTION, extras)
@@ -154,6 +157,7 @@ def test_arrays_beside_a_record_are_read_and_replaced_with_it(tmp_path: Path) ->
         *(("scores", np.zeros((4, 2))), ("scores", np.zeros(5))),
         *(("scores", np.full((5, 2), np.nan)), ("scores", np.zeros((5, 2), bool))),
         *(("kernels", np.zeros((0, 5, 5))), ("kernels", np.zeros((5, 5)))),
+        ("kernels", np.zeros((5, 5, 5, 2))),
     ],
 )
 def test_unsound_array_is_named(path: Path, name: str, values: np.ndarray) -> None:
