@@ -15,7 +15,7 @@ from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.residual import residual_network
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.crops import Crops
-from visbase.cnn.training.trainer import Augment, Recipe
+from visbase.cnn.training.trainer import Recipe
 from visbase.cnn.training.views import TenCrops, alone, shifted_views
 from visbase.pipeline.contracts import part_of
 from visbase.pipeline.errors import BadInput
@@ -40,7 +40,7 @@ class Config:
     shift_px: float = 1.5  # largest
     elastic_px: float = 0.0  # root mean square displacement
     flip: bool = False  # mirror half of the images; wrong for digits
-    average_views: bool = True  # average over 1 px shifts, or over ten crops
+    average_views: bool = True  # average over a digit and its 1 px shifts
     n_stages: int = 3  # 4 for photographs
     epochs_for: int = 0  # training images that `epochs` is for; 0 for any number
     batch_size: int = 128
@@ -95,13 +95,12 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
         raise BadInput(
             f"crop_px={config.crop_px}: expected at most square_px, {config.square_px}"
         )
-    augment: Augment = part_of(config, Crops if config.crop_px else Distortion)
-    views = TenCrops(config.crop_px) if config.crop_px else shifted_views
-    return NetworkClassifier(
-        make_network,
-        part_of(config, Recipe),
-        seed,
-        augment,
-        views if config.average_views else alone,
-        config.square_px if config.crop_px else None,
-    )
+    recipe = part_of(config, Recipe)
+    if config.crop_px:
+        crops, views = part_of(config, Crops), TenCrops(config.crop_px)
+        return NetworkClassifier(
+            make_network, recipe, seed, crops, views, config.square_px
+        )
+    distortion = part_of(config, Distortion)
+    shifted = shifted_views if config.average_views else alone
+    return NetworkClassifier(make_network, recipe, seed, distortion, shifted)
