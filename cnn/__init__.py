@@ -1,7 +1,7 @@
 """Networks: one file per method, named after the method.
 
-images (n, h, w) uint8 -> tensor (n, 1, h, w), mean 0, deviation 1   classifier
-batches, with new distortions in every epoch              training.augment
+images (n, h, w[, 3]) uint8 -> (n, c, h, w) of mean 0, deviation 1   classifier
+batches, with new distortions or crops in every epoch     training.augment, crops
 logits (n, C), cross-entropy, AdamW or SGD                training.trainer, schedule
 the state after every epoch, on disk                      training.checkpoint
 the device, and other processes that share the training   training.device

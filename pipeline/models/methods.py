@@ -118,7 +118,8 @@ class MethodFile:
         config = self.load().Config
         types = typing.get_type_hints(config)
         for key in types.keys() ^ values.keys():
-            fault = "is missing" if key in types else "is not one of its settings"
+            missing = "is missing: another version wrote it; run the method again"
+            fault = missing if key in types else "is not one of its settings"
             raise BadInput(f"setting {key!r} of {self.name} {fault}")
         return config(
             **{
