@@ -2,7 +2,7 @@
 
 Digits are distorted in every epoch. Photographs are squashed to squares, of which every
 epoch sees random crops in random light; the prediction for a photograph is the mean
-over ten crops.
+over ten crops and two views of the whole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from visbase.cnn.residual import residual_network
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.crops import Crops
 from visbase.cnn.training.trainer import Recipe
-from visbase.cnn.training.views import TenCrops, alone, shifted_views
+from visbase.cnn.training.views import CropsAndWhole, alone, shifted_views
 from visbase.pipeline.contracts import part_of
 from visbase.pipeline.errors import BadInput
 
@@ -97,7 +97,7 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
         )
     recipe = part_of(config, Recipe)
     if config.crop_px:
-        crops, views = part_of(config, Crops), TenCrops(config.crop_px)
+        crops, views = part_of(config, Crops), CropsAndWhole(config.crop_px)
         return NetworkClassifier(
             make_network, recipe, seed, crops, views, config.square_px
         )

@@ -35,16 +35,17 @@ def shifted_views(images: Tensor) -> list[Tensor]:
 
 
 @dataclass(frozen=True)
-class TenCrops:
-    """The four corners and the middle of an image, and their mirror images.
+class CropsAndWhole:
+    """The four corners and the middle of an image, the whole, and their mirror images.
 
-    crop_px: height and width of each; the images must not be smaller.
+    crop_px: height and width of each; the images must not be smaller. All have about
+    the scale that a network trained on crops knows: it is worse at any other.
     """
 
     crop_px: int
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Images (n, c, h, w) -> ten times (n, c, crop_px, crop_px)."""
+        """Images (n, c, h, w) -> twelve times (n, c, crop_px, crop_px)."""
         px = self.crop_px
         down, right = images.shape[2] - px, images.shape[3] - px
         corners = [(0, 0), (0, right), (down, 0), (down, right)]
@@ -52,6 +53,7 @@ class TenCrops:
             images[:, :, y : y + px, x : x + px]
             for y, x in [*corners, (down // 2, right // 2)]
         ]
+        crops.append(F.interpolate(images, (px, px), mode="bilinear"))
         return crops + [crop.flip(3) for crop in crops]
 
 

@@ -15,7 +15,7 @@ from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.device import choose_device, multiplies_bfloat16
 from visbase.cnn.training.trainer import Recipe
-from visbase.cnn.training.views import TenCrops, shifted_views
+from visbase.cnn.training.views import CropsAndWhole, shifted_views
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 
@@ -154,17 +154,21 @@ def test_shifted_views_are_the_image_and_its_moves_by_one_pixel() -> None:
     ]
 
 
-def test_ten_crops_are_the_corners_the_middle_and_their_mirror_images() -> None:
+def test_views_are_the_corners_the_middle_the_whole_and_their_mirror_images() -> None:
     image = torch.arange(1.0, 17).view(1, 1, 4, 4)
-    crops = [view[0, 0].tolist() for view in TenCrops(2)(image)]
-    assert crops == [
-        [[1, 2], [5, 6]],
-        [[3, 4], [7, 8]],
-        [[9, 10], [13, 14]],
-        [[11, 12], [15, 16]],
-        [[6, 7], [10, 11]],
-        *([[b, a], [d, c]] for (a, b), (c, d) in crops[:5]),
-    ]
+    views = [view[0, 0].tolist() for view in CropsAndWhole(2)(image)]
+    assert (
+        views
+        == [
+            [[1, 2], [5, 6]],
+            [[3, 4], [7, 8]],
+            [[9, 10], [13, 14]],
+            [[11, 12], [15, 16]],
+            [[6, 7], [10, 11]],
+            [[3.5, 5.5], [11.5, 13.5]],  # means of two by two
+            *([[b, a], [d, c]] for (a, b), (c, d) in views[:6]),
+        ]
+    )
 
 
 def test_averaged_views_predict_their_mean_probability(digits: Digits) -> None:
