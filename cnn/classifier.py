@@ -37,6 +37,7 @@ from visbase.pipeline.storage.cache import entry_path
 
 SHOWN_KERNELS = 64
 LARGEST_PX = 40  # larger images, or images of several sizes, become squares
+SHARP_PX = 28  # evidence is drawn as finely as on an image of that width
 PHOTOGRAPH_PX = 64  # side of these squares, if the method names no other
 
 
@@ -213,7 +214,7 @@ class NetworkClassifier:
             winner,
             runner_up,
             xy.reshape(-1, 2).astype(np.float32),
-            np.ones(height * width, np.float32),
+            np.full(height * width, max(1, width // SHARP_PX), np.float32),
             contribution.flatten().cpu().numpy(),
         )
 
