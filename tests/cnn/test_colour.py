@@ -21,7 +21,12 @@ from visbase.pipeline.models.methods import find_methods
 
 RED, BLUE = (200, 90, 90), (90, 90, 137)
 # their luma 0.299 R + 0.587 G + 0.114 B: 122.9 and 95.4
-NETWORKS = [m for m in find_methods().values() if m.folder == "cnn"]
+NETWORKS = [
+    method
+    for method in find_methods().values()
+    if method.folder == "cnn"
+    and method.name != "pretrained"  # which is not trained here
+]
 
 
 def coloured(n: int = 60, side: int = 16) -> tuple[np.ndarray, np.ndarray]:
