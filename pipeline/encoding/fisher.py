@@ -34,6 +34,9 @@ from visbase.pipeline.encoding.sample import sample_images, sample_points
 from visbase.pipeline.errors import BadInput
 
 
+PER_IMAGE = 100  # descriptors sampled from an image, if there are enough images
+
+
 @dataclass(frozen=True)
 class Fisher:
     """Settings for encoding descriptors as a Fisher vector.
@@ -62,7 +65,8 @@ class Fisher:
         """
         self._check(descriptors)
         rng = np.random.default_rng(seed)
-        sampled = sample_images(images, self.n_gaussians, self.n_samples, rng)
+        most = max(self.n_samples // PER_IMAGE, self.n_gaussians)
+        sampled = sample_images(images, self.n_gaussians, self.n_samples, rng, most)
         samples = sample_points(sampled, descriptors, self.n_samples, seed, track)
         sizes = (self.n_components, self.n_gaussians)
         mixtures = []

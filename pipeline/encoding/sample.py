@@ -111,9 +111,13 @@ def sample_points(
 
 
 def sample_images(
-    images: Images, n_words: int, n_samples: int, rng: np.random.Generator
+    images: Images,
+    n_words: int,
+    n_samples: int,
+    rng: np.random.Generator,
+    most: int = SAMPLE_IMAGES,
 ) -> Images:
-    """Choose at most SAMPLE_IMAGES random images whose descriptors are sampled.
+    """Choose at most `most` random images whose descriptors are sampled.
 
     Raises BadInput if n_words or n_samples is less than 1.
     """
@@ -122,7 +126,7 @@ def sample_images(
             "a vocabulary needs at least one word and one sample, found "
             f"{n_words} words and {n_samples} samples"
         )
-    n = min(len(images), SAMPLE_IMAGES)
+    n = min(len(images), most)
     return choose(images, np.sort(rng.choice(len(images), n, replace=False)))
 
 
