@@ -34,7 +34,7 @@ from visbase.pipeline.encoding.sample import sample_images, sample_points
 from visbase.pipeline.errors import BadInput
 
 
-PER_IMAGE = 100  # descriptors sampled from an image, if there are enough images
+SAMPLE_IMAGES = 1000  # at most this many are described for the mixtures
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class Fisher:
         """
         self._check(descriptors)
         rng = np.random.default_rng(seed)
-        most = max(self.n_samples // PER_IMAGE, self.n_gaussians)
-        sampled = sample_images(images, self.n_gaussians, self.n_samples, rng, most)
+        sizes = (self.n_gaussians, self.n_samples)
+        sampled = sample_images(images, *sizes, rng, most=SAMPLE_IMAGES)
         samples = sample_points(sampled, descriptors, self.n_samples, seed, track)
-        sizes = (self.n_components, self.n_gaussians)
         mixtures = []
         for descriptor, points in zip(descriptors, samples, strict=True):
             values, xy = points[:, :-2], points[:, -2:]
             mirror = mirror_of(descriptor) if self.mirrored else None
-            mixtures.append(fit_mixture(values, xy, *sizes, rng, mirror, track))
+            shape = (self.n_components, self.n_gaussians)
+            mixtures.append(fit_mixture(values, xy, *shape, rng, mirror, track))
         weights = np.ones(len(mixtures), np.float32)
         return FisherBag(descriptors, mixtures, self.mirrored, weights).arrays()
 
