@@ -33,7 +33,6 @@ from visbase.pipeline.encoding.pool import normalise, share_out
 from visbase.pipeline.encoding.sample import sample_images, sample_points
 from visbase.pipeline.errors import BadInput
 
-
 SAMPLE_IMAGES = 1000  # at most this many are described for the mixtures
 
 
