@@ -120,8 +120,11 @@ class BovwSVM:
         with working("weights of the parts"):
             weights = choose_part_weights(features, bag.parts, labels, self.seed)
         self.bag_ = bag.weighted(weights)
-        of_columns = np.repeat(weights, bag.parts)
-        return features[:, of_columns > 0] * of_columns[of_columns > 0]
+        kept = np.repeat(weights, bag.parts)
+        if not weights.all():
+            features = features[:, kept > 0]
+        features *= kept[kept > 0]  # in place: they may take gigabytes
+        return features
 
     def _hard_copies(
         self, images: NDArray[np.uint8], margins: FloatArray, labels: NDArray[np.int64]

@@ -59,7 +59,18 @@ def map_blocks(
         results = Parallel(n_jobs(), prefer="threads", return_as="generator")(
             delayed(function)(images[rows]) for rows in blocks
         )
-        return np.concatenate(list(track(results, label, len(blocks))))
+        return _joined(list(track(results, label, len(blocks))))
+
+
+def _joined(parts: list[NDArray[Number]]) -> NDArray[Number]:
+    """Concatenate the parts, and free each on the way: they may take gigabytes."""
+    shape = (sum(map(len, parts)), *parts[0].shape[1:])
+    result, start = np.empty(shape, parts[0].dtype), 0
+    for i, rows in enumerate(parts):
+        result[start : start + len(rows)] = rows
+        start += len(rows)
+        parts[i] = rows[:0].copy()
+    return result
 
 
 def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:

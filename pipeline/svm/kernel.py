@@ -183,9 +183,10 @@ def fit_svm(
     With a single class no machine is fitted, and that class is always predicted.
     Raises ValueError if there are no rows or values are not finite.
     """
-    if len(features) == 0:
+    n = len(features)
+    if n == 0:
         raise ValueError("no training rows to fit a support vector machine on")
-    if not np.isfinite(features).all():
+    if not all(np.isfinite(features[i : i + BLOCK]).all() for i in range(0, n, BLOCK)):
         raise ValueError(
             "expected finite features, found NaN or infinity; check the images"
         )
@@ -210,10 +211,11 @@ def fit_svm(
         coefficients[rows[machine.support_], p] = machine.dual_coef_[0]
         intercepts[p] = machine.intercept_[0]
     carry = np.flatnonzero(coefficients.any(axis=1))
-    support, weights = features[carry], coefficients[carry]
-    if linear:
-        support = weights.T @ support
+    if linear:  # without a copy of the features, which may take gigabytes
+        support = coefficients.T @ features
         weights = np.eye(len(support), dtype=np.float32)
+    else:
+        support, weights = features[carry], coefficients[carry]
     return KernelSVM(
         kernel,
         multi_class if machines else "ovo",
