@@ -279,7 +279,7 @@ def check_layout(arrays: Arrays, layout: Mapping[str, str]) -> dict[str, int]:
     must have the same size; a number is the size itself. Raises BadInput on a missing
     or unexpected array, a wrong type or shape, NaN and infinity.
     """
-    for name in layout.keys() ^ arrays.keys():
+    for name in sorted(layout.keys() ^ arrays.keys()):
         fault = "is missing" if name in layout else "is not one of this method's"
         raise BadInput(f"array {name!r} {fault}")
     sizes: dict[str, int] = {}

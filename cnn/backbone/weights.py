@@ -53,7 +53,8 @@ def find_weights(name: str, file: str, cfg: Mapping[str, Any]) -> Source:
             return Source(path, trained_on, str(cfg.get("license") or "not stated"))
     raise BadInput(
         f"the weights of {printable(name)} are not in timm's cache: fetch them once by "
-        f"`python -c \"import timm; timm.create_model('{printable(name)}', "
+        f'`python -c "import visbase.cnn.backbone.timm_networks, timm; '
+        f"timm.create_model('{printable(name)}', "
         'pretrained=True)"`, or pass a file by --set weights=FILE'
     )
 

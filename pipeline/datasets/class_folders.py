@@ -58,8 +58,8 @@ def _find_classes(root: Path, train_per_class: int | None) -> dict[str, ByClass]
             train[name] = train.get(name, []) + files
         if "validation" in found:
             print(
-                f"{printable(found['validation'])}: its images are for training; "
-                "settings are chosen on training images alone",
+                f"{printable(found['validation'])}: its images are added to the "
+                "training images",
                 file=sys.stderr,
             )
         _require_same_classes(root, train, test)

@@ -52,7 +52,7 @@ class LocalColour:
 
     @property
     def length(self) -> int:
-        """96."""
+        """Always 96."""
         return N_BINS * N_BINS * N_CHANNELS * N_STATISTICS
 
     @property
@@ -62,7 +62,7 @@ class LocalColour:
         return numbers[:, ::-1].ravel()
 
     def extract(self, images: Images) -> Descriptors:
-        """Describe n uint8 images by (N, 96) numbers of the order of 0 to 1.
+        """Describe n uint8 images by (N, 96) values, roughly between 0 and 1.
 
         An image without colour, (h, w) or with three equal channels, has an empty
         range: a grey photograph says nothing about colours.

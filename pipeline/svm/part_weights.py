@@ -37,6 +37,9 @@ def choose_part_weights(
     products = columns[0] @ columns[0].T
     weights = [1.0]
     for part in columns[1:]:
+        if not part.any():  # dividing by its weight would only change the ridge
+            weights.append(0.0)
+            continue
         own = part @ part.T
         errors = [
             leave_one_out_errors((products + w * own) / (sum(weights) + w), labels)

@@ -43,7 +43,7 @@ def test_validation_images_are_for_training(
     data = load_folder(split, None, 0, False)
     assert np.bincount(data.train.labels).tolist() == [3, 5]
     assert np.bincount(data.test.labels).tolist() == [2, 2]
-    assert f"{name}: its images are for training" in capsys.readouterr().err
+    assert f"{name}: its images are added" in capsys.readouterr().err
 
 
 def test_train_and_test_folders_are_the_split(split: Path) -> None:
