@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from visbase.pipeline.contracts import Descriptors, Images
 from visbase.pipeline.descriptors.dense_sift import (
     N_BINS,
-    check_grid,
     grid_centres,
     grid_positions,
 )
 from visbase.pipeline.descriptors.flat import concatenate
+from visbase.pipeline.descriptors.patch_grid import PatchGrid
+from visbase.pipeline.images.batches import is_grey
 from visbase.pipeline.images.compiled import compiled
 
 N_CHANNELS = 3
@@ -31,24 +32,15 @@ N_STATISTICS = 2
 
 
 @dataclass(frozen=True)
-class LocalColour:
-    """Mean and deviation of L, a and b in 4 x 4 cells around each point of a grid.
+class LocalColour(PatchGrid):
+    """Mean and deviation of L, a and b in the 4 x 4 bins around each point of a grid.
 
-    bins_px: widths of a cell, one per patch size; step_px: distance between grid
-    points; margin_px: least distance of a grid point from the border.
+    For the settings see `PatchGrid`.
     """
-
-    bins_px: tuple[float, ...] = (4.0, 6.0, 8.0, 10.0)
-    step_px: int = 6
-    margin_px: int = 8
-
-    def __post_init__(self) -> None:
-        check_grid(self.bins_px, self.step_px, self.margin_px)
 
     @property
     def name(self) -> str:
-        widths = ", ".join(f"{bin_px:g}" for bin_px in self.bins_px)
-        return f"local colour, cells of {widths} px"
+        return f"local colour, cells of {self.widths}"
 
     @property
     def length(self) -> int:
@@ -92,14 +84,6 @@ class LocalColour:
             xy=np.tile(xy, (len(self.bins_px), 1)),
             scale=np.repeat(np.array(self.bins_px, np.float32), n_points),
         )
-
-
-def is_grey(image: NDArray[np.uint8]) -> bool:
-    """Whether an image (h, w) or (h, w, 3) has no colour."""
-    if image.ndim == 2:
-        return True
-    red, green, blue = (image[..., channel] for channel in range(N_CHANNELS))
-    return np.array_equal(red, green) and np.array_equal(green, blue)
 
 
 def _edges(

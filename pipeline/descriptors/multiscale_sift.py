@@ -8,30 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Descriptors, Images
-from visbase.pipeline.descriptors.dense_sift import DenseSift, check_grid, describe_grid
+from visbase.pipeline.descriptors.dense_sift import DenseSift, describe_grid
 from visbase.pipeline.descriptors.flat import concatenate
+from visbase.pipeline.descriptors.patch_grid import PatchGrid
 from visbase.pipeline.images.batches import to_grey
 
 
 @dataclass(frozen=True)
-class MultiscaleDenseSift:
+class MultiscaleDenseSift(PatchGrid):
     """RootSIFT at every point of a regular grid, in several patch sizes.
 
-    The gradients are computed once for all of bins_px, the widths of a bin. For the
-    other settings see `DenseSift`.
+    The gradients are computed once for all of them. For the settings see `PatchGrid`.
     """
-
-    bins_px: tuple[float, ...] = (4.0, 6.0, 8.0, 10.0)
-    step_px: int = 6
-    margin_px: int = 8
-
-    def __post_init__(self) -> None:
-        check_grid(self.bins_px, self.step_px, self.margin_px)
 
     @property
     def name(self) -> str:
-        widths = ", ".join(f"{bin_px:g}" for bin_px in self.bins_px)
-        return f"dense SIFT, bins of {widths} px"
+        return f"dense SIFT, bins of {self.widths}"
 
     @property
     def length(self) -> int:

@@ -129,8 +129,12 @@ def drop_false_colour(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Grey photographs are often saved with three channels.
     """
-    is_grey = all((image == image[..., :1]).all() for image in images)
-    return images[..., 0] if is_grey else images
+    return images[..., 0] if all(map(is_grey, images)) else images
+
+
+def is_grey(image: NDArray[np.uint8]) -> bool:
+    """Whether an image (h, w) or (h, w, 3) has no colour."""
+    return image.ndim == 2 or bool((image == image[..., :1]).all())
 
 
 def choose(images: Images, rows: NDArray[np.int64]) -> Images:
