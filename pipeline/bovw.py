@@ -272,7 +272,7 @@ class BovwSVM:
         if n_empty:  # without a projection; a projected histogram is never all zero
             print(
                 f"  {n_empty} of {len(features)} images have no keypoint; "
-                "their histogram is zero",
+                "their vector is zero",
                 file=sys.stderr,
             )
         return features

@@ -123,8 +123,8 @@ def sample_images(
     """
     if n_words < 1 or n_samples < 1:
         raise BadInput(
-            "a vocabulary needs at least one word and one sample, found "
-            f"{n_words} words and {n_samples} samples"
+            "expected at least one word or Gaussian and one sample, found "
+            f"{n_words} and {n_samples}"
         )
     n = min(len(images), most)
     return choose(images, np.sort(rng.choice(len(images), n, replace=False)))
