@@ -183,6 +183,7 @@ def _folders(root: Path) -> Reader:
 
 def _settings(_folder: Path) -> Reader:
     method = find_method("bovw_pyramid")
+    method.load()  # its libraries are not what an input costs
 
     def target(data: bytes) -> object:
         return method.configure("full", [data.decode("utf-8", "surrogateescape")])
