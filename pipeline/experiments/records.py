@@ -5,7 +5,8 @@
     <results>/<dataset>/<method>/seed<k>.scores.npy    (n_test, C) float16
     <results>/<dataset>/<method>/seed<k>.<exhibit>.npy    (n, h, w[, 3]): kernels, words
 
-The JSON is written last: a record without it does not exist.
+The JSON is written last: a record without it does not exist. `visbase compare` keeps
+more beside it, see `experiments.contestant`.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     A failed run has its reason in `error` and None for what it never reached.
     histories: for each network that was trained, its values after every epoch.
     pretrained: what others have trained before, see `contracts.IsPretrained`.
+    model_bytes: size of the learned arrays. A folder has no official test set, so its
+    record names the classes, the test images, in order, and the fingerprint of the
+    split, see `Dataset.fingerprint`.
     """
 
     method: str
@@ -70,6 +74,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     error: str | None = None
     histories: list[list[Epoch]] = []
     pretrained: dict[str, str] = {}
+    model_bytes: Count | None = None
+    classes: list[str] = []
+    test_names: list[str] = []
+    fingerprint: str = ""
 
     def __post_init__(self) -> None:
         reached = (self.n_correct, self.fit_s, self.predict_s, self.n_parameters)
@@ -77,6 +85,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("a number is null in a run that did not fail")
         if (self.n_correct or 0) > self.n_test:
             raise ValueError(f"{self.n_correct} of {self.n_test} are correct")
+        if self.test_names and len(self.test_names) != self.n_test:
+            raise ValueError(f"{len(self.test_names)} names of {self.n_test} images")
         if any(len(text.splitlines()) > 1 for text in (self.summary, self.error or "")):
             raise ValueError("its summary or error has more than one line")
         if any(
@@ -152,13 +162,16 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
     for beside in sorted(path.parent.glob(f"{path.stem}.*.npy")):
         values = read_array(beside)
         name = beside.name.removeprefix(f"{path.stem}.").removesuffix(".npy")
-        if name == "scores":
+        if name in ("scores", "probabilities"):
             expected = f"({record.n_test}, classes)"
             fits = values.ndim == 2 and len(values) == record.n_test
+        elif name == "curve":
+            expected = f"(sizes, {record.n_test})"
+            fits = values.ndim == 2 and values.shape[1] == record.n_test
         else:
             expected = "(n, h, w) or (n, h, w, 3)"
             fits = values.ndim == 3 or values.shape[3:] == (3,)
-        is_number = values.dtype.kind in "fu" and values.size > 0
+        is_number = values.dtype.kind in "fiu" and values.size > 0
         if not (fits and is_number and np.isfinite(values).all()):
             raise BadInput(
                 f"{beside}: expected finite numbers of shape {expected}, found "

@@ -1,0 +1,1 @@
+"""The report of `visbase compare`: methods on a folder, in a table and on a page."""
