@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import (
+    Arrays,
     IsPretrained,
     KeepsHistory,
     Method,
@@ -51,20 +52,27 @@ def run_method(
     seed: int,
     dataset: Dataset,
     keep: Callable[[Method, Record, Split], None] | None = None,
+    *,
+    folder: Path | None = None,
+    examine: Callable[[Method, Split, NDArray[np.float32]], Arrays] | None = None,
+    fingerprint: str = "",
 ) -> tuple[Record, Path]:
     """Fit on the training images, predict all test images once, write the record.
 
     A quick run trains on every k-th image, at most QUICK_TRAIN of them. Recalled stages
     count with the seconds and the memory that they took when they were computed. A run
     that raises leaves a record of its failure, unless a good record is there already.
-    keep is called with the fitted model, its record and its training images. Returns
-    the record and the folder of results that it went to.
+    keep is called with the fitted model, its record and its training images. folder:
+    where the record goes, instead of the usual place; examine: what else is stored of
+    the fitted model, its training images and its test scores; fingerprint: of the run,
+    instead of the folder's. Returns the record and the folder of results that it went
+    to.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     train = dataset.train if preset == "full" else every_kth(dataset.train)
     changed = config != method.presets(dataset.photographs)[preset]
     dirty = provenance.dirty()
-    folder = results_folder(preset, changed, dirty, dataset.published)
+    folder = folder or results_folder(preset, changed, dirty, dataset.published)
     facts: dict[str, Any] = {
         "method": method.name,
         "summary": method.summary,
@@ -112,6 +120,8 @@ def run_method(
             for history in (model.histories if isinstance(model, KeepsHistory) else ())
         ],
         pretrained=dict(model.pretrained) if isinstance(model, IsPretrained) else {},
+        model_bytes=sum(array.nbytes for array in model.arrays().values()),
+        **_names(dataset, fingerprint),
     )
     if is_main_process():
         write_record(
@@ -119,7 +129,11 @@ def run_method(
             record,
             dataset.test.labels,
             prediction,
-            {"scores": _half(scores), **_exhibits(model, train)},
+            {
+                "scores": _half(scores),
+                **_exhibits(model, train),
+                **(examine(model, train, scores) if examine is not None else {}),
+            },
         )
         if keep is not None:
             keep(model, record, train)
@@ -156,6 +170,17 @@ def is_main_process() -> bool:
     """Whether this process, among several that train together, writes the record."""
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     return alone or os.environ.get("RANK", "0") == "0"
+
+
+def _names(dataset: Dataset, fingerprint: str) -> dict[str, Any]:
+    """What a folder of one's own must add, so that its record can be reported."""
+    if dataset.published:
+        return {}
+    return {
+        "classes": list(dataset.classes),
+        "test_names": list(dataset.test.names),
+        "fingerprint": fingerprint or dataset.fingerprint,
+    }
 
 
 def _half(scores: NDArray[np.float32]) -> NDArray[np.float16]:

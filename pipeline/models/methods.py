@@ -4,7 +4,8 @@ Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
 also define PHOTOGRAPHS, which replaces PRESETS for photographs; SEARCH, the trials of
 `visbase search`; candidates(n_train), the changes among which `visbase curve` chooses
-for n_train images; and FOR, the kinds of images that it has a row for (default: all).
+for n_train images; FOR, the kinds of images that it has a row for (default: all); and
+PACE, milliseconds that a training and a test photograph take on two cores.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class MethodFile:
     folder: str
     summary: str
     kinds: tuple[str, ...] = KINDS  # of images that it has a row for
+    pace: tuple[float, float] | None = None  # ms per training and test photograph
 
     @property
     def family(self) -> Family:
@@ -134,13 +136,15 @@ def find_methods() -> dict[str, MethodFile]:
     found: dict[str, MethodFile] = {}
     for folder in FAMILIES:
         package = importlib.import_module(f"visbase.{folder}")
-        kinds = declarations(package, "FOR")
+        kinds, paces = declarations(package, "FOR"), declarations(package, "PACE")
         for name, summary in declarations(package, "SUMMARY").items():
             if not isinstance(summary, str):
                 raise BadInput(f"{folder}/{name}.py: SUMMARY must be a literal text")
             if name in found:
                 raise BadInput(f"{name} is in {found[name].folder} and in {folder}")
-            found[name] = MethodFile(name, folder, summary, kinds.get(name, KINDS))
+            found[name] = MethodFile(
+                name, folder, summary, kinds.get(name, KINDS), paces.get(name)
+            )
     return found
 
 
