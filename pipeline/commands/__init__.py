@@ -12,6 +12,8 @@ import click
 COMMANDS = {  # name -> the file in this folder that defines it
     "methods": "lists",
     "datasets": "lists",
+    "compare": "compare",
+    "contestant": "compare",
     "run": "run",
     "search": "search",
     "report": "report",

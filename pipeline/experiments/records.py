@@ -35,6 +35,9 @@ from visbase.pipeline.storage.reading import (
     read_json,
 )
 
+# of the training images, whose test predictions are the rows of the array "curve"
+CURVE_PARTS = (1 / 8, 1 / 4, 1 / 2)
+
 Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Epoch = dict[str, Finite | None]  # error_pct, loss and so on
 

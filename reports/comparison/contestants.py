@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.experiments.records import (
+    CURVE_PARTS,
     Record,
     read_extras,
     read_predictions,
@@ -63,16 +64,40 @@ class Contestant:
         first = self.answers[0].record if self.answers else None
         return first.pretrained.get("trained_on", "") if first else ""
 
+    @property
+    def curve(self) -> tuple[list[int], list[NDArray[np.bool_]]] | None:
+        """Numbers of training images (k,), and for each split what was right (k, n).
 
-def read_contestant(paths: Sequence[Path]) -> Contestant:
-    """Read the records of one method, one per split; BadInput if one is damaged."""
-    records = [read_record(path) for path in paths]
-    failures = [record.error for record in records if record.error is not None]
+        The last is of all training images; None if no split has a curve.
+        """
+        known = [one for one in self.answers if "curve" in one.extras]
+        if not known:
+            return None
+        n = known[0].record.n_train
+        sizes = [round(n * part) for part in CURVE_PARTS]
+        right = [
+            np.vstack([one.extras["curve"] == one.truth, one.right]) for one in known
+        ]
+        return [*sizes, n], right
+
+
+def read_contestant(
+    method: str,
+    paths: Sequence[Path],
+    failure: str | None = None,
+    parts: Sequence[Path] = (),
+) -> Contestant:
+    """Read the records of one method, one per split; BadInput if one is damaged.
+
+    parts: records after training on CURVE_PARTS of the first split, if there are any.
+    """
     answers = []
-    for path, record in zip(paths, records, strict=True):
-        if record.error is None:
-            truth, prediction = read_predictions(path, record)
-            extras = read_extras(path, record)
-            answers.append(Answers(record, truth, prediction, extras))
-    failure = failures[0] if failures else None
-    return Contestant(records[0].method, records[0].summary, answers, failure)
+    for path in paths:
+        record = read_record(path)
+        truth, prediction = read_predictions(path, record)
+        answers.append(Answers(record, truth, prediction, read_extras(path, record)))
+    if parts:
+        rows = [read_predictions(path, read_record(path))[1] for path in parts]
+        answers[0].extras["curve"] = np.stack(rows)
+    summary = answers[0].record.summary if answers else ""
+    return Contestant(method, summary, answers, failure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,6 +68,31 @@ def table_rows(contestants: Sequence[Contestant]) -> list[TableRow]:
         TableRow(one.method, one.summary, "", one.failure or "no result", {})
         for one in failed
     ]
+
+
+def print_table(rows: Sequence[TableRow]) -> None:
+    """Print the rows; those that others trained a part of stand apart."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    table.add_column("method", no_wrap=True)
+    for title in NOTES:
+        table.add_column(title, justify="right", no_wrap=True)
+    own = [row for row in rows if row.cells and not row.trained_on]
+    others = [row for row in rows if row.cells and row.trained_on]
+    for group in (own, others):
+        for row in group:
+            table.add_row(row.method, *(row.cells[title].text for title in NOTES))
+        table.add_section()
+    console = Console(width=None if os.isatty(1) else 150)
+    console.print(table)
+    for row in others:
+        console.print(Text(f"{row.method}: trained on {row.trained_on}"), style="dim")
+    for row in rows:
+        if row.failure is not None:
+            console.print(Text(f"{row.method} failed: {row.failure}"))
 
 
 def rank(contestants: Sequence[Contestant]) -> list[Contestant]:

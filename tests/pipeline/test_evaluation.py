@@ -211,3 +211,36 @@ def test_measures_agree_with_scikit_learn(n_classes: int, n: int, seed: int) -> 
     if len(either) > 1:
         kappa = metrics.cohen_kappa_score(truth, prediction)
         assert measure.cohens_kappa(confusion) == pytest.approx(kappa)
+
+
+def test_interval_over_splits_by_hand() -> None:
+    low, high = measure.split_interval([0.8, 0.9], 0.25)
+    half = 12.7062 * math.sqrt(0.005) * math.sqrt(1 / 2 + 0.25)
+    assert (low, high) == pytest.approx((0.85 - half, 0.85 + half), abs=1e-4)
+    assert all(map(math.isnan, measure.split_interval([0.8], 0.25)))
+
+
+def test_interval_of_a_difference_by_hand() -> None:
+    first, second = np.zeros((2, 98), bool)
+    first[:9], second[9:13] = True, True  # 9 only first, 4 only second
+    half = 1.959964 * math.sqrt((0.10 + 0.05 - 0.05**2) / 100)
+    low, high = measure.difference_interval(first, second)
+    assert (low, high) == pytest.approx((0.05 - half, 0.05 + half), abs=1e-6)
+
+
+def test_gain_of_doubling_follows_a_power_law() -> None:
+    right = np.stack([np.arange(1000) >= wrong for wrong in (400, 200, 100, 50)])
+    gain, low, high = measure.gain_of_doubling([10, 20, 40, 80], [right])
+    assert gain == pytest.approx(0.025, abs=0.001)
+    assert 0.015 < low < gain < high < 0.035
+
+
+def test_interval_of_the_gain_covers_the_truth() -> None:
+    rates, sizes = [0.4, 0.3, 0.225, 0.16875], [50, 100, 200, 400]
+    truth, n_covered = 0.16875 / 4, 0
+    for seed in range(20):
+        difficulty = np.random.default_rng(seed).random(300)
+        right = np.stack([difficulty > rate for rate in rates])
+        _, low, high = measure.gain_of_doubling(sizes, [right])
+        n_covered += low <= truth <= high
+    assert n_covered >= 17  # 19 of 20 on average

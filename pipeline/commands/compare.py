@@ -1,0 +1,115 @@
+"""The command that compares methods on a folder, and the one that runs each method."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from visbase.pipeline.commands.endings import ends_in_one_line
+from visbase.pipeline.commands.options import (
+    device_option,
+    jobs_option,
+    skip_bad_option,
+    train_per_class_option,
+)
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--methods",
+    metavar="NAMES",
+    help="Methods to add to the usual ones, separated by commas.",
+)
+@click.option("--quick", is_flag=True, help="Smaller settings and fewer photographs.")
+@train_per_class_option
+@click.option(
+    "--test-fraction",
+    metavar="F",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    show_default="0.2",
+    help="Test on this fraction of each class and train on the rest.",
+)
+@click.option(
+    "--repeats",
+    metavar="N",
+    type=click.IntRange(1, 100),
+    show_default="5, and 1 for slow methods",
+    help="Number of random splits.",
+)
+@skip_bad_option
+@click.option("--nested", is_flag=True, help="Classes are folders of any depth.")
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    show_default="artifacts/compare/NAME",
+    help="Folder for the page.",
+)
+@jobs_option
+@device_option
+@ends_in_one_line
+def compare(
+    path: Path,
+    methods: str | None,
+    quick: bool,
+    train_per_class: int | None,
+    test_fraction: float | None,
+    repeats: int | None,
+    skip_bad: bool,
+    nested: bool,
+    out: Path | None,
+) -> None:
+    """Compare methods on a folder of photographs.
+
+    PATH has one folder per class, or train and test with such folders. Trains and tests
+    `majority`, `pretrained`, `bovw_fisher` and `resnet` on the same splits, prints a
+    table and three sentences, and writes a page with every mistake. Run it again after
+    an interruption: it continues.
+
+    Example: visbase compare photos --quick
+    """
+    # imported by name: no file in pipeline/ may depend on reports/
+    comparison = importlib.import_module("visbase.comparison")
+    result = comparison.compare(
+        path,
+        methods=methods.split(",") if methods else (),
+        quick=quick,
+        train_per_class=train_per_class,
+        test_fraction=test_fraction,
+        repeats=repeats,
+        skip_bad=skip_bad,
+        nested=nested,
+        out=out,
+    )
+    result.show()
+
+
+@click.command(hidden=True)
+@click.argument("task")
+@ends_in_one_line
+def contestant(task: str) -> None:
+    """Run one method of a comparison; `compare` starts it."""
+    import msgspec
+
+    from visbase.pipeline.errors import BadInput
+    from visbase.pipeline.experiments.contestant import Task, run_task
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        for record in run_task(msgspec.json.decode(task, type=Task)):
+            print(record.line(), flush=True)
+    except BadInput as error:
+        print(f"failed: {error}", flush=True)
+        sys.exit(2)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended, even if killed."""
+    sys.stdin.read()
+    os._exit(1)

@@ -1,0 +1,102 @@
+"""The table and the three sentences, for cases whose answer is known."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.reports.builders import FACTS
+from visbase.pipeline.experiments.records import Record
+from visbase.reports.comparison.contestants import Answers, Contestant
+from visbase.reports.comparison.statements import statements
+from visbase.reports.comparison.table import difference, table_rows
+
+N = 400
+TRUTH = np.arange(N) % 4
+CLASSES = ["ant", "bee", "cat", "dog"]
+
+
+def contestant(
+    method: str, *wrong: Any, curve: Sequence[int] = (), **facts: Any
+) -> Contestant:
+    """A method that takes the given rows of each split for the next class.
+
+    curve: numbers of mistakes after training on the parts of the images.
+    """
+    runs = []
+    for seed, rows in enumerate(wrong):
+        prediction = TRUTH.copy()
+        prediction[rows] = (prediction[rows] + 1) % 4
+        changes = {"method": method, "seed": seed, "n_test": N, "n_train": 1600}
+        changes |= {"n_correct": N - len(rows), "classes": CLASSES}
+        record = Record(**FACTS | changes | facts)
+        extras = {}
+        if curve:
+            parts = [TRUTH + (np.arange(N) < n) for n in curve]
+            extras["curve"] = np.stack(parts) % 4
+        runs.append(Answers(record, TRUTH, prediction, extras))
+    return Contestant(method, f"the {method} method", runs)
+
+
+def test_a_clear_lead_is_more_than_chance_and_a_small_one_may_be_chance() -> None:
+    clear = [contestant("good", range(20)), contestant("bad", range(100))]
+    close = [contestant("good", range(20)), contestant("bad", range(2, 24))]
+    first = statements(clear)[0]
+    assert "good is the best: it classifies 95.0 % of the test" in first
+    assert "lead of 20.0 points over bad is more than chance" in first
+    assert "0.5 points over bad may be chance" in statements(close)[0]
+
+
+def test_several_splits_are_compared_pairwise() -> None:
+    """Both vary alike between splits, so their difference is known well."""
+    good = contestant("good", range(20), range(60), range(100))
+    bad = contestant("bad", range(29), range(70), range(111))
+    mean, low, high = difference(good, bad)
+    assert mean == pytest.approx(10 / 400)
+    assert 0 < low < mean < high
+    alone = contestant("bad", range(29))  # only the first split is shared
+    assert difference(good, alone)[0] == pytest.approx(9 / 400)
+
+
+def test_a_pretrained_method_is_set_apart() -> None:
+    others = {"pretrained": {"trained_on": "ImageNet"}}
+    ranked = [
+        contestant("frozen", range(10), **others),
+        contestant("thawed", range(20), **others),
+        contestant("own", range(40)),
+    ]
+    first = statements(ranked)[0]
+    assert "from these photographs alone, own reaches 90.0 %" in first
+    assert [row.trained_on for row in table_rows(ranked)] == ["ImageNet"] * 2 + [""]
+
+
+@pytest.mark.parametrize(
+    ("curve", "verdict"),
+    [
+        ([160, 120, 90], "learn from, good would gain about"),
+        ([68, 69, 67], "learn from, good would gain little or nothing"),
+        ([100, 40, 90], "what good would gain cannot be told"),
+    ],
+)
+def test_learning_curve_becomes_a_statement(curve: list[int], verdict: str) -> None:
+    one = contestant("good", range(67), curve=curve)
+    assert verdict in statements([one])[1]
+
+
+def test_no_curve_is_no_statement() -> None:
+    assert "no learning curve" in statements([contestant("good", [0])])[1]
+
+
+def test_commonest_confusion_is_counted() -> None:
+    bees, cats = np.arange(1, 40, 4), np.arange(2, 20, 4)
+    last = statements([contestant("good", np.concatenate([bees, cats]))])[2]
+    assert "take “bee” for “cat”: 10 of 100 times, and 10 of its 15 mistakes" in last
+    assert "makes no mistake" in statements([contestant("good", [])])[2]
+
+
+def test_a_method_without_result_is_in_the_table_and_in_no_sentence() -> None:
+    failed = Contestant("odd", "", [], "needs images of one size")
+    rows = table_rows([failed, contestant("good", [0])])
+    assert [row.failure for row in rows] == [None, "needs images of one size"]
+    assert statements([failed]) == []

@@ -1,0 +1,88 @@
+"""Compare methods on a folder of photographs: `visbase.compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from visbase.pipeline.datasets.class_folders import find_layout
+from visbase.pipeline.experiments.contest import CONTESTANTS, Contest
+from visbase.pipeline.storage import artifacts
+from visbase.reports.comparison.contestants import Contestant, read_contestant
+from visbase.reports.comparison.statements import statements
+from visbase.reports.comparison.table import TableRow, print_table, table_rows
+
+TEST_FRACTION = 0.2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result of `compare`.
+
+    rows: of the table, the most accurate method first; sentences: what the numbers say;
+    contestants: every answer; page: the HTML file.
+    """
+
+    rows: Sequence[TableRow]
+    sentences: Sequence[str]
+    contestants: Sequence[Contestant]
+    page: Path
+
+    def show(self) -> None:
+        """Print the table, the sentences and the place of the page."""
+        print_table(self.rows)
+        for sentence in self.sentences:
+            click.echo(sentence)
+        click.echo(f"page: {self.page}", err=True)
+
+
+def compare(
+    path: str | Path,
+    *,
+    methods: Sequence[str] = (),
+    quick: bool = False,
+    train_per_class: int | None = None,
+    test_fraction: float | None = None,
+    repeats: int | None = None,
+    skip_bad: bool = False,
+    nested: bool = False,
+    out: Path | None = None,
+) -> Comparison:
+    """Train and test methods on the same splits of a folder of photographs.
+
+    methods: to add to `CONTESTANTS`; quick: smaller settings and fewer photographs;
+    train_per_class, test_fraction: how to split a folder that has no split of its own,
+    by default with TEST_FRACTION; repeats: number of random splits, by default 5, and 1
+    for slow methods; skip_bad, nested: see `load_folder`; out: folder for the page.
+    Results are kept in ./artifacts: a second call continues or recalls them. Raises
+    BadInput for an unknown method or a fault of the folder.
+    """
+    root = Path(path)
+    preset = "quick" if quick else "full"
+    splitting: dict[str, Any] = {"skip_bad": skip_bad, "nested": nested}
+    if train_per_class is not None:
+        splitting["train_per_class"] = train_per_class
+    elif test_fraction is not None or not find_layout(root, nested).has_split:
+        splitting["test_fraction"] = test_fraction or TEST_FRACTION
+    how = [f"{k}-{v}" for k, v in splitting.items() if v not in (False, None)]
+    results = artifacts() / "compare" / "-".join([preset, *how])
+    names = list(dict.fromkeys([*CONTESTANTS, *methods]))
+    contest = Contest(root, names, preset, repeats, splitting, results)
+    _say(f"about {contest.seconds() / 60:.0f} minutes on two cores")
+    entries = contest.run(_say)
+    contestants = [
+        read_contestant(entry.method, entry.records, entry.failure, entry.parts)
+        for entry in entries
+    ]
+    rows, sentences = table_rows(contestants), statements(contestants)
+    dataset = contest.splits[0]
+    page = (out or results / dataset.name) / "index.html"
+    return Comparison(rows, sentences, contestants, page)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
