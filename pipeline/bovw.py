@@ -4,9 +4,8 @@
 
 This file joins the stages of `descriptors`, `encoding` and `svm`, and loads from the
 cache what was computed before. The training set may be enlarged by virtual examples:
-randomly distorted copies of the images (Simard et al. 2003). Only images near a margin
-of a first SVM, fitted without copies, are copied; copies of the others would not become
-support vectors (DeCoste & Schölkopf 2002 copy support vectors only).
+randomly distorted copies of the images (Simard et al. 2003) near a margin of a first
+SVM, fitted without copies.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from visbase.pipeline.contracts import (
     FloatArray,
     HasParts,
     Images,
+    Scorer,
     check_layout,
     join_parts,
     split_parts,
@@ -39,17 +39,14 @@ from visbase.pipeline.evaluation import two_best
 from visbase.pipeline.images.batches import choose, stack_grey, within
 from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.images.deskew import deskew
-from visbase.pipeline.images.distort import Distortion, distort
+from visbase.pipeline.images.distort import Distortion
 from visbase.pipeline.progress import track, working
 from visbase.pipeline.storage.cache import recall
 from visbase.pipeline.storage.fitted import fit_svm_cached
-from visbase.pipeline.svm.kernel import Kernel, restore_svm
+from visbase.pipeline.svm.kernel import Kernel, KernelSVM, restore_svm
 
 PROJECTION_IMAGES = 6000  # at most; the projection is fitted to their vectors
-# Margins of the SVM fitted without copies, where a support vector has at most 1.
-COPIED_MARGIN = 1.5  # images with a smaller margin are copied
-KEPT_MARGIN = 1.3  # copies with a smaller margin are kept
-WORTH_KEEPING = 1000  # features of at least this many images are kept on disk
+WORTH_KEEPING = 200  # features of at least this many images are kept on disk
 PATCH_BINS = 4  # side of a patch in units of `Descriptors.scale`
 
 
@@ -94,60 +91,70 @@ class BovwSVM:
         upright = self._upright(images)
         self.bag_ = self._learn_bag(upright)
         self.projection_ = self._learn_projection(upright)
-        features = self._features(upright)
         if isinstance(self.bag_, HasParts) and len(self.descriptors) > 1:
-            features = self._weigh_parts(self.bag_, features, labels)
-        self.svm_ = fit_svm_cached(
-            features, labels, self.kernel, self.c, self.multi_class
-        )
+            features = self._weigh_parts(self.bag_, upright, labels)
+        else:
+            features = self._features(upright)
+        _count_empty(features)
+        self.svm_ = self._fit_svm(features, labels)
         if self.copies:
-            margins = self.svm_.margins(features, labels)
-            copied, truth = self._hard_copies(stack_grey(images), margins, labels)
-            self.svm_ = fit_svm_cached(
-                np.concatenate([features, copied]),
-                np.concatenate([labels, truth]),
-                self.kernel,
-                self.c,
-                self.multi_class,
-            )
+            from visbase.pipeline.svm.near_margin import with_copies
+
+            training_set = (stack_grey(images), features, labels, self.features)
+            how = (self.distortion, self.copies, self.seed)
+            self.svm_ = self._fit_svm(*with_copies(self.svm_, *training_set, *how))
+
+    def _fit_svm(self, features: FloatArray, labels: NDArray[np.int64]) -> KernelSVM:
+        return fit_svm_cached(features, labels, self.kernel, self.c, self.multi_class)
 
     def _weigh_parts(
-        self, bag: HasParts, features: FloatArray, labels: NDArray[np.int64]
+        self, bag: HasParts, images: Images, labels: NDArray[np.int64]
     ) -> FloatArray:
-        """Choose the weights of the bag's parts; features (n, d) -> weighted ones."""
+        """Choose the weights of the bag's parts, and compute the weighted features."""
         from visbase.pipeline.svm.part_weights import choose_part_weights
 
-        with working("weights of the parts"):
-            weights = choose_part_weights(features, bag.parts, labels, self.seed)
+        described: list[FloatArray] = []
+
+        def choose() -> Arrays:
+            rows = map_blocks(self._describe, images, "features", track)
+            described.append(rows)
+            with working("weights of the parts"):
+                chosen = choose_part_weights(rows, bag.parts, labels, self.seed)
+            return {"weights": chosen}
+
+        if len(images) < WORTH_KEEPING:
+            weights = choose()["weights"]
+        else:
+            more = {"labels": labels, "seed": self.seed}
+            code = (*self._bag_code(), choose_part_weights)
+            key = {"images": images, **self._bag_key()}
+            weights = recall("weights", key | more, choose, code)["weights"]
         self.bag_ = bag.weighted(weights)
-        kept = np.repeat(weights, bag.parts)
+        if not described:
+            return self._features(images)
+        factors, features = np.repeat(weights, bag.parts), described.pop()
         if not weights.all():
-            features = features[:, kept > 0]
-        features *= kept[kept > 0]  # in place: they may take gigabytes
-        return features
-
-    def _hard_copies(
-        self, images: NDArray[np.uint8], margins: FloatArray, labels: NDArray[np.int64]
-    ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Distort images, and keep the copies that are near a margin.
-
-        images (n, h, w), margins (n,) and labels (n,) of the training set -> features
-        (m, d) and labels (m,) of the copies.
-        """
-        rng = np.random.default_rng(self.seed)
-        near = np.flatnonzero(margins < COPIED_MARGIN)
-        kept, truth = [], []
-        for _ in range(self.copies):
-            copies = distort(images[near], self.distortion, rng)
-            features = self._features(self._upright(copies))
-            hard = self.svm_.margins(features, labels[near]) < KEPT_MARGIN
-            kept.append(features[hard])
-            truth.append(labels[near][hard])
-        return np.concatenate(kept), np.concatenate(truth)
+            features = features[:, factors > 0]
+        features *= factors[factors > 0]  # in place: they may take gigabytes
+        return self._features(images, features)
 
     def scores(self, images: Images) -> FloatArray:
         """Compute votes (one-vs-one) or decisions (one-vs-rest): n images -> (n, C)."""
-        return self.svm_.scores(self._features(self._upright(images)))
+        features = self.features(images)
+        _count_empty(features)
+        return self.scores_of(features)
+
+    def features(self, images: Images) -> FloatArray:
+        """Compute n images' vectors, projected if the model does so: (n, d)."""
+        return self._features(self._upright(images))
+
+    def scores_of(self, features: FloatArray) -> FloatArray:
+        """Compute the `scores` (n, C) of images with features (n, d)."""
+        return self.svm_.scores(features)
+
+    def refit(self, features: FloatArray, labels: NDArray[np.int64]) -> Scorer:
+        """Fit another SVM, without copies; see `contracts.Refits`."""
+        return self._fit_svm(features, labels).scores
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """Predict the label with the highest score: n images -> (n,)."""
@@ -209,30 +216,24 @@ class BovwSVM:
                 f"expected a projection and an SVM for vectors of lengths {expected}, "
                 f"found {lengths}"
             )
-        self.bag_, self.svm_ = bag, svm
-        self.projection_ = (
-            Projection(**parts["projection"]) if self.n_components else None
-        )
+        self.bag_, self.svm_, learned = bag, svm, parts["projection"]
+        self.projection_ = Projection(**learned) if learned else None
 
     @property
     def n_parameters(self) -> int:
         """Count the numbers in bag, projection and SVM."""
-        n = self.svm_.n_parameters + sum(a.size for a in self.bag_.arrays().values())
+        learned = [*self.bag_.arrays().values()]
         if self.projection_ is not None:
-            n += self.projection_.mean.size + self.projection_.components.size
-        return n
+            learned += self.projection_.arrays().values()
+        return self.svm_.n_parameters + sum(array.size for array in learned)
 
     def _learn_bag(self, images: Images) -> Bag:
-        key = {
-            "images": images,
-            "descriptors": self.descriptors,
-            "encoder": self.encoder,
-            "seed": self.seed,
-        }
+        settings = {"descriptors": self.descriptors, "encoder": self.encoder}
 
         def learn() -> Arrays:
             return self.encoder.learn(images, self.descriptors, self.seed, track)
 
+        key = {"images": images, **settings, "seed": self.seed}
         code = (self.encoder, *self.descriptors)
         learned = recall("vocabulary", key, learn, code)
         return self.encoder.bag(self.descriptors, learned)
@@ -254,28 +255,21 @@ class BovwSVM:
         learned = recall(f"projection{self.n_components}", key, learn, code)
         return Projection(**learned)
 
-    def _features(self, images: Images) -> FloatArray:
-        """Compute features of prepared images (n, d); many are kept on disk."""
+    def _features(self, images: Images, rows: FloatArray | None = None) -> FloatArray:
+        """Compute features of prepared images (n, d), if not given; many are kept."""
 
         def compute() -> Arrays:
+            if rows is not None:
+                return {"features": rows}
             return {"features": map_blocks(self._describe, images, "features", track)}
 
         if len(images) < WORTH_KEEPING:
-            features = compute()["features"]
-        else:
-            key, code = {"images": images, **self._bag_key()}, self._bag_code()
-            if self.projection_ is not None:
-                key["components"] = self.projection_.components
-                code = (*code, self.projection_)
-            features = recall("features", key, compute, code)["features"]
-        n_empty = int(np.count_nonzero(~features.any(axis=1)))
-        if n_empty:  # without a projection; a projected histogram is never all zero
-            print(
-                f"  {n_empty} of {len(features)} images have no keypoint; "
-                "their vector is zero",
-                file=sys.stderr,
-            )
-        return features
+            return compute()["features"]
+        key, code = {"images": images, **self._bag_key()}, self._bag_code()
+        if self.projection_ is not None:
+            key["components"] = self.projection_.components
+            code = (*code, self.projection_)
+        return recall("features", key, compute, code)["features"]
 
     def _bag_key(self) -> dict[str, object]:
         learned = self.bag_.arrays()
@@ -296,3 +290,10 @@ class BovwSVM:
         if self.projection_ is None:
             return vectors
         return self.projection_.apply(vectors)
+
+
+def _count_empty(features: FloatArray) -> None:
+    n_empty = int(np.count_nonzero(~features.any(axis=1)))
+    if n_empty:  # without a projection; a projected histogram is never all zero
+        counted = f"{n_empty} of {len(features)} images have no keypoint"
+        print(f"  {counted}; their vector is zero", file=sys.stderr)

@@ -23,9 +23,8 @@ FloatArray = NDArray[np.float32]
 # of differing size; images from a folder are PhotoFiles, which are decoded lazily.
 Image = NDArray[np.uint8]
 Images = Image | Sequence[Image]
-
 Arrays = dict[str, np.ndarray]  # learned arrays by name
-
+Scorer = Callable[[FloatArray], FloatArray]  # features (n, d) to scores (n, C)
 Family = Literal["classical", "network"]
 FAMILIES: dict[str, Family] = {"baselines": "classical", "cnn": "network"}  # by folder
 Kind = Literal["digits", "objects", "photographs"]  # of images, see `Dataset`
@@ -67,12 +66,10 @@ class Descriptor(Protocol):
     """Finds keypoints, and describes each by `length` numbers; a frozen dataclass."""
 
     @property
-    def name(self) -> str:
-        """The name used in messages, such as "dense SIFT"."""
+    def name(self) -> str: ...  # for messages, such as "dense SIFT"
 
     @property
-    def length(self) -> int:
-        """Numbers per descriptor."""
+    def length(self) -> int: ...  # numbers per descriptor
 
     def extract(self, images: Images) -> Descriptors:
         """Describe the keypoints of n images: descriptors (N, length)."""
@@ -80,9 +77,7 @@ class Descriptor(Protocol):
 
 @runtime_checkable
 class Mirrors(Protocol):
-    """A descriptor whose values[:, mirror] describe the mirrored patches."""
-
-    mirror: NDArray[np.int64]
+    mirror: NDArray[np.int64]  # values[:, mirror] describe the mirrored patches
 
 
 class Bag(Protocol):
@@ -162,30 +157,37 @@ class Method(Protocol):
 
 @runtime_checkable
 class TakesAnySize(Protocol):
-    """Says whether the images of a batch may differ in size."""
-
-    any_size: bool
+    any_size: bool  # whether the images of a batch may differ in size
 
 
 @runtime_checkable
 class RunsOnDevice(Protocol):
-    """Names the device that trains the network, for the record."""
-
-    device: str
+    device: str  # that trains the network, for the record
 
 
 @runtime_checkable
 class IsPretrained(Protocol):
-    """Says what others have trained: facts by name, trained_on among them."""
-
-    pretrained: Mapping[str, str]
+    pretrained: Mapping[str, str]  # what by others: facts by name, such as trained_on
 
 
 @runtime_checkable
 class KeepsHistory(Protocol):
-    """Keeps one training history per network, a list of dataclasses, one per epoch."""
+    histories: Sequence[Sequence[Any]]  # a dataclass per epoch, for each network
 
-    histories: Sequence[Sequence[Any]]
+
+@runtime_checkable
+class Refits(Protocol):
+    """Can fit its last stage, a classifier of features, again to other images.
+
+    What was learned before it (vocabulary, projection, backbone) stays as it is, and so
+    does the model: `refit` returns the `scores_of` of the new classifier.
+    """
+
+    def features(self, images: Images) -> FloatArray: ...  # (n, d)
+
+    def scores_of(self, features: FloatArray) -> FloatArray: ...  # (n, d) -> (n, C)
+
+    def refit(self, features: FloatArray, labels: NDArray[np.int64]) -> Scorer: ...
 
 
 @runtime_checkable
@@ -226,9 +228,7 @@ class DrawsLayers(Protocol):
 
 @runtime_checkable
 class Resizes(Protocol):
-    """Resizes an image (h, w) or (h, w, 3) to the size that the method takes."""
-
-    def resize(self, image: Image) -> Image: ...
+    def resize(self, image: Image) -> Image: ...  # to the size that the method takes
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ from visbase.pipeline.contracts import (
     Evidence,
     FloatArray,
     Images,
+    Scorer,
     check_layout,
     join_parts,
     split_parts,
@@ -64,17 +65,23 @@ class FrozenBackbone:
             )
         self.backbone_ = self._load()
         self.classes_ = np.unique(labels)
-        features = self._features(images)
+        features = self.features(images)
         with working("linear discriminant"):
             fitted = fit_discriminant(features, labels, self.shrinkage)
         self.weights_, self.intercepts_ = fitted
 
     def scores(self, images: Images) -> FloatArray:
         """Compute log-probabilities (n, C), columns in the order of the labels."""
-        scores = self._features(images) @ self.weights_ + self.intercepts_
-        scores -= scores.max(axis=1, keepdims=True)
-        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        return scores
+        return self.scores_of(self.features(images))
+
+    def scores_of(self, features: FloatArray) -> FloatArray:
+        """Compute the `scores` (n, C) of images with features (n, d)."""
+        return _log_probabilities(features, self.weights_, self.intercepts_)
+
+    def refit(self, features: FloatArray, labels: NDArray[np.int64]) -> Scorer:
+        """Fit another discriminant, see `contracts.Refits`."""
+        weights, intercepts = fit_discriminant(features, labels, self.shrinkage)
+        return lambda others: _log_probabilities(others, weights, intercepts)
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """Predict the label with the highest score: n images -> (n,)."""
@@ -171,7 +178,7 @@ class FrozenBackbone:
         )
         return backbone
 
-    def _features(self, images: Images) -> FloatArray:
+    def features(self, images: Images) -> FloatArray:
         """Pool, root and scale: n images -> (n, d)."""
         key = {
             "weights": self.backbone_.arrays,
@@ -239,6 +246,15 @@ class _Scores(nn.Module):
         parts += [STAGE_WEIGHT * unit(stage) for stage in stages]
         scores = unit(torch.cat(parts, dim=1)) @ self.weights + self.intercepts
         return scores.log_softmax(1)
+
+
+def _log_probabilities(
+    features: FloatArray, weights: FloatArray, intercepts: FloatArray
+) -> FloatArray:
+    scores = features @ weights + intercepts
+    scores -= scores.max(axis=1, keepdims=True)
+    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return scores
 
 
 def features_of(pooled: FloatArray, lengths: Sequence[int]) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.contracts import Arrays, FloatArray, Images
+from visbase.pipeline.contracts import Arrays, FloatArray, Images, Scorer
 from visbase.pipeline.images.batches import pixel_rows, stack_grey, unit_rows
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, restore_svm
@@ -33,16 +33,26 @@ class PixelSVM:
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Fit the machines to n images of one size and labels (n,)."""
         self.svm_ = self.fit_machines(
-            self._features(images), labels, self.kernel, self.c, self.multi_class
+            self.features(images), labels, self.kernel, self.c, self.multi_class
         )
 
     def scores(self, images: Images) -> FloatArray:
         """Compute votes (one-vs-one) or decisions (one-vs-rest): n images -> (n, C)."""
-        return self.svm_.scores(self._features(images))
+        return self.scores_of(self.features(images))
+
+    def scores_of(self, features: FloatArray) -> FloatArray:
+        """Compute the `scores` (n, C) of images with features (n, d)."""
+        return self.svm_.scores(features)
+
+    def refit(self, features: FloatArray, labels: NDArray[np.int64]) -> Scorer:
+        """Fit other machines, see `contracts.Refits`."""
+        return self.fit_machines(
+            features, labels, self.kernel, self.c, self.multi_class
+        ).scores
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """Predict labels (n,)."""
-        return self.svm_.predict(self._features(images))
+        return self.svm_.predict(self.features(images))
 
     def arrays(self) -> Arrays:
         """Return support vectors, their weights and the intercepts."""
@@ -57,7 +67,7 @@ class PixelSVM:
         """Count the numbers in support vectors, weights and intercepts."""
         return self.svm_.n_parameters
 
-    def _features(self, images: Images) -> FloatArray:
+    def features(self, images: Images) -> FloatArray:
         """Convert n images to rows (n, h w) from 0 to 1, or of unit length."""
         grey = stack_grey(images)
         if self.deskewed:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from visbase.pipeline import bovw
-from visbase.pipeline.bovw import KEPT_MARGIN, BovwSVM
+from visbase.pipeline.bovw import BovwSVM
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.colour import LocalColour
 from visbase.pipeline.descriptors.dense_sift import DenseSift
@@ -20,6 +20,7 @@ from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
+from visbase.pipeline.svm.near_margin import KEPT_MARGIN
 
 pytestmark = pytest.mark.usefixtures("fresh_folders")
 WORDS = Histograms(30, 2000, levels=(1, 2), n_nearest=3)
@@ -107,6 +108,22 @@ def blobs(colour: bool, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
     return [
         image + tints[label] for image, label in zip(grey, labels, strict=True)
     ], labels
+
+
+@patch.object(bovw, "WORTH_KEEPING", 1)
+def test_weighted_features_are_the_models_own_and_computed_once() -> None:
+    grids = (MultiscaleDenseSift((2.0,), 6, 6), LocalColour((2.0,), 6, 6))
+    model = replace(
+        PLAIN, descriptors=grids, encoder=Fisher(4, 500, 8), kernel=Kernel("linear")
+    )
+    images, labels = blobs(colour=True, seed=0)
+    model.fit(images, labels)
+    own = model.bag_.vectors(images)
+    with patch.object(bovw, "map_blocks", side_effect=AssertionError("computed again")):
+        np.testing.assert_array_equal(model.features(images), own)
+        weights = model.bag_.weights
+        model.fit(images, labels)
+    np.testing.assert_array_equal(model.bag_.weights, weights)
 
 
 @pytest.mark.parametrize("colour", [True, False])

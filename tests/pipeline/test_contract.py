@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline.contracts import Method
+from visbase.pipeline.contracts import Method, Refits
 from visbase.pipeline.datasets import find_datasets
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.models.methods import MethodFile, find_methods
@@ -122,6 +122,22 @@ def test_prediction_depends_on_no_batch(fitted: Method, digits: Digits) -> None:
         parts = [fitted.predict(part) for part in np.split(digits.test, cuts)]
         assert np.array_equal(np.concatenate(parts), whole)
     assert np.array_equal(fitted.predict(digits.test[::-1]), whole[::-1])
+
+
+def test_classifier_refitted_to_the_training_images_predicts_as_the_model(
+    fitted: Method, digits: Digits
+) -> None:
+    if not isinstance(fitted, Refits):
+        return
+    before, features = fitted.scores(digits.test), fitted.features(digits.test)
+    assert np.array_equal(fitted.scores_of(features), before)
+    train = fitted.features(digits.images)
+    again = fitted.refit(train, digits.labels)(features)
+    # nearly, since a method may have been fitted to distorted copies as well
+    assert np.mean(again.argmax(axis=1) == before.argmax(axis=1)) > 0.9
+    halved = fitted.refit(train[::2], digits.labels[::2])
+    assert not np.array_equal(halved(features), before)
+    assert np.array_equal(fitted.scores(digits.test), before)
 
 
 def test_one_class_is_always_predicted_and_a_new_fit_depends_on_the_seed_alone(

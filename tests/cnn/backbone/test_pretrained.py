@@ -94,8 +94,8 @@ def test_features_depend_on_the_image_alone_and_threads_are_put_back(
     together = fitted.scores(images)
     assert torch.get_num_threads() == n_threads
     monkeypatch.setenv("VISBASE_JOBS", "1")
-    alone = np.concatenate([fitted._features([image]) for image in images])
-    assert np.array_equal(alone, fitted._features(images))
+    alone = np.concatenate([fitted.features([image]) for image in images])
+    assert np.array_equal(alone, fitted.features(images))
     assert np.array_equal(fitted.scores(photographs.test.images), together)
 
 
