@@ -83,13 +83,8 @@ def render_page(
     absent = {"learned"} if not exhibits else set()
     absent |= {"worth"} if not findings else set()
     measures = columns()
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined
-    )
-    template = environment.get_template("page.html.j2")
-    return template.render(
-        css=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
-        js=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
+    return render(
+        FOLDER,
         dataset=dataset.name,
         answer=answer(rows, details),
         sections=[s for s in SECTIONS if s[0] not in absent],
@@ -102,7 +97,7 @@ def render_page(
         methods=[detail.method for detail in details],
         classes=classes,
         class_errors=class_errors(details),
-        class_scores=class_scores(details),
+        class_scores=class_scores([detail.confusion for detail in details]),
         agreement_text=_agreement_text(shown, details),
         disagreement=disagreement(details),
         atlas_text=_atlas_text(shown),
@@ -114,6 +109,26 @@ def render_page(
         commits=_commits(runs),
         data={"classes": classes, "confusions": confusions, "atlas": shown},
     )
+
+
+def render(folder: Path, **values: Any) -> str:
+    """Render page.html.j2 of a folder, with its page.css and page.js.
+
+    Every page shares this folder's other files: style, sorted table, heat tables.
+    """
+    environment = Environment(
+        loader=FileSystemLoader([folder, FOLDER]),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+    css, js = (
+        Markup("".join(path.read_text(encoding="utf-8") for path in paths))
+        for paths in (
+            (FOLDER / "style.css", folder / "page.css"),
+            (FOLDER / "table.js", folder / "page.js"),
+        )
+    )
+    return environment.get_template("page.html.j2").render(css=css, js=js, **values)
 
 
 def answer(rows: Sequence[Row], details: Sequence[Detail]) -> str:

@@ -90,9 +90,9 @@ def class_errors(details: Sequence[Detail]) -> Heat:
     return [_heat_row(row, row) for row in errors]
 
 
-def class_scores(details: Sequence[Detail]) -> list[tuple[str, Heat]]:
-    """Return precision, recall and F1 in percent: a row per method, C columns."""
-    scores = [precision_recall_f1(one.confusion) for one in details]
+def class_scores(confusions: Sequence[NDArray[np.int64]]) -> list[tuple[str, Heat]]:
+    """Return precision, recall and F1 in percent: a row per confusion, C columns."""
+    scores = [precision_recall_f1(confusion) for confusion in confusions]
     return [
         (name, [_heat_row(100 * row[i], 100 - 100 * row[i]) for row in scores])
         for i, name in enumerate(("Precision", "Recall", "F1"))
