@@ -59,18 +59,14 @@ def map_blocks(
         results = Parallel(n_jobs(), prefer="threads", return_as="generator")(
             delayed(function)(images[rows]) for rows in blocks
         )
-        return _joined(list(track(results, label, len(blocks))))
-
-
-def _joined(parts: list[NDArray[Number]]) -> NDArray[Number]:
-    """Concatenate the parts, and free each on the way: they may take gigabytes."""
-    shape = (sum(map(len, parts)), *parts[0].shape[1:])
-    result, start = np.empty(shape, parts[0].dtype), 0
-    for i, rows in enumerate(parts):
-        result[start : start + len(rows)] = rows
-        start += len(rows)
-        parts[i] = rows[:0].copy()
-    return result
+        tracked = track(results, label, len(blocks))
+        # each block is freed once its rows are in place: all may take gigabytes
+        first = next(tracked)
+        joined = np.empty((len(images), *first.shape[1:]), first.dtype)
+        joined[blocks[0]] = first
+        for rows, values in zip(blocks[1:], tracked, strict=True):
+            joined[rows] = values
+        return joined
 
 
 def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:

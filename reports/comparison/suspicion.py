@@ -128,10 +128,15 @@ def _duplicates(
         reasons = []
         if len(labels) > 1:
             reasons.append(f"have different labels ({', '.join(labels)})")
-        if any({name in tested for name in group} == {True, False} for tested in splits.values()):
+        if any(
+            {name in tested for name in group} == {True, False}
+            for tested in splits.values()
+        ):
             reasons.append("are on both sides of a split, so that the test is too easy")
         if reasons:
-            text = f"{_listed(group)} show the same picture and {' and '.join(reasons)}."
+            text = (
+                f"{_listed(group)} show the same picture and {' and '.join(reasons)}."
+            )
             found.append((-len(labels), Suspicion("duplicates", text, tuple(group))))
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 

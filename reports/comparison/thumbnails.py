@@ -67,5 +67,7 @@ def _encode_one(root: Path, name: str, sides: Sequence[int]) -> list[str]:
         picture.thumbnail((side, side), reducing_gap=2)
         file = io.BytesIO()
         picture.save(file, "WEBP", quality=QUALITY)
-        uris.append(f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}")
+        uris.append(
+            f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+        )
     return uris
