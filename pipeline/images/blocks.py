@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache, partial
 from itertools import pairwise
@@ -59,14 +59,20 @@ def map_blocks(
         results = Parallel(n_jobs(), prefer="threads", return_as="generator")(
             delayed(function)(images[rows]) for rows in blocks
         )
-        tracked = track(results, label, len(blocks))
-        # each block is freed once its rows are in place: all may take gigabytes
-        first = next(tracked)
-        joined = np.empty((len(images), *first.shape[1:]), first.dtype)
-        joined[blocks[0]] = first
-        for rows, values in zip(blocks[1:], tracked, strict=True):
-            joined[rows] = values
-        return joined
+        return _joined(track(results, label, len(blocks)))
+
+
+def _joined(parts: Iterator[NDArray[Number]]) -> NDArray[Number]:
+    """Concatenate the parts as they come, without a second copy of what is there.
+
+    They may take gigabytes; a large array grows where it is or moves by its pages.
+    """
+    joined = next(parts).copy()
+    for rows in parts:
+        start = len(joined)
+        joined.resize((start + len(rows), *rows.shape[1:]), refcheck=False)
+        joined[start:] = rows
+    return joined
 
 
 def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
