@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from visbase.pipeline.datasets.class_folders import find_layout
+from visbase.pipeline.datasets.findings import describe
 from visbase.pipeline.experiments.contest import CONTESTANTS, Contest
+from visbase.pipeline.experiments.records import (
+    read_extras,
+    read_predictions,
+    read_record,
+)
 from visbase.pipeline.storage import artifacts
+from visbase.pipeline.storage.atomic import write_named
+from visbase.pipeline.storage.tables import to_csv
 from visbase.reports.comparison.contestants import Contestant, read_contestant
+from visbase.reports.comparison.page import render_page
 from visbase.reports.comparison.statements import statements
-from visbase.reports.comparison.table import TableRow, print_table, table_rows
+from visbase.reports.comparison.suspicion import find_suspicious
+from visbase.reports.comparison.table import TableRow, print_table, rank, table_rows
 
 TEST_FRACTION = 0.2
 
@@ -68,20 +80,58 @@ def compare(
         splitting["train_per_class"] = train_per_class
     elif test_fraction is not None or not find_layout(root, nested).has_split:
         splitting["test_fraction"] = test_fraction or TEST_FRACTION
-    how = [f"{k}-{v}" for k, v in splitting.items() if v not in (False, None)]
+    how = [f"{key}-{value}" for key, value in splitting.items() if value is not False]
     results = artifacts() / "compare" / "-".join([preset, *how])
     names = list(dict.fromkeys([*CONTESTANTS, *methods]))
     contest = Contest(root, names, preset, repeats, splitting, results)
-    _say(f"about {contest.seconds() / 60:.0f} minutes on two cores")
+    dataset = contest.splits[0]
+    assert dataset.findings is not None
+    for line in (found := describe(dataset.findings)):
+        _say(line)
+    if (seconds := contest.seconds()) > 1:
+        _say(f"This takes about {math.ceil(seconds / 60)} minutes on two cores.")
     entries = contest.run(_say)
     contestants = [
         read_contestant(entry.method, entry.records, entry.failure, entry.parts)
         for entry in entries
     ]
     rows, sentences = table_rows(contestants), statements(contestants)
-    dataset = contest.splits[0]
-    page = (out or results / dataset.name) / "index.html"
-    return Comparison(rows, sentences, contestants, page)
+    copies = [group.names for group in dataset.findings.copies]
+    folder = out or results / dataset.name
+    page = render_page(
+        root,
+        contestants,
+        dataset.classes,
+        rows,
+        sentences,
+        find_suspicious(contestants, copies, dataset.findings.blank),
+        found,
+    )
+    with write_named(folder / "index.html") as file:
+        file.write(page.encode())
+    if (best := rank(contestants)) and (
+        record := contest.classify(best[0].method, _say)
+    ):
+        _write_labels(folder / "unlabelled.csv", record)
+    return Comparison(rows, sentences, contestants, folder / "index.html")
+
+
+def _write_labels(path: Path, place: Path) -> None:
+    """Write what a method says of the images without labels, the surest first."""
+    record = read_record(place)
+    prediction = read_predictions(place, record)[1]
+    sure = read_extras(place, record)["probabilities"].max(axis=1).astype(float)
+    lines = [
+        {
+            "file": record.test_names[row],
+            "label": record.classes[prediction[row]],
+            "probability": f"{sure[row]:.3f}",
+        }
+        for row in np.argsort(-sure, kind="stable")
+    ]
+    with write_named(path) as file:
+        file.write(to_csv(("file", "label", "probability"), lines).encode())
+    _say(f"labels of the {len(lines):,} images without one: {path}")
 
 
 def _say(line: str) -> None:

@@ -104,7 +104,8 @@ class Contest:
         ]
 
     def _split(self, task: Task, seed: int) -> Dataset:
-        return self.splits[seed] if task.part == 1 else load_split(task, seed)
+        usual = task.part == 1 and not task.unlabelled
+        return self.splits[seed] if usual else load_split(task, seed)
 
     def _enter(self, method: MethodFile, report: Report) -> Entry:
         task = self._task(method)
@@ -137,6 +138,22 @@ class Contest:
         if status < 0:
             return f"killed by signal {-status}"
         return last.partition("failed: ")[2] or f"status {status}" if status else None
+
+    def classify(self, method: str, report: Report) -> Path | None:
+        """Train a method on all labelled images and classify those without a label.
+
+        Returns the record, or None if the folder has no unlabelled images.
+        """
+        if self.splits[0].unlabelled is None:
+            return None
+        task = msgspec.structs.replace(
+            self.task,
+            method=method,
+            unlabelled=True,
+            results=f"{self.task.results}/unlabelled",
+        )
+        failed = self._run_missing(task, report) is not None
+        return None if failed else self._path(task, 0)
 
     def _two_best(self, entries: Sequence[Entry]) -> list[str]:
         """Return the names of the two most accurate methods on the first split."""

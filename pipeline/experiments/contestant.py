@@ -9,7 +9,9 @@ a part of the images.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,8 +32,10 @@ from visbase.pipeline.experiments.records import (
 )
 from visbase.pipeline.experiments.run import run_method
 from visbase.pipeline.images.fingerprint import fingerprint
+from visbase.pipeline.images.photo_files import PhotoFiles
 from visbase.pipeline.models.methods import MethodFile, find_method
 from visbase.pipeline.progress import track
+from visbase.pipeline.storage import artifacts
 from visbase.pipeline.storage.code import source_digest
 
 QUICK_TRAIN, QUICK_TEST = 1000, 500  # photographs that a quick comparison uses at most
@@ -43,7 +47,9 @@ class Task(msgspec.Struct, frozen=True):
     """What a contestant has to do.
 
     seeds: one per split; splitting: arguments of `load_folder`; results: folder of the
-    records; part: fraction of the training images to use.
+    records; part: fraction of the training images to use; unlabelled: whether to train
+    on all labelled images and to classify those without a label (which the record takes
+    for images of the first class).
     """
 
     method: str
@@ -53,6 +59,7 @@ class Task(msgspec.Struct, frozen=True):
     splitting: dict[str, Any]
     results: str
     part: float = 1
+    unlabelled: bool = False
 
     def record_path(self, dataset: Dataset, seed: int) -> Path:
         return record_path(Path(self.results), dataset.name, self.method, seed)
@@ -62,12 +69,31 @@ def load_split(task: Task, seed: int) -> Dataset:
     """Load one split of the folder; a quick one with fewer images of each class."""
     dataset = load_folder(Path(task.root), seed=seed, **task.splitting)
     train, test = dataset.train, dataset.test
+    if task.unlabelled and dataset.unlabelled is not None:
+        train = _joined(train, test)
+        unlabelled = dataset.unlabelled
+        no_labels = np.zeros(len(unlabelled), np.int64)
+        test = Split(unlabelled.images, no_labels, unlabelled.names)
+        return dataclasses.replace(dataset, train=train, test=test)
     if task.preset == "quick":
         train = sample(train, QUICK_TRAIN / len(train), seed)
         test = sample(test, QUICK_TEST / len(test), seed)
     if task.part < 1:
         train = sample(train, task.part, seed)
     return dataclasses.replace(dataset, train=train, test=test)
+
+
+def _joined(first: Split, second: Split) -> Split:
+    images, more = first.images, second.images
+    assert isinstance(images, PhotoFiles)
+    assert isinstance(more, PhotoFiles)
+    both = PhotoFiles(
+        [*images.paths, *more.paths],
+        np.concatenate([images.sizes, more.sizes]),
+        [*images.digests, *more.digests],
+    )
+    labels = np.concatenate([first.labels, second.labels])
+    return Split(both, labels, [*first.names, *second.names])
 
 
 def sample(split: Split, part: float, seed: int) -> Split:
@@ -105,32 +131,34 @@ def run_task(task: Task) -> Iterator[Record]:
     method = find_method(task.method)
     for seed in task.seeds:
         dataset = load_split(task, seed)
-        if find_record(task, dataset, seed) is not None:
-            continue
-        config = method.presets(dataset.photographs)[task.preset]
+        if find_record(task, dataset, seed) is None:
+            yield _run_split(task, method, dataset, seed)
 
-        def examine(
-            model: Method,
-            train: Split,
-            scores: NDArray[np.float32],
-            seed: int = seed,
-            dataset: Dataset = dataset,
-            config: Any = config,
-        ) -> Arrays:
-            if task.part < 1:
-                return {}
-            return _examine(method, config, model, train, dataset.test, scores, seed)
 
-        yield run_method(
-            method,
-            config,
-            task.preset,
-            seed,
-            dataset,
-            folder=Path(task.results),
-            examine=examine,
-            fingerprint=_fingerprint(task, method, dataset),
-        )[0]
+def _run_split(task: Task, method: MethodFile, dataset: Dataset, seed: int) -> Record:
+    config = method.presets(dataset.photographs)[task.preset]
+    started = time.time()
+
+    def examine(model: Method, train: Split, scores: NDArray[np.float32]) -> Arrays:
+        if task.part < 1:
+            return {}
+        build = functools.partial(method.build, config, seed)
+        return _examine(task, build, model, train, dataset.test, scores, seed)
+
+    record, _ = run_method(
+        method,
+        config,
+        task.preset,
+        seed,
+        dataset,
+        folder=Path(task.results),
+        examine=examine,
+        fingerprint=_fingerprint(task, method, dataset),
+    )
+    for path in (artifacts() / "cache").glob("features-*.npz"):
+        if path.stat().st_mtime > started:  # gigabytes that no other split needs
+            path.unlink(missing_ok=True)
+    return record
 
 
 def _fingerprint(task: Task, method: MethodFile, dataset: Dataset) -> str:
@@ -142,8 +170,8 @@ def _fingerprint(task: Task, method: MethodFile, dataset: Dataset) -> str:
 
 
 def _examine(
-    method: MethodFile,
-    config: Any,
+    task: Task,
+    build: Callable[[], Method],
     model: Method,
     train: Split,
     test: Split,
@@ -153,9 +181,10 @@ def _examine(
     """Compute what is kept beside the scores, see the head of this file."""
     from visbase.pipeline.models.calibration import calibrate
 
-    calibration = calibrate(model, lambda: method.build(config, seed), train, seed)
-    probabilities = calibration.probabilities(scores)
+    probabilities = calibrate(model, build, train, seed).probabilities(scores)
     arrays: Arrays = {"probabilities": probabilities.astype(np.float16)}
+    if task.unlabelled:
+        return arrays
     answers = np.unique(train.labels)[scores.argmax(axis=1)]
     wrong = np.flatnonzero(answers != test.labels)
     if isinstance(model, Explains) and seed == 0 and len(wrong):

@@ -1,0 +1,79 @@
+"""A comparison on a folder runs what is missing, and only that."""
+
+import json
+from pathlib import Path
+from subprocess import DEVNULL
+
+import numpy as np
+import pytest
+
+from tests.command_line import start_visbase
+from visbase.pipeline.experiments.contest import Contest
+from visbase.pipeline.experiments.contestant import sample_rows
+
+
+@pytest.fixture
+def photos(fresh_folders: Path) -> Path:
+    """Twelve images of two classes."""
+    from PIL import Image
+
+    root = fresh_folders / "photos"
+    for i in range(12):
+        path = root / ("dark", "light")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(i).integers(0, 120, (8, 8), np.uint8)
+        Image.fromarray(pixels + np.uint8(120 * (i % 2))).save(path)
+    return root
+
+
+def run(photos: Path, methods: list[str]) -> list[str]:
+    """Compare the methods on two splits; the lines that were reported."""
+    lines: list[str] = []
+    results = photos.parent / "results"
+    splitting = {"test_fraction": 0.34}
+    contest = Contest(photos, methods, "full", 2, splitting, results)
+    entries = contest.run(lines.append)
+    assert [entry.method for entry in entries] == methods
+    assert all(len(e.records) == 2 and e.failure is None for e in entries)
+    return [line for line in lines if "to run" in line]
+
+
+def test_only_what_is_missing_is_run(photos: Path) -> None:
+    assert run(photos, ["majority"]) == ["majority: 2 of 2 splits to run"]
+    assert run(photos, ["majority"]) == []
+    both = ["majority", "linear"]
+    parts = ["linear: 1 of 1 splits to run"] * 3  # for its learning curve
+    assert run(photos, both) == ["linear: 2 of 2 splits to run", *parts]
+    (record,) = (photos.parent / "results").glob("*/linear/seed1.json")
+    record.unlink()
+    assert run(photos, both) == ["linear: 1 of 2 splits to run"]
+    next((photos / "dark").iterdir()).unlink()  # now the splits are others
+    assert run(photos, ["majority"]) == ["majority: 2 of 2 splits to run"]
+
+
+def test_a_method_that_fails_is_shown_with_its_reason(photos: Path) -> None:
+    results = photos.parent / "results"
+    splitting = {"test_fraction": 0.34}
+    contest = Contest(photos, ["lenet5"], "full", None, splitting, results)
+    (entry,) = contest.run(lambda _: None)
+    assert entry.failure is not None
+    assert "8 x 8 pixels are too small for lenet5" in entry.failure
+    assert entry.records == []
+
+
+def test_a_contestant_ends_with_the_program_that_started_it(photos: Path) -> None:
+    task = {"method": "majority", "root": str(photos), "preset": "full", "seeds": [0]}
+    task |= {"splitting": {"test_fraction": 0.34}, "results": str(photos.parent)}
+    # the system closes the other end of its input when the parent is killed
+    child = start_visbase("contestant", json.dumps(task), stdin=DEVNULL)
+    assert child.wait(timeout=30) == 1
+    assert not list(photos.parent.rglob("seed0.json"))
+
+
+def test_parts_of_each_class_are_nested() -> None:
+    labels = np.repeat([0, 1, 2], [80, 16, 1])
+    small, large = (sample_rows(labels, part, seed=3) for part in (1 / 8, 1 / 2))
+    assert np.bincount(labels[small]).tolist() == [10, 2, 1]
+    assert np.bincount(labels[large]).tolist() == [40, 8, 1]
+    assert set(small) <= set(large)
+    assert set(small) != set(sample_rows(labels, 1 / 8, seed=4))
