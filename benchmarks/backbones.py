@@ -31,7 +31,7 @@ def pairs() -> Iterator[Pair]:
             for i in range(N // 2 + 1):
                 turned = photo.rotate(i)
                 turned.save(Path(folder) / name / f"{i}.jpg", quality=90)
-        dataset = load_folder(Path(folder), 1, 0, False)
+        dataset = load_folder(Path(folder), train_per_class=1)
         model = build(Config(size_px=224, mirrored=False), 0)
         model.fit(dataset.train.images, dataset.train.labels)
         photographs: Any = dataset.test.images

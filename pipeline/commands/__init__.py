@@ -14,6 +14,7 @@ COMMANDS = {  # name -> the file in this folder that defines it
     "datasets": "lists",
     "compare": "compare",
     "contestant": "compare",
+    "check": "check",
     "run": "run",
     "search": "search",
     "report": "report",

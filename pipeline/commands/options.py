@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,18 +89,74 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Change one setting of the preset; repeat for several.",
 )
-train_per_class_option = click.option(
-    "--train-per-class",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Train on N random images per class and test on the others; for folders "
-    "without train/ and test/.",
+FOLDER_OPTIONS = (  # the keywords of `load_folder`
+    click.option(
+        "--train-per-class",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Train on N random images per class and test on the others; for folders "
+        "without train/ and test/.",
+    ),
+    click.option(
+        "--test-fraction",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="F",
+        help="Test on a random fraction of each class, such as 0.2, and train on the "
+        "others; for folders without train/ and test/.",
+    ),
+    click.option(
+        "--skip-bad",
+        is_flag=True,
+        help="Skip unreadable files in a folder instead of stopping.",
+    ),
+    click.option(
+        "--nested",
+        is_flag=True,
+        help="Take folders within class folders as classes, named by their path.",
+    ),
+    click.option(
+        "--group-duplicates",
+        "duplicates",
+        flag_value="group",
+        default="group",
+        help="Keep near-duplicates on one side of a split by --test-fraction; this is "
+        "the default.",
+    ),
+    click.option(
+        "--no-group-duplicates",
+        "duplicates",
+        flag_value="keep",
+        help="Split near-duplicates like other images.",
+    ),
+    click.option(
+        "--drop-duplicates",
+        "duplicates",
+        flag_value="drop",
+        help="Use only the first of several near-duplicates in a folder.",
+    ),
 )
-skip_bad_option = click.option(
-    "--skip-bad",
-    is_flag=True,
-    help="Skip unreadable files in a folder instead of stopping.",
-)
+
+
+def folder_options(command: Decorated) -> Decorated:
+    """Add the options of a folder of photographs, which `load_dataset` takes."""
+    for option in reversed(FOLDER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def folder_arguments(values: Mapping[str, Any]) -> list[str]:
+    """Return the arguments that give a child process these values of the options."""
+    duplicates = {"drop": "--drop-duplicates", "keep": "--no-group-duplicates"}
+    arguments: list[str] = []
+    for name, value in values.items():
+        if name == "duplicates":
+            arguments += [duplicates[value]] if value in duplicates else []
+        elif value not in (None, False):
+            arguments += [f"--{name.replace('_', '-')}"]
+            arguments += [] if value is True else [str(value)]
+    return arguments
+
+
 save_option = click.option(
     "--save",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,8 @@ from visbase.pipeline.commands.options import (
     data_option,
     dataset_option,
     device_option,
+    folder_arguments,
+    folder_options,
     jobs_option,
     licence_option,
     preset_option,
@@ -22,8 +24,6 @@ from visbase.pipeline.commands.options import (
     scheduler_option,
     seed_option,
     set_option,
-    skip_bad_option,
-    train_per_class_option,
 )
 from visbase.pipeline.errors import BadInput
 
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 @click.argument("names", metavar="METHOD...", nargs=-1, required=True)
 @dataset_option
 @data_option
-@train_per_class_option
-@skip_bad_option
+@folder_options
 @preset_option
 @seed_option
 @set_option
@@ -52,14 +51,13 @@ def run(
     names: tuple[str, ...],
     dataset: str,
     data: Path | None,
-    train_per_class: int | None,
-    skip_bad: bool,
     preset: str,
     seed: int,
     settings: tuple[str, ...],
     scheduler: str | None,
     save: Path | None,
     licence: str,
+    **of_folder: Any,
 ) -> None:
     """Fit methods, and record their errors on the test images.
 
@@ -85,9 +83,7 @@ def run(
             raise BadInput("torchrun trains one method at a time; name one method")
         options = ["--dataset", dataset, "--preset", preset, "--seed", str(seed)]
         options += [] if data is None else ["--data", str(data)]
-        if train_per_class is not None:
-            options += ["--train-per-class", str(train_per_class)]
-        options += ["--skip-bad"] if skip_bad else []
+        options += folder_arguments(of_folder)
         options += [part for setting in settings for part in ("--set", setting)]
         sys.exit(_run_in_own_processes(names, options))
     from visbase.pipeline.datasets import load_dataset
@@ -108,9 +104,7 @@ def run(
         from visbase.pipeline.models.file import check_place, save_model
 
         check_place(save)
-    loaded = load_dataset(
-        dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
-    )
+    loaded = load_dataset(dataset, data, seed=seed, **of_folder)
     (method,) = methods
     config = method.configure(preset, settings, loaded.photographs)
     if method.presets(loaded.photographs) != method.presets(False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,10 +12,9 @@ from visbase.pipeline.commands.options import (
     data_option,
     dataset_option,
     device_option,
+    folder_options,
     jobs_option,
     seed_option,
-    skip_bad_option,
-    train_per_class_option,
 )
 
 
@@ -22,8 +22,7 @@ from visbase.pipeline.commands.options import (
 @click.argument("name", metavar="METHOD")
 @dataset_option
 @data_option
-@train_per_class_option
-@skip_bad_option
+@folder_options
 @click.option(
     "--train",
     "n_train",
@@ -40,10 +39,9 @@ def search(
     name: str,
     dataset: str,
     data: Path | None,
-    train_per_class: int | None,
-    skip_bad: bool,
     n_train: int | None,
     seed: int,
+    **of_folder: Any,
 ) -> None:
     """Try a method's settings on held-out training images.
 
@@ -57,8 +55,6 @@ def search(
     from visbase.pipeline.experiments.search import search_method
     from visbase.pipeline.models.methods import find_method
 
-    loaded = load_dataset(
-        dataset, data, train_per_class=train_per_class, seed=seed, skip_bad=skip_bad
-    )
+    loaded = load_dataset(dataset, data, seed=seed, **of_folder)
     for trial in search_method(find_method(name), seed, loaded, n_train):
         click.echo(trial)

@@ -7,7 +7,9 @@ stands for a folder of photographs.
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
+from typing import Any, Literal
 
 from visbase.pipeline import datasets
 from visbase.pipeline.datasets.splits import Dataset
@@ -27,26 +29,37 @@ def load_dataset(
     folder: Path | None = None,
     *,
     train_per_class: int | None = None,
+    test_fraction: float | None = None,
     seed: int = 0,
     skip_bad: bool = False,
+    nested: bool = False,
+    duplicates: Literal["group", "drop", "keep"] = "group",
 ) -> Dataset:
     """Load a dataset by name.
 
     folder: where to look for its files instead of the usual place. The name
-    `folder:PATH` loads a folder of photographs, and only it takes train_per_class, seed
-    and skip_bad, see `load_folder`.
+    `folder:PATH` loads a folder of photographs, and only it takes the other arguments,
+    see `load_folder`; what was found there is printed on standard error.
     """
+    only_folders: dict[str, Any] = {
+        "train_per_class": train_per_class,
+        "test_fraction": test_fraction,
+        "skip_bad": skip_bad,
+        "nested": nested,
+    }
     if name.startswith(FOLDER):
         if folder is not None:
             raise BadInput(
                 f"--data {folder}: leave it out, {FOLDER}PATH names the folder"
             )
-        return _load_folder(name, train_per_class, seed, skip_bad)
-    if train_per_class is not None or skip_bad:
-        option = "--skip-bad" if train_per_class is None else "--train-per-class"
-        raise BadInput(
-            f"{option} only applies to {FOLDER}PATH; {name} has its own split"
-        )
+        return _load_folder(name, only_folders, seed, duplicates)
+    only_folders["drop_duplicates"] = duplicates == "drop"
+    for key, value in only_folders.items():
+        if value not in (None, False):
+            option = f"--{key.replace('_', '-')}"
+            raise BadInput(
+                f"{option} only applies to {FOLDER}PATH; {name} has its own split"
+            )
     names = find_datasets()
     if name not in names:
         raise BadInput(
@@ -58,8 +71,9 @@ def load_dataset(
 
 
 def _load_folder(
-    name: str, train_per_class: int | None, seed: int, skip_bad: bool
+    name: str, options: dict[str, Any], seed: int, duplicates: Any
 ) -> Dataset:
+    from visbase.pipeline.datasets.findings import notes
     from visbase.pipeline.datasets.folder import load_folder
 
     path = name.removeprefix(FOLDER)
@@ -72,4 +86,8 @@ def _load_folder(
         raise BadInput(
             f"--dataset {name}: the home folder ~ is unknown; set HOME"
         ) from None
-    return load_folder(root, train_per_class, seed, skip_bad)
+    dataset = load_folder(root, seed=seed, duplicates=duplicates, **options)
+    assert dataset.findings is not None
+    for line in notes(dataset.findings):
+        print(line, file=sys.stderr)
+    return dataset

@@ -1,76 +1,171 @@
 """Load a folder of photographs as a dataset: check, split and name it.
 
-The names of its folders are the classes, see `class_folders`. If it has no split, N
-random images per class are for training and all others for testing.
+The names of its folders are the classes, see `class_folders`. If no split is given, N
+random images or a random fraction of each class are for training or for testing.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.datasets.class_folders import (
-    ByClass,
-    find_classes,
+    Layout,
+    find_layout,
     require_images,
 )
-from visbase.pipeline.datasets.photo_check import check_photos
-from visbase.pipeline.datasets.splits import Dataset, Split, typical_size
+from visbase.pipeline.datasets.class_images import (
+    ClassImages,
+    findings_of,
+    list_files,
+    read_images,
+)
+from visbase.pipeline.datasets.findings import DROPPED
+from visbase.pipeline.datasets.random_splits import draw_fraction, draw_per_class
+from visbase.pipeline.datasets.splits import Dataset, Unlabelled, typical_size
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.images.photo_files import PhotoFiles
 
 LARGEST_ICON_PX = 40  # longer side; digits have 28, CIFAR's images 32
 
+Duplicates = Literal["group", "drop", "keep"]
+
 
 def load_folder(
-    root: Path, train_per_class: int | None, seed: int, skip_bad: bool
+    root: Path,
+    *,
+    train_per_class: int | None = None,
+    test_fraction: float | None = None,
+    seed: int = 0,
+    skip_bad: bool = False,
+    nested: bool = False,
+    duplicates: Duplicates = "group",
 ) -> Dataset:
     """Check every file, then split; no image stays in memory.
 
-    train_per_class: training images per class if the folder has no split, chosen by
-    seed; skip_bad: report and skip files that cannot be read instead of raising. Raises
-    BadInput for any fault of the folder.
+    If the folder has no split, seed draws one: train_per_class images per class for
+    training, or the test_fraction of each class for testing. skip_bad: leave out files
+    that cannot be read instead of raising; nested: see `find_layout`. duplicates:
+    "group" keeps images of one picture on one side of a test_fraction split, "drop"
+    takes only the first of them, "keep" ignores them; other splits keep them unless
+    they are dropped. Raises BadInput for any fault of the folder.
     """
-    parts = find_classes(root, train_per_class)
-    least = 1 if train_per_class is None else train_per_class + 1
-    for part, by_class in parts.items():
-        require_images(by_class, root / part, least)
-    files = [
-        path for part in parts.values() for paths in part.values() for path in paths
-    ]
-    checked = check_photos(files)
-    photos, reasons = checked.photos, checked.reasons
-    if reasons:
-        _refuse_or_report(root, len(files), reasons, skip_bad)
-        parts = {part: _without(files, reasons) for part, files in parts.items()}
-        for part, by_class in parts.items():
-            require_images(by_class, root / part, least)
-    if train_per_class is not None:
-        train, test = _random_split(parts[""], train_per_class, seed)
-    else:
-        train, test = parts["train"], parts["test"]
-    classes = tuple(printable(name) for name in train)
-    _require_distinct(root, classes)
-    training = _split(root, train, photos)
+    layout = find_layout(root, nested)
+    _require_one_split(layout, train_per_class, test_fraction)
+    least = 1 if layout.has_split else (train_per_class or 1) + 1
+    _require_enough(layout, *list_files(layout)[1:], least)
+    photos = read_images(layout)
+    if photos.reasons and not skip_bad:
+        _refuse(photos)
+    parts = photos.parts.astype("U10")
+    if duplicates == "drop":
+        first = np.unique(photos.groups, return_index=True)[1]
+        parts[np.setdiff1d(np.arange(len(parts)), first)] = DROPPED
+    _require_enough(layout, photos.labels, parts, least)
+    _require_distinct(root, photos.classes)
+    if not layout.has_split:
+        kept = np.flatnonzero(parts != DROPPED)
+        labels, groups = photos.labels[kept], photos.groups[kept]
+        if train_per_class is not None:
+            is_test = draw_per_class(labels, train_per_class, seed)
+        else:
+            assert test_fraction is not None
+            alone = np.arange(len(labels))
+            groups = groups if duplicates == "group" else alone
+            is_test = draw_fraction(labels, groups, test_fraction, seed)
+        parts[kept] = np.where(is_test, "test", "train")
+        _require_both_parts(layout, photos.labels, parts)
+    train_rows = np.flatnonzero(np.isin(parts, ("train", "validation")))
+    validation = np.flatnonzero(parts[train_rows] == "validation")
+    training = photos.split(train_rows)
     is_small = max(typical_size(training.images)) <= LARGEST_ICON_PX
-    dataset = Dataset(
+    names = [photos.name(path) for path in photos.unlabelled.paths]
+    return Dataset(
         dataset_name(root),
         training,
-        _split(root, test, photos),
-        classes,
+        photos.split(np.flatnonzero(parts == "test")),
+        photos.classes,
         kind="objects" if is_small else "photographs",
         channels=3,
         published=False,
+        validation=validation if len(validation) else None,
+        unlabelled=Unlabelled(photos.unlabelled, names) if names else None,
+        findings=findings_of(photos, parts),
     )
-    _report_duplicates(dataset)
-    return dataset
+
+
+def dataset_name(root: Path) -> str:
+    """Return `folder-` and the last part of the path, safe as the name of one folder.
+
+    Anything but letters, digits, dots, dashes and underscores becomes an underscore, so
+    that no name leads to another folder; 60 characters fit every file system.
+    """
+    return "folder-" + re.sub(r"[^\w.-]", "_", root.resolve().name or "root")[:60]
+
+
+def _require_one_split(
+    layout: Layout, train_per_class: int | None, test_fraction: float | None
+) -> None:
+    """Raise BadInput unless the folder or exactly one option makes the split."""
+    where = printable(layout.root)
+    if test_fraction is not None and not 0 < test_fraction < 1:
+        raise BadInput(
+            f"test_fraction={test_fraction}: expected a number between 0 and 1"
+        )
+    options = [
+        option
+        for option, value in (
+            ("--train-per-class", train_per_class),
+            ("--test-fraction", test_fraction),
+        )
+        if value is not None
+    ]
+    if layout.has_split and options:
+        raise BadInput(
+            f"{where}: already split into train and test; leave out {options[0]}"
+        )
+    if len(options) == 2:
+        raise BadInput(f"pass {options[0]} or {options[1]}, not both")
+    if not layout.has_split and not options:
+        lacks = (
+            f"the images in {printable(layout.folders['unlabelled'].name)} have no "
+            "classes"
+            if layout.unlabelled
+            else "has no folders train and test"
+        )
+        raise BadInput(
+            f"{where}: {lacks}; pass --train-per-class N to train on N random images "
+            "per class, or --test-fraction 0.2 to test on a fifth of each class"
+        )
+
+
+def _require_enough(
+    layout: Layout, labels: NDArray[np.int64], parts: NDArray[np.str_], least: int
+) -> None:
+    """Raise BadInput unless each class has enough images in each part."""
+    train = np.where(parts == "validation", "train", parts)
+    for part in layout.parts.keys() - {"validation"}:
+        counts = np.bincount(labels[train == part], minlength=len(layout.classes))
+        by_class = dict(zip(layout.classes, counts.tolist(), strict=True))
+        require_images(by_class, layout.folders.get(part, layout.root), least)
+
+
+def _require_both_parts(
+    layout: Layout, labels: NDArray[np.int64], parts: NDArray[np.str_]
+) -> None:
+    """Raise BadInput if all images of a class are one picture, on one side."""
+    for label, name in enumerate(layout.classes):
+        if len({*parts[labels == label].tolist()} - {DROPPED}) < 2:
+            raise BadInput(
+                f"{printable(layout.root)}: the images of {printable(name)} are copies "
+                "of each other and cannot be split; add others, or pass "
+                "--no-group-duplicates"
+            )
 
 
 def _require_distinct(root: Path, classes: tuple[str, ...]) -> None:
@@ -83,78 +178,12 @@ def _require_distinct(root: Path, classes: tuple[str, ...]) -> None:
         )
 
 
-def dataset_name(root: Path) -> str:
-    """Return `folder-` and the last part of the path, safe as the name of one folder.
-
-    Anything but letters, digits, dots, dashes and underscores becomes an underscore, so
-    that no name leads to another folder; 60 characters fit every file system.
-    """
-    return "folder-" + re.sub(r"[^\w.-]", "_", root.resolve().name or "root")[:60]
-
-
-def _refuse_or_report(
-    root: Path, n_files: int, reasons: Mapping[Path, str], skip_bad: bool
-) -> None:
-    """List the files that cannot be read with the reasons; BadInput unless skip_bad."""
-    lines = [f"{_name(root, path)}: {reason}" for path, reason in reasons.items()]
-    summary = f"{len(reasons):,} of {n_files:,} files cannot be read"
-    listed = "\n  " + "\n  ".join(lines)
-    if not skip_bad:
-        raise BadInput(
-            f"{printable(root)}: {summary}; repair or remove them, or skip them with "
-            f"--skip-bad:{listed}"
-        )
-    print(f"{summary} and are skipped:{listed}", file=sys.stderr)
-
-
-def _without(by_class: ByClass, reasons: Mapping[Path, str]) -> ByClass:
-    return {
-        name: [path for path in files if path not in reasons]
-        for name, files in by_class.items()
-    }
-
-
-def _random_split(by_class: ByClass, n: int, seed: int) -> tuple[ByClass, ByClass]:
-    """Draw n random files per class; both parts are sorted within each class."""
-    rng = np.random.default_rng(seed)
-    train, test = {}, {}
-    for name, files in by_class.items():
-        order = rng.permutation(len(files))
-        train[name] = [files[row] for row in np.sort(order[:n])]
-        test[name] = [files[row] for row in np.sort(order[n:])]
-    return train, test
-
-
-def _split(root: Path, by_class: ByClass, photos: PhotoFiles) -> Split:
-    paths = [path for files in by_class.values() for path in files]
-    position = {path: row for row, path in enumerate(photos.paths)}
-    counts = [len(files) for files in by_class.values()]
-    labels: NDArray[np.int64] = np.repeat(np.arange(len(counts)), counts)
-    return Split(
-        photos.take([position[path] for path in paths]),
-        labels,
-        [_name(root, path) for path in paths],
+def _refuse(photos: ClassImages) -> None:
+    """Raise BadInput with all files that cannot be read and the reasons."""
+    n_bad = len(photos.reasons)
+    n = len(photos.files) + len(photos.unlabelled) + n_bad
+    lines = [f"{photos.name(path)}: {why}" for path, why in photos.reasons.items()]
+    raise BadInput(
+        f"{printable(photos.layout.root)}: {n_bad:,} of {n:,} files cannot be read; "
+        "repair or remove them, or skip them with --skip-bad:\n  " + "\n  ".join(lines)
     )
-
-
-def _name(root: Path, path: Path) -> str:
-    return printable(path.relative_to(root))
-
-
-def _report_duplicates(dataset: Dataset) -> None:
-    """Report how many test images have the same pixels as a training image.
-
-    They are kept, as in published protocols, so that results are comparable.
-    """
-    train, test = dataset.train.images, dataset.test.images
-    assert isinstance(train, PhotoFiles)
-    assert isinstance(test, PhotoFiles)
-    names = dict(zip(train.digests, dataset.train.names, strict=True))
-    rows = [row for row, digest in enumerate(test.digests) if digest in names]
-    if rows:
-        example = f"{dataset.test.names[rows[0]]} is {names[test.digests[rows[0]]]}"
-        print(
-            f"{len(rows):,} of {len(test):,} test images are also training images, "
-            f"pixel for pixel ({example}); they are kept",
-            file=sys.stderr,
-        )

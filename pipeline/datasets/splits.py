@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,11 @@ from numpy.typing import NDArray
 from visbase.pipeline.contracts import Images, Kind
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import choose, sizes
+
+if TYPE_CHECKING:
+    from visbase.pipeline.datasets.findings import Findings
+
+N_VALIDATION = 10_000  # held-out images of a published dataset, at most
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,26 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Unlabelled:
+    """n images to be classified; names: one per image."""
+
+    images: Images
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
 class Dataset:
     """The split of a dataset and the names of its classes.
 
     kind: one of `contracts.KINDS`, which decides on settings and on what may be done to
     the images: digits are deskewed and never mirrored, objects are small pictures of
     things, photographs are larger; channels: 1 for grey, 3 for RGB (a folder may mix
-    both); published: whether it is public; records of a private one stay private.
+    both); published: whether it is public; records of a private one stay private;
+    validation: positions of training images that are meant for choosing settings, (m,);
+    unlabelled: images without a class; findings: about a folder of photographs.
     """
 
     name: str
@@ -47,6 +66,9 @@ class Dataset:
     kind: Kind
     channels: int
     published: bool = True
+    validation: NDArray[np.int64] | None = None
+    unlabelled: Unlabelled | None = None
+    findings: Findings | None = None
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -90,6 +112,23 @@ def hold_out(train: Split, n_validation: int) -> tuple[Split, Split]:
             "training images; each part needs at least one"
         )
     return part(train, slice(0, n)), part(train, slice(n, None))
+
+
+def validation_split(dataset: Dataset, seed: int) -> tuple[Split, Split]:
+    """Return the training images to train on, and those for validation.
+
+    Validation takes the images that a folder of photographs has for it, or a random
+    sixth of each of its classes; of a published dataset it takes the last sixth, at
+    most N_VALIDATION images.
+    """
+    train = dataset.train
+    if dataset.validation is not None:
+        others = np.delete(np.arange(len(train)), dataset.validation)
+        others = np.random.default_rng(seed).permutation(others)
+        return take(train, others), take(train, dataset.validation)
+    if dataset.published:
+        return hold_out(train, min(N_VALIDATION, max(1, len(train) // 6)))
+    return hold_out_sixth(dataset.train, seed)
 
 
 def hold_out_sixth(train: Split, seed: int) -> tuple[Split, Split]:

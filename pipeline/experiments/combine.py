@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.datasets.splits import Dataset, hold_out, hold_out_sixth
+from visbase.pipeline.datasets.splits import Dataset, validation_split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import n_errors
 from visbase.pipeline.experiments import provenance
@@ -34,7 +34,6 @@ FloatArray = NDArray[np.float64]
 
 WEIGHTS = np.linspace(0, 1, 21)
 PENALTY = 0.1  # inverse weight of the regression's squared norm
-N_VALIDATION = 10_000  # at most; a sixth of a smaller set
 
 
 def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combination:
@@ -42,11 +41,7 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
     if methods[0].name == methods[1].name:
         raise BadInput(f"{methods[0].name} twice; name two different methods")
     revision = provenance.revision()
-    if dataset.published:
-        n_validation = min(N_VALIDATION, max(1, len(dataset.train) // 6))
-        train, held_out = hold_out(dataset.train, n_validation)
-    else:
-        train, held_out = hold_out_sixth(dataset.train, seed=0)
+    train, held_out = validation_split(dataset, seed=0)
     classes = np.unique(train.labels)
     both = []
     for method in methods:

@@ -1,9 +1,9 @@
 """Choosing a method's settings on held-out training images.
 
 The last 10,000 training images (or the last sixth of a smaller set) validate and the
-others train; of a folder of photographs, a random sixth of each class validates. The
-test images are never looked at. Each trial changes some fields of the full preset, as
-the method's SEARCH lists them.
+others train; of a folder of photographs, its validation images or a random sixth of
+each class validate. The test images are never looked at. Each trial changes some fields
+of the full preset, as the method's SEARCH lists them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from visbase.pipeline.contracts import Method
 from visbase.pipeline.datasets.splits import (
     Dataset,
     Split,
-    hold_out,
-    hold_out_sixth,
     part,
+    validation_split,
 )
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct, n_errors
@@ -85,11 +84,7 @@ def search_method(
 
 def _split(dataset: Dataset, seed: int, n_train: int | None) -> tuple[Split, Split]:
     """The images that train and those that validate."""
-    if dataset.published:
-        n_validation = min(10_000, max(1, len(dataset.train) // 6))
-        train, validation = hold_out(dataset.train, n_validation)
-    else:
-        train, validation = hold_out_sixth(dataset.train, seed)
+    train, validation = validation_split(dataset, seed)
     if n_train is not None and n_train > len(train):
         raise BadInput(
             f"--train {n_train}: only {len(train)} images are left to train on"

@@ -1,6 +1,5 @@
 """The readers of outside input, each with valid inputs, and how these are corrupted."""
 
-import contextlib
 import gzip
 import hashlib
 import io
@@ -172,8 +171,7 @@ def _folders(root: Path) -> Reader:
         path = root / "a" / os.fsdecode(name if name.strip(b".") else b"x")
         path.write_bytes(data[stop:])
         try:
-            with contextlib.redirect_stderr(io.StringIO()):  # the skipped files
-                return load_folder(root, 1, 0, skip_bad=len(data) % 2 == 0)
+            return load_folder(root, train_per_class=1, skip_bad=len(data) % 2 == 0)
         finally:
             path.unlink()
 

@@ -41,7 +41,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
             pixels = dice.integers(0, 120, (50 + i, 70, 3), np.uint8)
             pixels[..., channel] += 100
             Image.fromarray(pixels).save(root / name / f"{i}.png")
-    return load_folder(root, 3, 0, False)
+    return load_folder(root, train_per_class=3)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,8 +11,14 @@ from PIL import Image
 
 from tests.pipeline.datasets.builders import fill
 from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.datasets.findings import notes
 from visbase.pipeline.datasets.folder import dataset_name, load_folder
-from visbase.pipeline.datasets.splits import Dataset, Split, hold_out_sixth
+from visbase.pipeline.datasets.splits import (
+    Dataset,
+    Split,
+    hold_out_sixth,
+    validation_split,
+)
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.photo_files import PhotoFiles
 
@@ -28,26 +34,40 @@ def split(tmp_path: Path) -> Path:
     return tmp_path / "parts"
 
 
+def messages(data: Dataset) -> list[str]:
+    assert data.findings is not None
+    return notes(data.findings)
+
+
 def refusal(root: Path, train_per_class: int | None, skip_bad: bool = False) -> str:
     with pytest.raises(BadInput) as caught:
-        load_folder(root, train_per_class, 0, skip_bad)
+        load_folder(root, train_per_class=train_per_class, skip_bad=skip_bad)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["validation", "Val"])
-def test_validation_images_are_for_training(
-    split: Path, name: str, capsys: pytest.CaptureFixture[str]
+def test_validation_images_are_for_training_and_for_choosing_settings(
+    split: Path, name: str
 ) -> None:
     fill(split / name / "dog", 2, 200)
     (split / "train").rename(split / "Training")
-    data = load_folder(split, None, 0, False)
+    data = load_folder(split)
     assert np.bincount(data.train.labels).tolist() == [3, 5]
     assert np.bincount(data.test.labels).tolist() == [2, 2]
-    assert f"{name}: its images are added" in capsys.readouterr().err
+    assert data.validation is not None
+    names = [data.train.names[row] for row in data.validation]
+    assert names == [f"{name}/dog/200.png", f"{name}/dog/201.png"]
+    train, validation = validation_split(data, 0)
+    assert validation.names == names
+    assert sorted([*train.names, *names]) == sorted(data.train.names)
+    assert messages(data)[0] == (
+        f"Folders: Training/ for training, {name}/ for training and for choosing "
+        "settings, test/ for testing."
+    )
 
 
 def test_train_and_test_folders_are_the_split(split: Path) -> None:
-    data = load_folder(split, None, 0, False)
+    data = load_folder(split)
     assert data.classes == ("cat", "dog")
     assert data.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert data.test.labels.tolist() == [0, 0, 1, 1]
@@ -58,7 +78,7 @@ def test_train_and_test_folders_are_the_split(split: Path) -> None:
 
 
 def test_n_random_images_per_class_train_and_all_others_test(flat: Path) -> None:
-    data = load_folder(flat, 5, 0, False)
+    data = load_folder(flat, train_per_class=5)
     assert np.bincount(data.train.labels).tolist() == [5, 5]
     assert np.bincount(data.test.labels).tolist() == [7, 7]
     files = [path.relative_to(flat).as_posix() for path in flat.rglob("*.png")]
@@ -74,24 +94,24 @@ def test_split_follows_the_seed_and_not_the_order_of_the_directory(
     rng = np.random.default_rng(3)
     cat, dog = (np.sort(rng.permutation(12)[:5]) for _ in range(2))
     expected = [f"cat/{i:03}.png" for i in cat] + [f"dog/{100 + i}.png" for i in dog]
-    assert load_folder(flat, 5, 3, False).train.names == expected
-    assert load_folder(flat, 5, 4, False).train.names != expected
+    assert load_folder(flat, train_per_class=5, seed=3).train.names == expected
+    assert load_folder(flat, train_per_class=5, seed=4).train.names != expected
     real = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda self: reversed(list(real(self))))
-    assert load_folder(flat, 5, 3, False).train.names == expected
+    assert load_folder(flat, train_per_class=5, seed=3).train.names == expected
 
 
 def test_fingerprint_follows_the_content_and_not_the_place(flat: Path) -> None:
-    first = load_folder(flat, 5, 0, False).fingerprint
+    first = load_folder(flat, train_per_class=5).fingerprint
     assert len(first) == 64
-    assert load_folder(flat, 5, 1, False).fingerprint != first
+    assert load_folder(flat, train_per_class=5, seed=1).fingerprint != first
     flat = flat.rename(flat.with_name("elsewhere"))
-    assert load_folder(flat, 5, 0, False).fingerprint == first
+    assert load_folder(flat, train_per_class=5).fingerprint == first
     Image.new("L", (4, 4), 200).save(flat / "cat" / "003.png")
-    changed = load_folder(flat, 5, 0, False).fingerprint
+    changed = load_folder(flat, train_per_class=5).fingerprint
     assert changed != first
     (flat / "cat").rename(flat / "bat")
-    assert load_folder(flat, 5, 0, False).fingerprint not in (first, changed)
+    assert load_folder(flat, train_per_class=5).fingerprint not in (first, changed)
 
 
 def test_fingerprint_of_arrays_covers_every_pixel_and_label() -> None:
@@ -114,7 +134,7 @@ def test_hidden_files_are_ignored_and_links_are_followed(flat: Path) -> None:
     (flat / "self").symlink_to("self")
     dogs = (flat / "dog").rename(flat.parent / "dogs")
     (flat / "train").symlink_to(dogs)  # a class may be called train
-    data = load_folder(flat, 5, 0, False)
+    data = load_folder(flat, train_per_class=5)
     assert data.classes == ("cat", "train")
     assert len(data.train) + len(data.test) == 24
 
@@ -130,18 +150,14 @@ def test_every_file_that_cannot_be_read_is_listed_with_its_reason(flat: Path) ->
     assert lines[12].startswith("  dog/up: a folder")
 
 
-def test_skipped_files_are_reported_and_the_others_split(
-    flat: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sound = load_folder(flat, 5, 0, False)
-    assert capsys.readouterr().err == ""
+def test_skipped_files_are_reported_and_the_others_split(flat: Path) -> None:
+    sound = load_folder(flat, train_per_class=5)
     (flat / "cat" / "000.txt").touch()
-    data = load_folder(flat, 5, 0, True)
+    data = load_folder(flat, train_per_class=5, skip_bad=True)
     assert data.train.names == sound.train.names
     assert data.test.names == sound.test.names
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("1 of 25 files ")
-    assert second.startswith("  cat/000.txt: ")
+    (line,) = (line for line in messages(data) if "read" in line)
+    assert line.startswith("Files that cannot be read (1): cat/000.txt (not a JPEG")
     (flat / "cat" / "000.png").write_bytes(b"x")  # and its class is too small
     message = refusal(flat, 11, skip_bad=True)
     assert "cat: expected at least 12 images, 11 of them for" in message
@@ -162,7 +178,9 @@ def replace(path: str, put: Change) -> Change:
     [
         (12, rename(), "cat: .* 13 images, 12 of them .* found 12"),
         (None, rename(("test/dog", "test/fox")), "dog .* train, fox .* test"),
-        (None, rename(("test", "validation")), "no folder test"),
+        (None, rename(("test", "extra")), "no folder test"),
+        (None, rename(("train", "extra")), "no folder train"),
+        (None, rename(("test/cat", "Train")), "Train and train are both"),
         (None, replace("test/dog", Path.mkdir), "test/dog: .* found none"),
         (2, rename(("cat", "x\ny"), ("dog", "x\\ny")), "2 classes"),
         (2, rename(("cat", "caf\u00e9"), ("dog", "cafe\u0301")), "2 classes"),
@@ -179,7 +197,7 @@ def test_fault_of_the_layout_is_named_in_one_line(
     root = flat if train_per_class else split
     change(root)
     with pytest.raises(BadInput, match=rf"\A.*{expected}.*\Z"):
-        load_folder(root, train_per_class, 0, False)
+        load_folder(root, train_per_class=train_per_class)
 
 
 def test_number_per_class_and_path_must_fit(flat: Path, split: Path) -> None:
@@ -198,7 +216,7 @@ def test_any_name_works_and_is_printable(tmp_path: Path) -> None:
     for i, name in enumerate(names):
         fill(root / name, 3, 10 * i)
     (root / "a b" / "000.png").rename(root / "a b" / "a b 1.png")
-    data = load_folder(root, 2, 0, False)
+    data = load_folder(root, train_per_class=2)
     assert sorted(data.classes) == ["a b", "bad\\udcff", "größe", "line\\nbreak"]
     assert all(name.isprintable() for name in data.train.names)
     assert len([*data.train.images, *data.test.images]) == 12
@@ -211,18 +229,18 @@ def test_any_name_works_and_is_printable(tmp_path: Path) -> None:
 
 
 def test_image_in_training_and_test_is_reported_and_stays(
-    flat: Path, split: Path, capsys: pytest.CaptureFixture[str]
+    flat: Path, split: Path
 ) -> None:
     for root, train_per_class in ((flat, 5), (split, None)):
-        data = load_folder(root, train_per_class, 0, False)
+        data = load_folder(root, train_per_class=train_per_class)
         train, test = data.train.names[0], data.test.names[-1]
         Image.open(root / train).save(root / test, "BMP")  # its pixels, not its bytes
-        assert capsys.readouterr().err == ""
-        data = load_folder(root, train_per_class, 0, False)
+        assert "same picture" not in "".join(messages(data))
+        data = load_folder(root, train_per_class=train_per_class)
         assert test in data.test.names
-        err = capsys.readouterr().err
-        assert f"1 of {len(data.test)} test images" in err
-        assert f"({test} is {train})" in err
+        (line,) = (line for line in messages(data) if "same picture" in line)
+        assert line.startswith(f"1 of {len(data.test)} test images")
+        assert f"({test} is {train}); they are kept" in line
 
 
 def test_name_is_a_safe_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +283,7 @@ def test_sixth_of_each_class_is_held_out_at_random() -> None:
 def test_path_names_a_dataset(flat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = load_dataset(f"folder:{flat}", train_per_class=5, seed=2)
     assert data.name == "folder-photos"
-    assert data.train.names == load_folder(flat, 5, 2, False).train.names
+    assert data.train.names == load_folder(flat, train_per_class=5, seed=2).train.names
     assert isinstance(data.train.images, PhotoFiles)
     monkeypatch.setenv("HOME", str(flat.parent))
     assert load_dataset("folder:~/photos", train_per_class=5).name == "folder-photos"

@@ -27,6 +27,8 @@ def test_options_that_do_not_fit_are_refused(command: str, fresh_folders: Path) 
         (["--dataset", "folder:x", "--data", "y"], "folder:PATH"),
         (["--train-per-class", "3"], "--train-per-class only"),
         (["--skip-bad"], "--skip-bad only"),
+        (["--test-fraction=.2"], "--test-fraction only"),
+        (["--drop-duplicates"], "--drop-duplicates only"),
     ):
         assert expected in refusal(command, "linear", *options)
 
@@ -49,9 +51,14 @@ def test_several_methods_get_the_options(monkeypatch: pytest.MonkeyPatch) -> Non
         cli, "_run_in_own_processes", lambda _, options: given.extend(options) or 0
     )
     folder = ["--dataset", "folder:a b"]
-    output("run", "majority", "linear", *folder, "--train-per-class", 7, "--skip-bad")
+    options = ["--train-per-class", "7", "--skip-bad", "--nested", "--drop-duplicates"]
+    output("run", "majority", "linear", *folder, *options)
     assert given[:2] == folder
-    assert given[-3:] == ["--train-per-class", "7", "--skip-bad"]
+    assert given[-5:] == options
+    output("run", "majority", "linear", *folder, "--no-group-duplicates")
+    assert given[-1] == "--no-group-duplicates"
+    output("run", "majority", "linear", *folder, "--test-fraction=0.25")
+    assert given[-2:] == ["--test-fraction", "0.25"]
 
 
 def test_search_of_a_folder_keeps_its_trials_in_artifacts(
@@ -89,4 +96,8 @@ def test_bag_of_words_works_on_sizes_that_differ(fresh_folders: Path) -> None:
     options = ("--preset=quick", f"--dataset=folder:{root}")
     line = output("run", "bovw_grid", *options, "--set", "n_words=8")
     assert "0.00 % error, 0 of 12 folder-textures" in line
-    assert "one size, found 2" in refusal("run", "linear", *options)
+    refused = visbase("run", "linear", *options)
+    assert refused.exit_code == 2
+    folders, reason = refused.stderr.splitlines()
+    assert folders == "Folders: train/ for training, test/ for testing."
+    assert "one size, found 2" in reason
