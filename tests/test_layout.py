@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pipeline.commands": (*BELOW, "pipeline.models", "pipeline.experiments"),
     "baselines": ("pipeline",),
     "cnn": ("pipeline",),
-    "reports": (*RECORDS, "pipeline.contracts", "pipeline.evaluation"),
+    "reports": (*RECORDS, *SCIENCE),
     "estimators": ENCODING,
     "__init__": ("pipeline", "estimators"),
     "__main__": ("pipeline.commands",),

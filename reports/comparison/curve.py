@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,24 +14,16 @@ Curve = dict[int, float]  # training photographs -> accuracy (%), sizes ascendin
 def learning_curve(contestant: Contestant) -> Curve:
     """Average the accuracy over the splits that were also trained on parts.
 
-    Each part has half the photographs of the next. Empty if no split has a curve.
+    Empty if there is none.
     """
-    sizes, accuracies = [], []
-    for answers in contestant.answers:
-        if "curve" in answers.extras:
-            parts = answers.extras["curve"]  # (sizes, n)
-            shares = 0.5 ** np.arange(len(parts), -1, -1)
-            sizes.append(answers.record.n_train * shares)
-            right = (parts == answers.truth).mean(axis=1)
-            accuracies.append([*right, answers.accuracy])
-    if not sizes:
+    if contestant.curve is None:
         return {}
-    n_train = np.rint(np.mean(sizes, axis=0)).astype(int).tolist()
-    percents = (100 * np.mean(accuracies, axis=0)).tolist()
-    return dict(zip(n_train, percents, strict=True))
+    sizes, splits = contestant.curve
+    percents = 100 * np.mean([right.mean(axis=1) for right in splits], axis=0)
+    return dict(zip(sizes, percents.tolist(), strict=True))
 
 
-def draw(curves: dict[str, Curve], families: dict[str, str]) -> str:
+def draw(curves: dict[str, Curve], families: Mapping[str, str]) -> str:
     """Draw curves by method as an SVG element; families: method -> family."""
     import matplotlib.pyplot as plt  # slow to import
 
@@ -39,7 +31,7 @@ def draw(curves: dict[str, Curve], families: dict[str, str]) -> str:
 
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(5.2, 3.2))
-        for name, style in line_styles(list(curves), families).items():
+        for name, style in line_styles(list(curves), dict(families)).items():
             sizes, percents = list(curves[name]), list(curves[name].values())
             axes.plot(sizes, percents, label=name, marker=".", **style)
         sizes = sorted({size for curve in curves.values() for size in curve})

@@ -14,7 +14,7 @@ const tests = data.tests.map(([photograph, split, ...answers], id) => {
   photographs[photograph].tests.push(test);
   return test;
 });
-const sure = (percent) => (percent === null ? "" : percent > 99 ? "> 99 %" : `${percent} %`);
+const sure = (percent) => (percent === null ? "" : percent > 99 ? "\u003e\u00a099\u00a0%" : `${percent}\u00a0%`);
 
 // Cards: a photograph with what the methods say in one of the splits that test it.
 function fill(card, photograph) {
@@ -116,9 +116,9 @@ function showConfusion() {
     const line = body.insertRow();
     make("th", classes[i], line).scope = "row";
     row.forEach((count, j) => {
-      const cell = make("td", count ? "" : "0", line);
+      const cell = make("td", "", line);
+      const button = make(count ? "button" : "span", count, cell);
       if (!count) return;
-      const button = make("button", count, cell);
       button.type = "button";
       button.ariaLabel = `${count} of class ${classes[i]}, predicted as ${classes[j]}`;
       button.addEventListener("click", () => showCell(method, i, j));
@@ -176,6 +176,7 @@ function show(photograph, test) {
   document.getElementById("legend").hidden = !drawn;
   for (const id of ["previous", "next"]) document.getElementById(id).hidden = position < 0;
   if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
 }
 function addView(views, photograph, caption, overlay) {
   const figure = make("figure", "", views);

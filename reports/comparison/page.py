@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.errors import printable
 from visbase.pipeline.evaluation import confusion_matrix
+from visbase.reports.comparison import curve
 from visbase.reports.comparison.contestants import Contestant
-from visbase.reports.comparison.curve import draw, learning_curve, table as curve_table
 from visbase.reports.comparison.photographs import (
     Photographs,
     evidence_maps,
@@ -66,8 +66,8 @@ def render_page(
             names.append(name)
             truth.append(-1)
     pictures = _pictures(root, names, photographs, suspicious, place)
-    curves = {one.method: learning_curve(one) for one in able}
-    curves = {method: curve for method, curve in curves.items() if curve}
+    curves = {one.method: curve.learning_curve(one) for one in able}
+    curves = {method: points for method, points in curves.items() if points}
     families = {one.method: one.answers[0].record.family for one in able}
     shown_classes = [printable(name) for name in classes]
     return render(
@@ -84,9 +84,9 @@ def render_page(
             if (ones := [one for one in suspicious if one.kind == kind])
         ],
         shown_names=[printable(name) for name in names],
-        curve=Markup(draw(curves, families)) if curves else "",
+        curve=Markup(curve.draw(curves, families)) if curves else "",
         curve_methods=list(curves),
-        curve_rows=curve_table(curves),
+        curve_rows=curve.table(curves),
         methods=photographs.methods,
         classes=shown_classes,
         class_scores=class_scores([_confusion(one, len(classes)) for one in able]),

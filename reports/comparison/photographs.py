@@ -81,9 +81,10 @@ def gather(contestants: Sequence[Contestant]) -> Photographs:
     evidence: dict[int, dict[int, NDArray[np.int8]]] = {}
     for split, seed in enumerate(sorted(by_split)):
         columns = [_answers_by_name(answers) for answers in by_split[seed]]
-        position = {}
+        position: dict[str, int] = {}  # in tests
         for answers in filter(None, by_split[seed]):
-            for name, label in zip(answers.record.test_names, answers.truth.tolist()):
+            names = answers.record.test_names
+            for name, label in zip(names, answers.truth.tolist(), strict=True):
                 if name not in place:
                     place[name] = len(truth)
                     truth.append(label)
@@ -92,12 +93,12 @@ def gather(contestants: Sequence[Contestant]) -> Photographs:
             Test(place[name], split, [column.get(name) for column in columns])
             for name in position
         ]
-        for k, answers in enumerate(by_split[seed]):
-            if answers is not None and "evidence" in answers.extras:
-                wrong = np.flatnonzero(~answers.right)
-                maps = zip(wrong, answers.extras["evidence"], strict=False)
+        for k, found in enumerate(by_split[seed]):
+            if found is not None and "evidence" in found.extras:
+                wrong = np.flatnonzero(~found.right)  # the first of them have maps
+                maps = zip(wrong, found.extras["evidence"], strict=False)
                 evidence.setdefault(k, {}).update(
-                    (position[answers.record.test_names[row]], drawn)
+                    (position[found.record.test_names[row]], drawn)
                     for row, drawn in maps
                 )
     return Photographs(

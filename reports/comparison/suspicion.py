@@ -53,32 +53,34 @@ def _mislabelled(contestants: Sequence[Contestant]) -> list[Suspicion]:
     above one half and at least its average over the photographs that do have the label
     (confident learning: Northcutt et al. 2021, eq. 2).
     """
-    by_seed: dict[int, list[Answers]] = {}
+    by_seed: dict[int, dict[str, Answers]] = {}
     for contestant in contestants:
         for answers in contestant.answers:
-            by_seed.setdefault(answers.record.seed, []).append(answers)
+            by_seed.setdefault(answers.record.seed, {})[contestant.method] = answers
     labels: dict[str, set[tuple[str, str]]] = {}  # name -> true and predicted classes
     sure: dict[str, list[float]] = {}
+    asked: dict[str, dict[str, Answers]] = {}
     for methods in by_seed.values():
-        first = methods[0]
-        prediction, confidence, is_sure = _agreed(methods)
+        first = next(iter(methods.values()))
+        prediction, confidence, is_sure = _agreed(list(methods.values()))
         classes = first.record.classes
+        answer = np.where(is_sure, prediction, first.truth)
         for row, name in enumerate(first.record.test_names):
-            truth, label = int(first.truth[row]), int(prediction[row])
-            label = label if is_sure[row] else truth
-            labels.setdefault(name, set()).add((classes[truth], classes[label]))
+            pair = classes[first.truth[row]], classes[answer[row]]
+            labels.setdefault(name, set()).add(pair)
             sure.setdefault(name, []).append(float(confidence[row]))
+            asked[name] = asked.get(name, {}) | methods
     found = []
     for name, pairs in labels.items():
         (true_class, label), *others = pairs
         if others or true_class == label:
             continue
         mean = float(np.mean(sure[name]))
-        n = len(contestants)
-        who = f"all {n} methods say" if n > 1 else f"{contestants[0].method} says"
+        who = list(asked[name])
         text = (
-            f"{printable(name)} is labelled {printable(true_class)}; {who} "
-            f"{printable(label)}, on average {100 * mean:.0f} % sure."
+            f"{printable(name)} is labelled {printable(true_class)}; {_listed(who)} "
+            f"{'say' if len(who) > 1 else 'says'} {printable(label)}, "
+            f"{100 * mean:.0f} % sure on average."
         )
         found.append((mean, Suspicion("mislabelled", text, (name,))))
     return [one for _, one in sorted(found, key=lambda pair: (-pair[0], pair[1].names))]
@@ -111,17 +113,9 @@ def _agreed(
 def _duplicates(
     contestants: Sequence[Contestant], groups: Sequence[Sequence[str]]
 ) -> list[Suspicion]:
-    splits = {
-        answers.record.seed: set(answers.record.test_names)
-        for contestant in contestants
-        for answers in contestant.answers
-    }
-    classes = {
-        name
-        for contestant in contestants
-        for answers in contestant.answers
-        for name in answers.record.classes
-    }
+    records = [answers.record for one in contestants for answers in one.answers]
+    splits = {record.seed: set(record.test_names) for record in records}.values()
+    classes = {name for record in records for name in record.classes}
     found = []
     for group in groups:
         labels = sorted({_class_of(name, classes) for name in group})
@@ -129,8 +123,7 @@ def _duplicates(
         if len(labels) > 1:
             reasons.append(f"have different labels ({', '.join(labels)})")
         if any(
-            {name in tested for name in group} == {True, False}
-            for tested in splits.values()
+            {name in tested for name in group} == {True, False} for tested in splits
         ):
             reasons.append("are on both sides of a split, so that the test is too easy")
         if reasons:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
+import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
@@ -29,13 +30,12 @@ def thumbnails(root: Path, names: Sequence[str], most_chars: int) -> list[str | 
     if even the smallest thumbnails of those before it fill the length.
     """
     sample = names[:: max(1, len(names) // N_SAMPLE)][:N_SAMPLE]
-    trials = [uris for uris in _encode(root, sample, SIDES) if uris]
+    trials = [[*map(len, uris)] for uris in _encode(root, sample, SIDES) if uris]
     if not trials:
         return [None] * len(names)
-    means = [sum(map(len, lengths)) / len(trials) for lengths in zip(*trials)]
-    planned = MARGIN * most_chars
-    fitting = [s for s, mean in zip(SIDES, means) if mean * len(names) <= planned]
-    side = fitting[0] if fitting else SIDES[-1]
+    means = np.mean(trials, axis=0)
+    fits = means * len(names) <= MARGIN * most_chars
+    side = SIDES[fits.argmax()] if fits.any() else SIDES[-1]
     n_tried = min(len(names), int(most_chars / means[-1]))
     result: list[str | None] = []
     left = most_chars
