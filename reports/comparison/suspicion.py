@@ -101,7 +101,7 @@ def _agreed(
     if not known:
         return prediction, np.zeros(len(truth)), nobody
     mean = np.mean([values.astype(np.float64) for values in known], axis=0)  # (n, C)
-    usual = np.full(mean.shape[1], np.inf)  # (C,), of a class among its own photographs
+    usual = np.zeros(mean.shape[1])  # (C,), of a class among its own photographs
     for label in np.unique(truth):
         usual[label] = mean[truth == label, label].mean()
     confidence = mean[np.arange(len(truth)), prediction]
