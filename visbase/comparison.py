@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import numpy as np
@@ -57,25 +57,30 @@ def compare(
     *,
     methods: Sequence[str] = (),
     quick: bool = False,
+    repeats: int | None = None,
+    out: Path | None = None,
     train_per_class: int | None = None,
     test_fraction: float | None = None,
-    repeats: int | None = None,
     skip_bad: bool = False,
     nested: bool = False,
-    out: Path | None = None,
+    duplicates: Literal["group", "drop", "keep"] = "group",
 ) -> Comparison:
     """Train and test methods on the same splits of a folder of photographs.
 
     methods: to add to `CONTESTANTS`; quick: smaller settings and fewer photographs;
-    train_per_class, test_fraction: how to split a folder that has no split of its own,
-    by default with TEST_FRACTION; repeats: number of random splits, by default 5, and 1
-    for slow methods; skip_bad, nested: see `load_folder`; out: folder for the page.
-    Results are kept in ./artifacts: a second call continues or recalls them. Raises
-    BadInput for an unknown method or a fault of the folder.
+    repeats: number of random splits, by default 5, and 1 for slow methods; out: folder
+    for the page; others: see `load_folder`, with a test_fraction of TEST_FRACTION if
+    the folder has no split and none is asked for. Results are kept in ./artifacts: a
+    second call continues or recalls them. Raises BadInput for an unknown method or a
+    fault of the folder.
     """
     root = Path(path)
     preset = "quick" if quick else "full"
-    splitting: dict[str, Any] = {"skip_bad": skip_bad, "nested": nested}
+    splitting: dict[str, Any] = {
+        "skip_bad": skip_bad,
+        "nested": nested,
+        "duplicates": duplicates,
+    }
     if train_per_class is not None:
         splitting["train_per_class"] = train_per_class
     elif test_fraction is not None or not find_layout(root, nested).has_split:

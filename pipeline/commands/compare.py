@@ -7,15 +7,15 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
 from visbase.pipeline.commands.endings import ends_in_one_line
 from visbase.pipeline.commands.options import (
     device_option,
+    folder_options,
     jobs_option,
-    skip_bad_option,
-    train_per_class_option,
 )
 
 
@@ -27,14 +27,6 @@ from visbase.pipeline.commands.options import (
     help="Methods to add to the usual ones, separated by commas.",
 )
 @click.option("--quick", is_flag=True, help="Smaller settings and fewer photographs.")
-@train_per_class_option
-@click.option(
-    "--test-fraction",
-    metavar="F",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    show_default="0.2",
-    help="Test on this fraction of each class and train on the rest.",
-)
 @click.option(
     "--repeats",
     metavar="N",
@@ -42,8 +34,7 @@ from visbase.pipeline.commands.options import (
     show_default="5, and 1 for slow methods",
     help="Number of random splits.",
 )
-@skip_bad_option
-@click.option("--nested", is_flag=True, help="Classes are folders of any depth.")
+@folder_options
 @click.option(
     "--out",
     metavar="FOLDER",
@@ -58,19 +49,17 @@ def compare(
     path: Path,
     methods: str | None,
     quick: bool,
-    train_per_class: int | None,
-    test_fraction: float | None,
     repeats: int | None,
-    skip_bad: bool,
-    nested: bool,
     out: Path | None,
+    **splitting: Any,
 ) -> None:
     """Compare methods on a folder of photographs.
 
-    PATH has one folder per class, or train and test with such folders. Trains and tests
-    `majority`, `pretrained`, `bovw_fisher` and `resnet` on the same splits, prints a
-    table and three sentences, and writes a page with every mistake. Run it again after
-    an interruption: it continues.
+    PATH has one folder per class, or train and test with such folders; without these, a
+    fifth of each class is for testing. Trains and tests `majority`, `pretrained`,
+    `bovw_fisher` and `resnet` on the same splits, prints a table and three sentences,
+    and writes a page with every mistake. Run it again after an interruption: it
+    continues.
 
     Example: visbase compare photos --quick
     """
@@ -80,12 +69,9 @@ def compare(
         path,
         methods=methods.split(",") if methods else (),
         quick=quick,
-        train_per_class=train_per_class,
-        test_fraction=test_fraction,
         repeats=repeats,
-        skip_bad=skip_bad,
-        nested=nested,
         out=out,
+        **splitting,
     )
     result.show()
 
