@@ -77,9 +77,9 @@ def compare(
 
 
 @click.command(hidden=True)
-@click.argument("task")
+@click.argument("tasks")
 @ends_in_one_line
-def contestant(task: str) -> None:
+def contestant(tasks: str) -> None:
     """Run one method of a comparison; `compare` starts it."""
     import msgspec
 
@@ -88,8 +88,9 @@ def contestant(task: str) -> None:
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        for record in run_task(msgspec.json.decode(task, type=Task)):
-            print(record.line(), flush=True)
+        for task in msgspec.json.decode(tasks, type=list[Task]):
+            for record in run_task(task):
+                print(record.line(), flush=True)
     except BadInput as error:
         print(f"failed: {error}", flush=True)
         sys.exit(2)

@@ -109,22 +109,23 @@ class Contest:
 
     def _enter(self, method: MethodFile, report: Report) -> Entry:
         task = self._task(method)
-        failure = self._run_missing(task, report)
+        failure = self._run_missing([task], report)
         done = [seed for seed in task.seeds if seed not in self._missing(task)]
         return Entry(method.name, [self._path(task, seed) for seed in done], failure)
 
     def _path(self, task: Task, seed: int) -> Path:
         return task.record_path(self.splits[0], seed)
 
-    def _run_missing(self, task: Task, report: Report) -> str | None:
-        """Run a task in a process of its own; return why it failed, if it did."""
-        missing = self._missing(task)
+    def _run_missing(self, tasks: Sequence[Task], report: Report) -> str | None:
+        """Run tasks of a method in one process; return why it failed, if it did."""
+        missing = [msgspec.structs.replace(t, seeds=self._missing(t)) for t in tasks]
+        missing = [task for task in missing if task.seeds]
         if not missing:
             return None
-        report(f"{task.method}: {len(missing)} of {len(task.seeds)} splits to run")
-        text = msgspec.json.encode(msgspec.structs.replace(task, seeds=missing))
+        n, total = (sum(len(t.seeds) for t in some) for some in (missing, tasks))
+        report(f"{tasks[0].method}: {n} of {total} runs to do")
         child = subprocess.Popen(
-            [*OWN_PROGRAM, "contestant", text.decode()],
+            [*OWN_PROGRAM, "contestant", msgspec.json.encode(missing).decode()],
             stdin=subprocess.PIPE,  # the child ends when this end is closed
             stdout=subprocess.PIPE,
             text=True,
@@ -152,7 +153,7 @@ class Contest:
             unlabelled=True,
             results=f"{self.task.results}/unlabelled",
         )
-        failed = self._run_missing(task, report) is not None
+        failed = self._run_missing([task], report) is not None
         return None if failed else self._path(task, 0)
 
     def _two_best(self, entries: Sequence[Entry]) -> list[str]:
@@ -166,15 +167,15 @@ class Contest:
         """Measure a learning curve, unless the records have one already."""
         if entry.records[0].with_suffix(".curve.npy").exists():
             return entry
-        paths = []
-        for part in CURVE_PARTS:
-            task = msgspec.structs.replace(
+        tasks = [
+            msgspec.structs.replace(
                 self.task,
                 method=entry.method,
                 part=part,
                 results=f"{self.task.results}/part-{part}",
             )
-            if self._run_missing(task, report) is not None:
-                return entry  # such as too few images of a class
-            paths.append(self._path(task, 0))
-        return replace(entry, parts=paths)
+            for part in CURVE_PARTS
+        ]
+        if self._run_missing(tasks, report) is not None:
+            return entry  # such as too few images of a class
+        return replace(entry, parts=[self._path(task, 0) for task in tasks])

@@ -9,7 +9,13 @@ import pytest
 
 from tests.command_line import start_visbase
 from visbase.pipeline.experiments.contest import Contest
-from visbase.pipeline.experiments.contestant import sample_rows
+from visbase.pipeline.experiments.contestant import (
+    Task,
+    find_record,
+    load_split,
+    run_task,
+    sample_rows,
+)
 
 
 @pytest.fixture
@@ -35,29 +41,34 @@ def run(photos: Path, methods: list[str]) -> list[str]:
     entries = contest.run(lines.append)
     assert [entry.method for entry in entries] == methods
     assert all(len(e.records) == 2 and e.failure is None for e in entries)
-    return [line for line in lines if "to run" in line]
+    return [line for line in lines if line.endswith("to do")]
 
 
 def test_only_what_is_missing_is_run(photos: Path) -> None:
-    assert run(photos, ["majority"]) == ["majority: 2 of 2 splits to run"]
+    assert run(photos, ["majority"]) == ["majority: 2 of 2 runs to do"]
     assert run(photos, ["majority"]) == []
-    both = ["majority", "linear"]
-    parts = ["linear: 1 of 1 splits to run"] * 3  # for its learning curve
-    assert run(photos, both) == ["linear: 2 of 2 splits to run", *parts]
-    (record,) = (photos.parent / "results").glob("*/linear/seed1.json")
+    (record,) = (photos.parent / "results").glob("*/majority/seed1.json")
     record.unlink()
-    assert run(photos, both) == ["linear: 1 of 2 splits to run"]
-    next((photos / "dark").iterdir()).unlink()  # now the splits are others
-    assert run(photos, ["majority"]) == ["majority: 2 of 2 splits to run"]
+    both = ["majority", "linear"]
+    anew = ["majority: 1 of 2 runs to do", "linear: 2 of 2 runs to do"]
+    assert run(photos, both) == [*anew, "linear: 3 of 3 runs to do"]  # learning curve
+
+
+def test_a_record_counts_as_long_as_the_photographs_are_the_same(photos: Path) -> None:
+    splitting = {"test_fraction": 0.34}
+    task = Task("majority", str(photos), "full", [0], splitting, str(photos.parent))
+    (record,) = run_task(task)
+    assert find_record(task, load_split(task, 0), 0) == record
+    next((photos / "dark").iterdir()).unlink()
+    assert find_record(task, load_split(task, 0), 0) is None
 
 
 def test_a_method_that_fails_is_shown_with_its_reason(photos: Path) -> None:
-    results = photos.parent / "results"
     splitting = {"test_fraction": 0.34}
-    contest = Contest(photos, ["lenet5"], "full", None, splitting, results)
+    contest = Contest(photos, ["lenet5"], "full", 1, splitting, photos.parent)
     (entry,) = contest.run(lambda _: None)
     assert entry.failure is not None
-    assert "8 x 8 pixels are too small for lenet5" in entry.failure
+    assert "8 x 8 pixels" in entry.failure
     assert entry.records == []
 
 
@@ -65,7 +76,7 @@ def test_a_contestant_ends_with_the_program_that_started_it(photos: Path) -> Non
     task = {"method": "majority", "root": str(photos), "preset": "full", "seeds": [0]}
     task |= {"splitting": {"test_fraction": 0.34}, "results": str(photos.parent)}
     # the system closes the other end of its input when the parent is killed
-    child = start_visbase("contestant", json.dumps(task), stdin=DEVNULL)
+    child = start_visbase("contestant", json.dumps([task]), stdin=DEVNULL)
     assert child.wait(timeout=30) == 1
     assert not list(photos.parent.rglob("seed0.json"))
 
