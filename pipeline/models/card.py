@@ -70,16 +70,17 @@ def make_card(
     record: the facts of the run by name; any_size: whether the method takes photographs
     of any size.
     """
-    return Card(
-        **{name: record[name] for name in Card.__struct_fields__ if name in record},
-        classes=[dataset.classes[label] for label in np.unique(train.labels)],
-        kind=dataset.kind,
-        image_size=(
+    facts = {name: record[name] for name in Card.__struct_fields__ if name in record}
+    of_model = {  # a record has the classes of the dataset
+        "classes": [dataset.classes[label] for label in np.unique(train.labels)],
+        "kind": dataset.kind,
+        "image_size": (
             None if any_size and dataset.photographs else _common_size(train.images)
         ),
-        training_data_sha256=data_fingerprint(train),
-        licence=licence,
-    )
+        "training_data_sha256": data_fingerprint(train),
+        "licence": licence,
+    }
+    return Card(**facts | of_model)
 
 
 def data_fingerprint(split: Split) -> str:
