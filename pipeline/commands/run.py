@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -94,12 +95,21 @@ def run(
         if save is not None:
             any_size = takes_any_size(model)
             card = make_card(asdict(record), train, loaded, any_size, licence)
-            save_model(save, model, card)
+            save_model(save, model, card)  # already, should calibration be interrupted
+            keeps_own = loaded.published and method.family == "network"
+            if keeps_own and not isinstance(model, Refits):
+                # another training might take hours, for log-probabilities as good
+                calibration = uncalibrated()
+            else:
+                build = functools.partial(method.build, config, seed)
+                calibration = calibrate(model, build, train, seed)
+            save_model(save, model, card, calibration)
 
     if save is not None:
         from msgspec.structs import asdict
 
-        from visbase.pipeline.contracts import takes_any_size
+        from visbase.pipeline.contracts import Refits, takes_any_size
+        from visbase.pipeline.models.calibration import calibrate, uncalibrated
         from visbase.pipeline.models.card import make_card
         from visbase.pipeline.models.file import check_place, save_model
 

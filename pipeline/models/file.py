@@ -1,7 +1,8 @@
 """A fitted classifier in one file, which is opened without running code from it.
 
 The format is safetensors: eight bytes for the length of a JSON header, the header, the
-numbers. The tensors are the method's arrays; the header's metadata has the card
+numbers. The tensors are the method's arrays, and with names that begin with
+"calibration." those of its calibration; the header's metadata has the card
 (`model_card`) and the SHA-256 of the whole file, counted with zeros in its own place.
 Code comes from the method's file of the same name here, never from the model.
 """
@@ -16,9 +17,18 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from visbase.pipeline.contracts import Arrays, Images, Method, check_layout
+from visbase.pipeline.contracts import (
+    Arrays,
+    Images,
+    Method,
+    check_layout,
+    join_parts,
+    split_parts,
+)
 from visbase.pipeline.errors import BadEnvironment, BadInput, printable
+from visbase.pipeline.models.calibration import Calibration, restore_calibration
 from visbase.pipeline.models.card import Card, read_card
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage.atomic import write_named
@@ -33,12 +43,16 @@ PHOTO_SIZE = (64, 64)  # of the noise image that a model of photographs is tried
 
 @dataclass(frozen=True)
 class Model:
-    """A classifier that is ready to score images, its card, and its file's SHA-256."""
+    """A classifier that is ready to score images, its card, and its file's SHA-256.
+
+    calibration: None if the file has none, as those of versions before 0.3.
+    """
 
     method: str
     classifier: Method
     card: Card
     sha256: str
+    calibration: Calibration | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -49,6 +63,22 @@ class Model:
         """Classify n images, which must be prepared like the training images."""
         best = self.classifier.scores(images).argmax(axis=1)
         return [self.classes[column] for column in best]
+
+    def probabilities(self, images: Images) -> NDArray[np.float64]:
+        """Compute calibrated probabilities of n images, prepared likewise: (n, C).
+
+        Raises BadInput if the model was saved without a calibration.
+        """
+        return self.calibrated(self.classifier.scores(images))
+
+    def calibrated(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Turn the classifier's scores (n, C) into probabilities (n, C)."""
+        if self.calibration is None:
+            raise BadInput(
+                f"this model of {self.method} has no calibration, hence no "
+                "probabilities; run the method again with --save"
+            )
+        return self.calibration.probabilities(scores)
 
 
 LONGEST_NAME = 200  # bytes; file systems take 255, a temporary ending included
@@ -68,14 +98,19 @@ def check_place(path: Path) -> None:
         raise BadInput(f"{name}: cannot be written; name a file in a folder of yours")
 
 
-def save_model(path: Path, classifier: Method, card: Card) -> None:
+def save_model(
+    path: Path,
+    classifier: Method,
+    card: Card,
+    calibration: Calibration | None = None,
+) -> None:
     """Write a fitted classifier with its card (`make_card`), whole or not at all."""
     from safetensors.numpy import save
 
-    arrays = {
-        name: np.asarray(array, order="C")
-        for name, array in classifier.arrays().items()
-    }
+    learned = classifier.arrays()
+    if calibration is not None:
+        learned = learned | join_parts({"calibration": calibration.arrays()})
+    arrays = {name: np.asarray(array, order="C") for name, array in learned.items()}
     content = save(
         arrays, {"card": msgspec.json.encode(card).decode(), "sha256": BLANK.decode()}
     )
@@ -104,6 +139,7 @@ def load_model(path: Path | str) -> Model:
         classifier: Method = method.build(
             method.config_from_json(card.config), card.seed
         )
+        calibration = _take_calibration(arrays)
         classifier.restore(arrays)
         with np.errstate(all="ignore"):  # overflows raise BadInput below
             _try_out(classifier, arrays, card)
@@ -114,7 +150,14 @@ def load_model(path: Path | str) -> Model:
         raise BadInput(
             f"{name}: not a sound model of {method.name}: {reason}"
         ) from None
-    return Model(method.name, classifier, card, sha256)
+    return Model(method.name, classifier, card, sha256, calibration)
+
+
+def _take_calibration(arrays: Arrays) -> Calibration | None:
+    """Remove the arrays of the calibration from all, and restore it; None without."""
+    names = [name for name in arrays if name.startswith("calibration.")]
+    parts = split_parts({n: arrays.pop(n) for n in names}, ("calibration",))
+    return restore_calibration(parts["calibration"]) if names else None
 
 
 def _try_out(classifier: Method, arrays: Arrays, card: Card) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.pipeline.builders import make_record
 from tests.pipeline.test_contract import N_TEST, N_TRAIN, build_small, small_config
-from visbase.pipeline.contracts import Arrays, Method
+from visbase.pipeline.contracts import Arrays, Method, join_parts
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.models.card import make_card
 from visbase.pipeline.models.file import load_model, save_model
@@ -38,6 +38,8 @@ def resave(saved: Path, path: Path, change: Change) -> Path:
     """A copy with changes and a right checksum, as an attacker would write it."""
     model = load_model(saved)
     arrays, card = model.classifier.arrays(), msgspec.structs.asdict(model.card)
+    if model.calibration is not None:
+        arrays |= join_parts({"calibration": model.calibration.arrays()})
     change(card, arrays)
     save_model(path, SimpleNamespace(arrays=lambda: arrays), card)  # type: ignore[arg-type]
     return path

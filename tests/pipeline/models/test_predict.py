@@ -176,6 +176,8 @@ def test_saved_model_predicts_as_recorded(mnist: Dataset, fresh_folders: Path) -
     right = model.classifier.predict(test.images) == test.labels
     assert int(right.sum()) == card.n_correct > 50
     assert f"{card.n_test - card.n_correct} of 100" in result.stdout
+    found = model.probabilities(test.images).max(axis=1).mean()
+    assert found == pytest.approx(right.mean(), abs=0.1)  # calibrated
 
 
 @patch("visbase.pipeline.experiments.run.run_method", NEVER)
