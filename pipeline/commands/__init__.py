@@ -18,7 +18,7 @@ COMMANDS = {  # name -> the file in this folder that defines it
     "run": "run",
     "search": "search",
     "report": "report",
-    "predict": "models",
+    "predict": "predict",
     "explain": "models",
     "export": "models",
     "curve": "measure",

@@ -1,10 +1,8 @@
-"""Commands that use saved models."""
+"""Commands that look into saved models or convert them."""
 
 from __future__ import annotations
 
 import json
-import sys
-from io import BytesIO
 from pathlib import Path
 
 import click
@@ -16,60 +14,6 @@ from visbase.pipeline.errors import BadInput, printable
 model_argument = click.argument(
     "path", metavar="MODEL", type=click.Path(path_type=Path)
 )
-
-
-@click.command()
-@model_argument
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option(
-    "--show",
-    "picture",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.png",
-    help="Also write a picture of the images as the model sees them.",
-)
-@ends_in_one_line
-def predict(
-    path: Path, images: tuple[str, ...], as_json: bool, picture: Path | None
-) -> None:
-    """Classify image files with a saved model.
-
-    MODEL is a file written by `visbase run METHOD --save MODEL`. Pass - as IMAGE to
-    read from standard input.
-
-    Prints each image's label and runner-up with their scores, and the time in
-    milliseconds from opening the file to the scores. A larger score is likelier;
-    networks give log-probabilities. Unreadable images are reported and skipped, and the
-    exit status is then 2.
-
-    Example: visbase predict digits.visbase seven.png --show seen.png
-    """
-    from visbase.pipeline.images.photo_files import read_bytes
-    from visbase.pipeline.models.file import load_model
-    from visbase.pipeline.models.predict import predict_file, show, to_json, to_table
-
-    if images.count("-") > 1:
-        raise BadInput("standard input can be read only once; pass - once")
-    model = load_model(path)
-    predictions = []
-    for image in images:
-        piped = image == "-"  # read whole, since a pipe cannot be read twice
-        try:
-            if piped and sys.stdin is None:
-                raise BadInput("standard input: closed")
-            source = BytesIO(read_bytes(sys.stdin.buffer)) if piped else Path(image)
-            predictions.append(predict_file(model, image, source))
-        except BadInput as error:
-            click.echo(f"visbase: {error}", err=True)
-    if as_json:
-        click.echo(json.dumps(to_json(predictions), indent=1))
-    elif predictions:
-        click.echo(to_table(predictions))
-    if picture is not None and predictions:
-        show(predictions, picture)
-    if len(predictions) < len(images):
-        sys.exit(2)
 
 
 @click.command()
@@ -116,7 +60,11 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     classes = model.card.classes
     draw_evidence(seen, evidence, classes, out)
     winner, other = (classes[i] for i in (evidence.winner, evidence.runner_up))
-    click.echo(f"{printable(winner)}, not {printable(other)}: {out}")
+    sure = ""
+    if model.calibration is not None:
+        (row,) = model.probabilities([prepared])
+        sure = f" ({100 * row[evidence.winner]:.1f} %)"
+    click.echo(f"{printable(winner)}{sure}, not {printable(other)}: {out}")
     if layers is not None and isinstance(classifier, DrawsLayers):
         for picture in classifier.draw_layers(prepared, layers):
             click.echo(picture)
@@ -137,7 +85,8 @@ def export(path: Path, out: Path) -> None:
 
     The exported network takes uint8 images of the model's image size, grey (n, 1, h, w)
     or RGB (n, 3, h, w), and returns log-probabilities (n, classes). The file's metadata
-    lists the classes.
+    lists the classes and, of a calibrated model, the temperature: probabilities are
+    softmax(log-probabilities / temperature).
 
     Example: visbase export lenet5.visbase --out lenet5.onnx
     """
@@ -154,5 +103,7 @@ def export(path: Path, out: Path) -> None:
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in msgspec.to_builtins(model.card).items()
     }
+    if model.calibration is not None:
+        facts["temperature"] = repr(model.calibration.temperature)
     classifier.export_onnx(out, facts)
     click.echo(f"written to {out}", err=True)

@@ -179,6 +179,20 @@ def _visible(folder: Path, aside: set[Path] | None = None) -> list[Path]:
     return [path for path in paths if path not in hidden]
 
 
+def files_below(folder: Path) -> list[Path]:
+    """List the files in a folder and its subfolders, without hidden files and litter.
+
+    Links to folders are not followed.
+    """
+    files = []
+    for path in _visible(folder):
+        if not path.is_dir():
+            files.append(path)
+        elif not path.is_symlink():
+            files += files_below(path)
+    return files
+
+
 def _holds_only_folders(paths: Sequence[Path]) -> bool:
     return bool(paths) and all(path.is_dir() for path in paths)
 

@@ -131,6 +131,8 @@ def decode(source: Path | IO[bytes]) -> NDArray[np.uint8]:
     # Pillow's decoders raise almost anything on damaged data: SyntaxError, EOFError,
     # struct.error, ... and all of them mean the same to the user
     except Exception as error:
+        if isinstance(error, MemoryError):  # nothing is wrong with the file
+            raise
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise BadInput(printable(" ".join(str(reason).split())[:120])) from None
 

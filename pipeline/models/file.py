@@ -73,12 +73,16 @@ class Model:
 
     def calibrated(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Turn the classifier's scores (n, C) into probabilities (n, C)."""
+        return self.require_calibration().probabilities(scores)
+
+    def require_calibration(self) -> Calibration:
+        """Return the calibration; BadInput if there is none."""
         if self.calibration is None:
             raise BadInput(
                 f"this model of {self.method} has no calibration, hence no "
                 "probabilities; run the method again with --save"
             )
-        return self.calibration.probabilities(scores)
+        return self.calibration
 
 
 LONGEST_NAME = 200  # bytes; file systems take 255, a temporary ending included

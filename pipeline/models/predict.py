@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.contracts import Resizes
+from visbase.pipeline.contracts import FloatArray, Images, Method, Refits, Resizes
+from visbase.pipeline.datasets.photo_check import BLANK
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.batches import resized
 from visbase.pipeline.images.photo_files import read_image
@@ -19,6 +20,8 @@ from visbase.pipeline.models.card import Card
 from visbase.pipeline.models.file import Model
 from visbase.pipeline.storage.atomic import write_named
 
+UNKNOWN = "unknown"  # the label of an image that the model cannot tell
+NOTHING = "nothing found to judge by"
 SHOWN_SIDE = 112  # pixels; smaller images are enlarged to about this side
 GAP = 4  # pixels between shown images
 
@@ -27,31 +30,76 @@ GAP = 4  # pixels between shown images
 class Prediction:
     """A model's answer for one image.
 
-    scores: by class, larger is likelier; ms: milliseconds from opening the file to the
-    scores; model_input (h, w) or (h, w, 3): the image as the model sees it.
+    label: the likeliest class, or UNKNOWN; scores: by class, larger is likelier;
+    probabilities: by class, None if the model is not calibrated; note: why there is
+    nothing to judge by, or ""; ms: milliseconds from opening the file to the scores;
+    model_input (h, w) or (h, w, 3): the image as the model sees it.
     """
 
     file: str
+    label: str
     scores: dict[str, float]
+    probabilities: dict[str, float] | None
+    note: str
     ms: float
     model_input: NDArray[np.uint8]
 
-    def ranked(self) -> list[tuple[str, float]]:
-        """Return classes and scores, likeliest first."""
-        return sorted(self.scores.items(), key=lambda item: -item[1])
+    def ranked(self) -> list[str]:
+        """Return the label and the classes, likeliest first; only UNKNOWN by a note."""
+        if self.note:
+            return [self.label]
+        names = sorted(self.scores, key=lambda name: -self.scores[name])
+        return names if names[0] == self.label else [self.label, *names]
 
 
-def predict_file(model: Model, file: str, source: Path | IO[bytes]) -> Prediction:
-    """Classify the image read from `source`; `file` is the name to report it by."""
+def predict_file(
+    model: Model, file: str, source: Path | IO[bytes], least: float = 0.0
+) -> Prediction:
+    """Classify the image read from `source`; `file` is the name to report it by.
+
+    The label is UNKNOWN if its probability is below `least`, or if the image has no
+    keypoint or is (nearly) of one level. Raises BadInput if the file is not an image,
+    or if the model is to know probabilities and does not.
+    """
     started = time.perf_counter()
     image = prepare_file(file, source, model.card)
     fixed = model.card.image_size is not None
-    scores = model.classifier.scores(image[None] if fixed else [image])[0]
+    scores, found = _scores(model.classifier, image[None] if fixed else [image])
     ms = 1000 * (time.perf_counter() - started)
-    by_class = dict(zip(model.card.classes, map(float, scores), strict=True))
+    if _is_blank(image):
+        note = f"{NOTHING}: (nearly) one level"
+    else:
+        note = "" if found else f"{NOTHING}: no keypoint"
+    best, probabilities = int(scores.argmax()), None
+    if least or model.calibration is not None:
+        (row,) = model.calibrated(scores)
+        probabilities = dict(zip(model.classes, row.tolist(), strict=True))
+    is_unknown = note or (probabilities and probabilities[model.classes[best]] < least)
     if isinstance(model.classifier, Resizes):  # networks shrink photographs
         image = model.classifier.resize(image)
-    return Prediction(file, by_class, round(ms, 2), image)
+    return Prediction(
+        file=file,
+        label=UNKNOWN if is_unknown else model.classes[best],
+        scores=dict(zip(model.classes, scores[0].astype(float).tolist(), strict=True)),
+        probabilities=probabilities,
+        note=note,
+        ms=round(ms, 2),
+        model_input=image,
+    )
+
+
+def _scores(classifier: Method, images: Images) -> tuple[FloatArray, bool]:
+    """Scores (1, C) of one image, and whether any feature of it is not zero."""
+    if not isinstance(classifier, Refits):
+        return classifier.scores(images), True
+    features = classifier.features(images)
+    return classifier.scores_of(features), bool(features.any())
+
+
+def _is_blank(image: NDArray[np.uint8]) -> bool:
+    import cv2  # slow to import, and many commands do not need it
+
+    return float(cv2.meanStdDev(image)[1].max()) <= BLANK
 
 
 def prepare_file(file: str, source: Path | IO[bytes], card: Card) -> NDArray[np.uint8]:
@@ -78,54 +126,12 @@ def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
     return resized([image], *card.image_size, channels=1 if image.ndim == 2 else 3)[0]
 
 
-def to_table(predictions: Sequence[Prediction]) -> str:
-    """Format as aligned columns: image, label, score, runner-up, its score, ms."""
-    rows = [("image", "label", "score", "runner-up", "score", "ms")]
-    for prediction in predictions:
-        best, *others = prediction.ranked()
-        second = (
-            (printable(others[0][0]), f"{others[0][1]:.4g}") if others else ("", "")
-        )
-        rows.append(
-            (
-                printable(prediction.file),
-                printable(best[0]),
-                f"{best[1]:.4g}",
-                *second,
-                f"{prediction.ms:.1f}",
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    aligned = "<<><>>"  # numbers to the right
-    return "\n".join(
-        "  ".join(
-            f"{cell:{side}{width}}"
-            for cell, side, width in zip(row, aligned, widths, strict=True)
-        )
-        for row in rows
-    )
-
-
-def to_json(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
-    """Return one object per image: file, label, scores by class, ms."""
-    return [
-        {
-            "file": prediction.file,
-            "label": prediction.ranked()[0][0],
-            "scores": prediction.scores,
-            "ms": prediction.ms,
-        }
-        for prediction in predictions
-    ]
-
-
-def show(predictions: Sequence[Prediction], path: Path) -> None:
-    """Write the model inputs side by side as one PNG; BadInput if that fails."""
+def show(images: Sequence[NDArray[np.uint8]], path: Path) -> None:
+    """Write n images side by side as one PNG; BadInput if that fails."""
     from PIL import Image
 
     pictures = []
-    for prediction in predictions:
-        pixels = prediction.model_input
+    for pixels in images:
         rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
         times = max(1, SHOWN_SIDE // max(rgb.shape[:2]))
         pictures.append(rgb.repeat(times, axis=0).repeat(times, axis=1))

@@ -20,7 +20,7 @@ from visbase.pipeline.datasets.splits import Dataset, Split, part
 from visbase.pipeline.images.digit import normalise as digit
 from visbase.pipeline.models.card import data_fingerprint, read_card
 from visbase.pipeline.models.file import load_model
-from visbase.pipeline.models.predict import Prediction, prepare, show
+from visbase.pipeline.models.predict import prepare, show
 
 DIGITS = read_card(json.dumps(CARD | {"kind": "digits"}))
 NEVER = Mock(side_effect=AssertionError("it ran"))
@@ -119,7 +119,7 @@ def test_shown_image_is_enlarged_by_its_longer_side(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     # gigabytes, if the first were as high as others
     for shape, size in (((1, 5000, 3), (5000, 1)), ((1, 2), (112, 56))):
-        show([Prediction("a.png", {"a": 1.0}, 1.0, np.zeros(shape, np.uint8))], path)
+        show([np.zeros(shape, np.uint8)], path)
         with Image.open(path) as picture:
             assert picture.size == size
 
