@@ -43,7 +43,7 @@ def check(path: Path, nested: bool, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(facts), indent=1))
     else:
         lines = [f"- {line}" for line in needed]
-        heading = ["needs a decision:"] if lines else ["nothing needs a decision"]
+        heading = ["Needs a decision:"] if lines else ["Nothing needs a decision."]
         click.echo("\n".join([*describe(found), *heading, *lines]))
     if needed:
         sys.exit(1)
