@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -99,16 +100,7 @@ class NetworkClassifier:
         # seeded here and restored afterwards
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            try:
-                network = self.make_network(
-                    height, width, len(self.classes_), self._shape[0]
-                )
-            except (ValueError, RuntimeError, ZeroDivisionError) as error:
-                raise BadInput(
-                    f"these settings do not make a network ({error})"
-                ) from None
-            if not all(p.numel() for p in network.parameters()):
-                raise BadInput("these settings leave a layer without weights")
+            network = self._new_network()
             # channels last: an epoch of convnet takes 0.74 of the time with channels
             # first, of lenet5 0.81, of resnet 0.9 (2 cores, batches of 128)
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -123,6 +115,35 @@ class NetworkClassifier:
                 self._checkpoint(pixels, targets),
             )
         self.histories = [history]
+
+    def _new_network(self) -> nn.Module:
+        """Make an untrained network; BadInput if settings or sizes do not allow it."""
+        height, width = self._shape[1:]
+        network = self._network_or_fault(height, width)
+        if isinstance(network, nn.Module):
+            return network
+        for side in range(min(height, width) + 1, LARGEST_PX + 1):
+            if isinstance(self._network_or_fault(side, side), nn.Module):
+                raise BadInput(
+                    f"{width} x {height} pixels are too small for this network, which "
+                    f"takes images from {side} x {side} pixels on; enlarge them"
+                )
+        raise BadInput(f"these settings do not make a network ({network})")
+
+    def _network_or_fault(self, height: int, width: int) -> nn.Module | str:
+        """Make a network for images of this size, or return what is wrong with it."""
+        channels, n_classes = self._shape[0], len(self.classes_)
+        try:
+            with warnings.catch_warnings():  # torch warns of layers without weights
+                warnings.simplefilter("ignore")
+                network = self.make_network(height, width, n_classes, channels)
+            if not all(p.numel() for p in network.parameters()):
+                return "a layer is without weights"
+            with torch.inference_mode():
+                network.eval()(torch.zeros(1, channels, height, width))
+        except (ValueError, RuntimeError, ZeroDivisionError) as error:
+            return str(error)
+        return network.train()
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Log-probabilities (n, C), columns in the order of the labels."""

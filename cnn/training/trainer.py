@@ -131,7 +131,7 @@ def train(
     if n_shares > 1:
         _require_same_checkpoint(len(history), images.device)
         parallel = DistributedDataParallel(network)
-    steps = -(-n // recipe.batch_size)
+    steps = len(batch_sizes(n, recipe.batch_size))
     bfloat16 = recipe.bfloat16 and multiplies_bfloat16(images.device)
     epochs = range(len(history), recipe.epochs)
     bar = track(epochs, "epochs", len(epochs), lambda: _status(history))
@@ -195,9 +195,20 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of all labels and their images in random order, the images distorted."""
     order = torch.randperm(len(labels), generator=generator)
-    for rows in order.split(recipe.batch_size):
+    for rows in order.split(batch_sizes(len(order), recipe.batch_size)):
         batch = images[rows]
         yield batch if augment is None else augment(batch, generator), labels[rows]
+
+
+def batch_sizes(n: int, batch_size: int) -> list[int]:
+    """Divide n images into batches; a last one of one image joins the one before.
+
+    Batch normalisation needs the deviation of at least two values.
+    """
+    sizes = [min(batch_size, n - first) for first in range(0, n, batch_size)]
+    if len(sizes) > 1 and sizes[-1] == 1 < batch_size:
+        sizes[-2:] = [batch_size + 1]
+    return sizes
 
 
 def log_probabilities(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from visbase.cnn import committee, convnet, lenet5, mlp2, mlp3, plain, resnet
 from visbase.cnn.residual import Block, residual_network
+from visbase.cnn.training.trainer import batch_sizes
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.models.methods import find_method
@@ -34,6 +36,39 @@ def test_networks_take_other_image_sizes(size: tuple[int, int]) -> None:
         residual_network(8, 4, shortcut=True, n_classes=3),
     ):
         assert network(torch.zeros(2, 1, *size)).shape == (2, 3)
+
+
+def icons(n: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    images = np.random.default_rng(0).integers(0, 256, (n, height, width), np.uint8)
+    return images, np.arange(n) % 2
+
+
+@pytest.mark.parametrize(("size", "least"), [((8, 8), 12), ((3, 40), 12), ((4, 4), 5)])
+def test_images_that_are_too_small_are_told_the_least_size(
+    size: tuple[int, int], least: int, recwarn: pytest.WarningsRecorder
+) -> None:
+    method = find_method("resnet" if least == 5 else "lenet5")
+    model = method.build(method.presets(False)["quick"], 0)
+    expected = f"{size[1]} x {size[0]} pixels are too small .* {least} x {least} pixels"
+    with pytest.raises(BadInput, match=expected):
+        model.fit(*icons(4, *size))
+    assert not recwarn.list
+
+
+def test_last_batch_of_one_image_joins_the_one_before(fresh_folders: Path) -> None:
+    method = find_method("resnet")
+    config = dataclasses.replace(method.presets(False)["quick"], epochs=1, batch_size=4)
+    model = method.build(config, 0)
+    model.fit(*icons(9, 8, 8))  # a batch of one leaves nothing to normalise
+    assert model.scores(icons(9, 8, 8)[0]).shape == (9, 2)
+
+
+def test_batches_have_the_size_of_the_recipe_but_for_the_last() -> None:
+    sizes = {n: batch_sizes(n, 4) for n in (1, 3, 4, 5, 8, 9, 10)}
+    assert sizes == {
+        **{1: [1], 3: [3], 4: [4], 5: [5], 8: [4, 4], 9: [4, 5], 10: [4, 4, 2]}
+    }
+    assert batch_sizes(3, 1) == [1, 1, 1]
 
 
 def test_convnet_has_the_parameters_that_its_docstring_says() -> None:
