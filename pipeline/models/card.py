@@ -14,7 +14,7 @@ from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.images.fingerprint import fingerprint
-from visbase.pipeline.storage.reading import Count, Positive
+from visbase.pipeline.storage.reading import Count, Positive, in_words
 
 FORMAT = 1  # of the model file; other formats are refused
 LARGEST_SIDE = 4096  # pixels of a training image that a model may ask for
@@ -100,7 +100,9 @@ def read_card(text: str) -> Card:
             )
         return msgspec.json.decode(text, type=Card)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"unsound card ({error}); run again with --save") from None
+        raise BadInput(
+            f"unsound card ({in_words(error)}); run again with --save"
+        ) from None
 
 
 def _common_size(images: Images) -> tuple[int, int] | None:

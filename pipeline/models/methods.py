@@ -25,6 +25,7 @@ import msgspec
 from visbase.pipeline.contracts import FAMILIES, KINDS, Family, Method
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.storage import declarations
+from visbase.pipeline.storage.reading import in_words
 
 MOST_VALUES = 100  # of a setting
 EXTRAS = {"torch": "cnn", "timm": "pretrained", "torchvision": "pretrained"}
@@ -177,7 +178,7 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     try:
         value = msgspec.convert(value, kind)
     except ValueError as error:
-        raise BadInput(f"{name}: {error}") from None
+        raise BadInput(f"{name}: {in_words(error)}") from None
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int | float) and not 0 <= number < math.inf:
             raise BadInput(f"{name}: expected a finite number, 0 or greater")

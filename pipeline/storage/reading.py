@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeVar
 
@@ -21,6 +22,47 @@ Positive = Annotated[int, Meta(ge=1, le=int(LARGEST))]
 Amount = Annotated[float, Meta(ge=0, le=LARGEST)]  # such as seconds
 
 T = TypeVar("T")
+
+TYPES = {  # as msgspec calls them
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "nothing",
+    "object": "a JSON object",
+    "str": "text",
+}
+PHRASES = {
+    r"Object missing required field `(.*)`": r"\1 is missing",
+    r"Object contains unknown field `(.*)`": r"unknown field \1",
+    r"JSON is malformed.*": "it is not JSON",
+    r"Input data was truncated": "it ends too early",
+    r"Invalid enum value (.*)": r"\1 is not one of the known names",
+    r"(Integer value|Number) out of range": "the number is too large",
+    r", got ": ", found ",
+}
+
+
+def in_words(error: Exception) -> str:
+    """What msgspec finds wrong with a value or a file, in words that users know.
+
+    "Expected `int`, got `str` - at `$.seed`" becomes "seed: expected a whole number,
+    found text". Positions in lists are left out.
+    """
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    text, _, place = str(error).partition(" - at `$")
+    for pattern, phrase in PHRASES.items():
+        text = re.sub(pattern, phrase, text, flags=re.DOTALL)
+    text = re.sub(
+        "`([a-z |]+)`",
+        lambda types: " or ".join(TYPES.get(t, t) for t in types[1].split(" | ")),
+        text,
+    )
+    field = re.sub(r"\[.*?\]|`", "", place).lstrip(".")
+    return printable(f"{field}: " * bool(field) + text[:1].lower() + text[1:])
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
@@ -65,8 +107,10 @@ def read_array(path: Path) -> NDArray[Any]:
         open_regular(path).close()
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except Exception as error:  # numpy raises almost anything on damaged bytes
-        name = printable(path)
-        raise BadInput(f"{name}: cannot be read ({error}); run it again") from None
+        reason = getattr(error, "strerror", None) or "it is damaged, or holds no array"
+        raise BadInput(
+            f"{printable(path)}: cannot be read ({reason}); run it again"
+        ) from None
 
 
 def read_json(path: Path, kind: type[T], what: str) -> T:
@@ -81,5 +125,5 @@ def read_json(path: Path, kind: type[T], what: str) -> T:
     except FileNotFoundError:
         raise BadInput(f"{name}: no such {what}") from None
     except (OSError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or in_words(error)
         raise BadInput(f"{name}: not a sound {what} ({reason}); run it again") from None

@@ -13,7 +13,7 @@ import msgspec
 
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.storage.atomic import atomic_write
-from visbase.pipeline.storage.reading import open_regular
+from visbase.pipeline.storage.reading import in_words, open_regular
 
 Settings = dict[str, Any]  # a JSON object in its column
 
@@ -46,7 +46,7 @@ def read_rows(table: Path, kind: type[R]) -> list[R]:
             return []
         raise BadInput(f"{name}: a broken link; restore or remove it") from None
     except (OSError, ValueError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or in_words(error)
         raise BadInput(
             f"{name}: not a table ({reason}); restore or remove it"
         ) from None
@@ -64,7 +64,7 @@ def read_rows(table: Path, kind: type[R]) -> list[R]:
                 raise ValueError(f"the same {', '.join(kind.KEY)} as line {keys[key]}")
         except (ValueError, RecursionError) as error:
             raise BadInput(
-                f"{name}: line {number}: {error}; restore or remove the file"
+                f"{name}: line {number}: {in_words(error)}; restore or remove the file"
             ) from None
         rows.append(row)
     return rows

@@ -129,6 +129,27 @@ def test_other_json_is_one_line(reader: Reader, text: str, tmp_path: Path) -> No
     reader.refusal(tmp_path, text)
 
 
+PLAIN = {
+    "n_test: expected a whole number, found text": {"n_test": "10000"},
+    "histories: expected a number or nothing, found text": {
+        "histories": [[{"error_pct": "x"}]]
+    },
+    "family: 'quantum' is not one of the known names": {"family": "quantum"},
+    "unknown field accuracy": {"accuracy": 1},
+    "it ends too early": "{",
+    "it is not JSON": "{no",
+}
+
+
+@pytest.mark.parametrize("words", PLAIN)
+def test_refusal_is_in_words_that_users_know(words: str, tmp_path: Path) -> None:
+    facts, reader = PLAIN[words], READERS["record"]
+    harmed = facts if isinstance(facts, str) else {**RECORD, **facts}
+    assert f"not a sound record ({words}); run it again" in reader.refusal(
+        tmp_path, harmed
+    )
+
+
 WRONG_CELLS: dict[str, list[str | None]] = {
     "n_errors": ["-5", "abc", "99999", "1.5", "9" * 5000, "", None],
     "more": ["1"],
