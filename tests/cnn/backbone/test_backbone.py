@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -116,15 +117,34 @@ def test_wrong_weights_are_one_line_that_names_the_difference(
         line = refusal(SMALL, tmp_path / "w.safetensors")
         assert keyword in line and str(tmp_path) in line
         assert name in line or "more" in line
-    assert "no such file" in refusal(SMALL, tmp_path / "none.pth")
-    (tmp_path / "empty.safetensors").touch()
-    assert "cannot be read" in refusal(SMALL, tmp_path / "empty.safetensors")
 
 
-def test_code_in_a_pth_file_does_not_run(tmp_path: Path) -> None:
-    torch.save({"a": Canary(tmp_path / "sung")}, tmp_path / "w.pth")
-    assert "cannot be read as weights" in refusal(SMALL, tmp_path / "w.pth")
+def test_file_that_holds_no_weights_is_named_without_words_of_libraries(
+    tmp_path: Path,
+) -> None:
+    found = {"empty.pth": b"", "text.pth": b"hello", "text.safetensors": b"hello there"}
+    for name, content in found.items():
+        (tmp_path / name).write_bytes(content)
+        kind = "another or a damaged file" if content else "an empty file"
+        assert refusal(SMALL, tmp_path / name) == (
+            f"{tmp_path / name}: expected weights: a .safetensors file, or a .pth file "
+            f"of tensors alone; found {kind}; download it again, or save the network's "
+            "state_dict()"
+        )
+    assert "none.pth: no such file; expected" in refusal(SMALL, tmp_path / "none.pth")
+    assert f"{tmp_path}: a folder; expected weights" in refusal(SMALL, tmp_path)
+
+
+def test_code_in_a_pth_file_does_not_run(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    song = {"a": Canary(tmp_path / "sung")}
+    torch.save(song, tmp_path / "saved.pth")
+    (tmp_path / "dumped.pth").write_bytes(pickle.dumps(song, protocol=4))
+    for name in ("saved.pth", "dumped.pth"):
+        assert "found another or a damaged file" in refusal(SMALL, tmp_path / name)
     assert not (tmp_path / "sung").exists()
+    assert not recwarn.list  # torch would warn of the protocol
 
 
 def test_weights_that_are_nowhere_are_one_line_that_says_how_to_get_them(
