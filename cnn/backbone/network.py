@@ -21,7 +21,7 @@ from visbase.pipeline.contracts import Arrays, FloatArray, check_layout
 from visbase.pipeline.errors import BadInput, printable
 
 STAGES = 2  # whose ends are pooled as well, see docs/tried.md
-LARGEST_PX = 1024  # of the square that an image becomes
+LEAST_PX, LARGEST_PX = 32, 1024  # of the square; networks halve it five times
 
 
 class Backbone(nn.Module):
@@ -39,9 +39,10 @@ class Backbone(nn.Module):
         cfg = pretrained_cfg(name)
         self.name = name
         self.size_px = size_px or int(cfg["input_size"][1])
-        if self.size_px > LARGEST_PX:
+        if not LEAST_PX <= self.size_px <= LARGEST_PX:
             raise BadInput(
-                f"size_px={self.size_px}: expected at most {LARGEST_PX} pixels"
+                f"size_px={self.size_px}: expected at least {LEAST_PX} and at most "
+                f"{LARGEST_PX} pixels"
             )
         mean, deviation = np.multiply([cfg["mean"], cfg["std"]], 255)
         if name == PACKAGED:  # as in its TensorFlow original
@@ -62,10 +63,11 @@ class Backbone(nn.Module):
             with torch.inference_mode():
                 stages = [stage.shape[1] for stage in self._maps(ramp)[1]]
                 self.n_features = int(self(ramp).shape[1])
-        except (RuntimeError, AssertionError, ValueError) as error:
+        except (RuntimeError, AssertionError, ValueError):
             raise BadInput(
                 f"backbone {printable(name)} does not take images of "
-                f"{self.size_px} x {self.size_px} pixels ({error})"
+                f"{self.size_px} x {self.size_px} pixels; set size_px=0 for its own "
+                f"size, {cfg['input_size'][1]}"
             ) from None
 
         # of the network's own pooling, and of each end of a stage

@@ -42,6 +42,8 @@ class Crops:
                 f"smallest_crop={self.smallest_crop}: expected a value above 0 and at "
                 "most 1"
             )
+        if not 0 <= self.light < 1:  # from 1 on, contrasts vanish or turn round
+            raise BadInput(f"light={self.light}: expected at least 0 and below 1")
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Crops (n, c, crop_px, crop_px) of standardised images (n, c, h, w).

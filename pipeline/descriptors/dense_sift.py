@@ -98,10 +98,11 @@ class DenseSift:
 
 def check_grid(bins_px: Sequence[float], step_px: int, margin_px: int) -> None:
     """Raise BadInput if the settings do not make a grid of patches."""
-    widths_fit = len(bins_px) and all(0 < bin_px < np.inf for bin_px in bins_px)
+    least = 1 / N_BINS  # a patch covers at least a pixel
+    widths_fit = len(bins_px) and all(least <= bin_px < np.inf for bin_px in bins_px)
     if not widths_fit or step_px < 1 or margin_px < 0:
         raise BadInput(
-            "expected bin_px > 0, step_px >= 1 and margin_px >= 0, found "
+            f"expected bin_px >= {least}, step_px >= 1 and margin_px >= 0, found "
             f"{', '.join(map(str, bins_px)) or 'no width'}, {step_px} and {margin_px}"
         )
 

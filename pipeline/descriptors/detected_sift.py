@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Descriptors, Images
 from visbase.pipeline.descriptors.flat import concatenate
+from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import to_grey
 
+LARGEST_UPSCALE = 16
 BIN_PER_SIZE = 1.5  # OpenCV: a keypoint of diameter s has bins of 1.5 s pixels
 
 
@@ -19,12 +21,16 @@ BIN_PER_SIZE = 1.5  # OpenCV: a keypoint of diameter s has bins of 1.5 s pixels
 class DetectedSift:
     """SIFT at scale-space extrema (Lowe 2004).
 
-    upscale: factor by which images are enlarged first, since 28 x 28 pixels hold few
-    extrema; contrast_threshold: as in OpenCV, lower values keep weaker keypoints.
+    upscale: factor by which images are enlarged first, 1 to 16: 28 x 28 pixels hold
+    few extrema; contrast_threshold: as in OpenCV, lower values keep weaker keypoints.
     """
 
     upscale: float = 1.0
     contrast_threshold: float = 0.04
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.upscale <= LARGEST_UPSCALE:
+            raise BadInput(f"upscale={self.upscale:g}: expected 1 to {LARGEST_UPSCALE}")
 
     @property
     def name(self) -> str:

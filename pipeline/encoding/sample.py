@@ -19,7 +19,7 @@ from visbase.pipeline.contracts import (
 )
 from visbase.pipeline.encoding.vocabulary import learn_vocabulary
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.batches import LazyImages, choose
+from visbase.pipeline.images.batches import LazyImages, choose, sizes
 from visbase.pipeline.images.blocks import map_blocks
 
 SAMPLE_IMAGES = 5000  # at most this many images are described
@@ -40,6 +40,7 @@ def learn_vocabularies(
     """
     rng = np.random.default_rng(seed)
     sampled = sample_images(images, n_words, n_samples, rng)
+    require_bins_that_fit(sampled, descriptors)
     n = len(sampled)
 
     def sample(descriptor: Descriptor, block: Images) -> FloatArray:
@@ -56,8 +57,8 @@ def learn_vocabularies(
         if len(values) == 0:
             raise BadInput(
                 f"none of the {n} training images has a keypoint ({descriptor.name}); "
-                "check that they are not blank, use larger images or a method with a "
-                "dense grid"
+                "check that they are not blank, use larger images, a smaller margin "
+                "or a method with a dense grid"
             )
         vocabularies.append(learn_vocabulary(values, n_words, rng, track=track))
     return vocabularies
@@ -96,6 +97,7 @@ def sample_points(
     n images -> one array (m, length + 2) per kind, the position last. Raises BadInput
     if no image has a keypoint of any kind.
     """
+    require_bins_that_fit(images, descriptors)
     quota = n_samples / len(images)
     samples = [
         map_blocks(partial(_sample, each, quota, seed), images, "descriptors", track)
@@ -119,15 +121,33 @@ def sample_images(
 ) -> Images:
     """Choose at most `most` random images whose descriptors are sampled.
 
-    Raises BadInput if n_words or n_samples is less than 1.
+    Raises BadInput unless there is a word, and a sample for each.
     """
-    if n_words < 1 or n_samples < 1:
+    if n_words < 1:
+        raise BadInput(f"expected at least one word or Gaussian, found {n_words}")
+    if n_samples < n_words:
         raise BadInput(
-            "expected at least one word or Gaussian and one sample, found "
-            f"{n_words} and {n_samples}"
+            f"n_samples={n_samples}: expected at least one sample per word or "
+            f"Gaussian, {n_words:,}"
         )
     n = min(len(images), most)
     return choose(images, np.sort(rng.choice(len(images), n, replace=False)))
+
+
+def require_bins_that_fit(images: Images, descriptors: Sequence[Descriptor]) -> None:
+    """Raise BadInput if a bin of a patch is wider than the largest of n images.
+
+    A patch may reach beyond an image, but within one bin all pixels count alike.
+    """
+    longest = sizes(images).max(axis=1)
+    largest = images[int(longest.argmax())]
+    for descriptor in descriptors:
+        widest = descriptor.extract([largest]).scale.max(initial=0)
+        if widest > longest.max():
+            raise BadInput(
+                f"{descriptor.name}: a bin of {widest:g} px is wider than the largest "
+                f"training image, {longest.max()} px; set smaller bins"
+            )
 
 
 def _sample(

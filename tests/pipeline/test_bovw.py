@@ -18,6 +18,7 @@ from visbase.pipeline.descriptors.detected_sift import DetectedSift
 from visbase.pipeline.descriptors.multiscale_sift import MultiscaleDenseSift
 from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.encoding.histograms import Histograms
+from visbase.pipeline.encoding.vlad import Vlad
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 from visbase.pipeline.svm.near_margin import KEPT_MARGIN
@@ -82,6 +83,29 @@ def test_images_without_keypoints_are_counted_in_training_and_test(
 def test_encoding_that_would_count_nothing_is_bad_input(change: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=rf"{next(iter(change))}=.*expected"):
         Histograms(**change)
+
+
+@pytest.mark.parametrize("encoder", [WORDS, Fisher(30), Vlad(30)], ids=str)
+@pytest.mark.parametrize(
+    ("bin_px", "n_samples", "refusal"),
+    [
+        (28, 30, None),
+        (28.5, 30, r"dense SIFT.* 28\.5 px is wider than the largest .* 28 px"),
+        (28, 29, "^n_samples=29: expected at least one sample per word .* 30$"),
+    ],
+)
+def test_bins_fit_into_the_largest_image_and_each_word_has_a_sample(
+    encoder: Any, bin_px: float, n_samples: int, refusal: str | None
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
+    photographs = [images[0, :20, :10], *images]
+    descriptors = (DenseSift(3, 4, 2), DenseSift(bin_px, 4, 2))
+    learning = replace(encoder, n_samples=n_samples)
+    if refusal is None:
+        assert learning.learn(photographs, descriptors, 0)
+        return
+    with pytest.raises(BadInput, match=refusal):
+        learning.learn(photographs, descriptors, 0)
 
 
 @pytest.mark.parametrize("kernel", [Kernel("linear"), Kernel("poly"), Kernel("rbf")])

@@ -89,8 +89,12 @@ def test_same_generator_gives_the_same_crops_and_grey_has_no_saturation() -> Non
     torch.testing.assert_close(in_colour[:, :1], crops(grey, generator()))
 
 
-@pytest.mark.parametrize("wrong", [{"crop_px": 15}, {"smallest_crop": 0.0}], ids=str)
-def test_crops_too_small_to_show_anything_are_refused(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"crop_px": 15}, {"smallest_crop": 0.0}, {"light": 1.0}], ids=str
+)
+def test_crops_too_small_or_dark_to_show_anything_are_refused(
+    wrong: dict[str, float],
+) -> None:
     ((name, value),) = wrong.items()
     with pytest.raises(BadInput, match=f"^{name}={value}: expected"):
         replace(PLAIN, **wrong)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import pytest
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.detected_sift import DetectedSift
+from visbase.pipeline.errors import BadInput
 
 
 @pytest.mark.parametrize("upscale", [1.0, 2.0])
@@ -36,6 +37,14 @@ def test_blob_is_found_where_it_lies_whatever_the_upscale(upscale: float) -> Non
     np.testing.assert_allclose(pixels, np.tile((20, 30), (len(pixels), 1)), atol=0.5)
     # a blob of deviation 4 px answers strongest near sigma 4: diameter 8, bins of 12
     np.testing.assert_allclose(found.scale, 12, rtol=0.2)
+
+
+@pytest.mark.parametrize("upscale", [0.5, 17.0])
+def test_upscale_that_does_not_enlarge_or_fills_memory_is_refused(
+    upscale: float,
+) -> None:
+    with pytest.raises(BadInput, match=f"^upscale={upscale:g}: expected 1 to 16$"):
+        DetectedSift(upscale)
 
 
 def test_keypoints_lie_inside_the_image(mnist: Dataset) -> None:
