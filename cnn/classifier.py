@@ -216,9 +216,9 @@ class NetworkClassifier:
     def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
         """How much each pixel of an image favours its class over the runner-up.
 
-        -> the image as the network sees it, and gradient times difference from a black
-        image (Shrikumar et al. 2016), summed over the channels, which is exact if the
-        network is linear between the two.
+        -> the image itself, and gradient times difference from a black image (Shrikumar
+        et al. 2016), summed over the channels, which is exact if the network is linear
+        between the two.
         """
         pixels = self._pixels([image])
         height, width = self._shape[1:]
@@ -231,11 +231,15 @@ class NetworkClassifier:
         contribution = ((tensor.detach() - black) * slope).sum(1)
         yy, xx = np.mgrid[0:height, 0:width]
         xy = np.stack([(xx + 0.5) / width, (yy + 0.5) / height], axis=-1)
-        return pixels[0], Evidence(
+        side_px = max(1, width // SHARP_PX)
+        return image, Evidence(
             winner,
             runner_up,
             xy.reshape(-1, 2).astype(np.float32),
-            np.full(height * width, max(1, width // SHARP_PX), np.float32),
+            np.tile(
+                np.array([[side_px / width, side_px / height]], np.float32),
+                (xx.size, 1),
+            ),
             contribution.flatten().cpu().numpy(),
         )
 

@@ -186,11 +186,12 @@ class BovwSVM:
         if self.projection_ is not None:
             weights = self.projection_.components @ weights
         parts = self.bag_.contributions(prepared, weights)
+        size_px = np.array(prepared.shape[1::-1], np.float32)
         return prepared, Evidence(
             winner,
             runner_up,
             np.concatenate([keypoints.xy for keypoints, _ in parts]),
-            np.concatenate([PATCH_BINS * keypoints.scale for keypoints, _ in parts]),
+            np.concatenate([PATCH_BINS * k.scale[:, None] / size_px for k, _ in parts]),
             np.concatenate([values for _, values in parts]),
         )
 

@@ -201,20 +201,20 @@ class Shows(Protocol):
 class Evidence:
     """Contributions of image patches to the decision between two class indices.
 
-    xy (N, 2) centres in [0, 1); side_px (N,) sides of the patches; contribution (N,),
-    positive for the winner, negative for the runner-up.
+    xy (N, 2) centres and sides (N, 2) of the patches, in fractions of the image's width
+    and height; contribution (N,), positive for the winner, negative for the runner-up.
     """
 
     winner: int
     runner_up: int
     xy: FloatArray
-    side_px: FloatArray
+    sides: FloatArray
     contribution: FloatArray
 
 
 @runtime_checkable
 class Explains(Protocol):
-    """Shows which parts of an image, returned as prepared, support its label."""
+    """Shows which parts of an image, returned upright, support its label."""
 
     def explain(self, image: Image) -> tuple[Image, Evidence]: ...
 

@@ -105,12 +105,12 @@ class FrozenBackbone:
     def explain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Evidence]:
         """Attribute the decision for a class against the runner-up to map positions.
 
-        -> the image as the network sees it, and the evidence of each position of the
-        last map (Zhou et al. 2016). It is exact: the values sum to the difference of
-        the two decisions without intercepts.
+        -> the image itself, and the evidence of each position of the last maps (Zhou et
+        al. 2016). It is exact: the values sum to the difference of the two decisions
+        without intercepts.
         """
-        square = self.resize(image)
-        maps = self._in_one_thread(lambda: self.backbone_.maps(self._views(square)))
+        views = self._views(self.resize(image))
+        maps = self._in_one_thread(lambda: self.backbone_.maps(views))
         sums = np.concatenate([each.mean(axis=(0, 2, 3)) for each in maps])
         features = features_of(sums[None], self.backbone_.lengths)[0]
         winner, runner_up = two_best(features @ self.weights_ + self.intercepts_)
@@ -118,11 +118,9 @@ class FrozenBackbone:
         shares = np.split(
             share_out(features, sums, slope), np.cumsum(self.backbone_.lengths)[:-1]
         )
-        places = [
-            _places(*pair, len(square)) for pair in zip(maps, shares, strict=True)
-        ]
-        xy, side_px, contribution = map(np.concatenate, zip(*places, strict=True))
-        return square, Evidence(winner, runner_up, xy, side_px, contribution)
+        places = [_places(*pair) for pair in zip(maps, shares, strict=True)]
+        xy, sides, contribution = map(np.concatenate, zip(*places, strict=True))
+        return image, Evidence(winner, runner_up, xy, sides, contribution)
 
     def export_onnx(self, path: Path, metadata: Mapping[str, str]) -> None:
         """Write backbone and discriminant as one ONNX file, see `onnx_export`."""
@@ -271,7 +269,7 @@ def features_of(pooled: FloatArray, lengths: Sequence[int]) -> FloatArray:
 
 
 def _places(
-    views: FloatArray, weights: FloatArray, side: int
+    views: FloatArray, weights: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Positions, sides and shares of weights . mean over views (1 or 2, d, y, x)."""
     n_views, _, height, width = views.shape
@@ -280,5 +278,5 @@ def _places(
         values[1] = values[1, :, ::-1]
     yy, xx = np.mgrid[0:height, 0:width]
     xy = np.stack([(xx + 0.5) / width, (yy + 0.5) / height], axis=-1)
-    side_px = np.full(height * width, side / max(height, width), np.float32)
-    return xy.reshape(-1, 2).astype(np.float32), side_px, values.sum(axis=0).ravel()
+    sides = np.tile(np.array([1 / width, 1 / height], np.float32), (xx.size, 1))
+    return xy.reshape(-1, 2).astype(np.float32), sides, values.sum(axis=0).ravel()

@@ -16,61 +16,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Evidence
-from visbase.pipeline.images.batches import to_grey
+from visbase.pipeline.errors import printable
+from visbase.pipeline.images.batches import to_grey, to_rgb
 from visbase.pipeline.storage.atomic import write_named
 
 FloatArray = NDArray[np.float32]
+Picture = NDArray[np.uint8]
 
-LEAST_SIDE_PX = 480  # smaller images are enlarged to this longer side
-STRONGEST = 200  # number of keypoints drawn as dots
-FOR, AGAINST = (40, 90, 230), (220, 130, 30)  # B, G, R
+LEAST_PX, MOST_PX = 480, 960  # longer side of the picture
+FOR, AGAINST = (235, 30, 30), (30, 90, 255)  # R, G, B
+OPACITY = 0.75  # of the strongest evidence
+LEGEND_PX, BAR_PX, TEXT_PX = 60, 14, 15  # height, width, size
+FONT = "uni"  # OpenCV's own font for every script
 
 
 def draw_evidence(
-    image: NDArray[np.uint8], evidence: Evidence, classes: Sequence[str], path: Path
+    image: Picture, evidence: Evidence, classes: Sequence[str], path: Path
 ) -> None:
-    """Write a PNG of the image with the evidence for the winner red, against it blue.
+    """Write a PNG of an image (h, w[, 3]) with the evidence for its class over it.
 
-    Each contribution is spread over its patch; the strongest keypoints are dots.
+    Red supports the winner, blue the runner-up; a legend below names them.
     """
-    grey = to_grey(image[None])[0]
-    factor = max(LEAST_SIDE_PX / max(grey.shape), 1)
-    height, width = (round(side * factor) for side in grey.shape)
-    canvas = cv2.resize(grey, (width, height), interpolation=cv2.INTER_NEAREST)
-    heat = _heat(evidence, height, width, factor)
-    strength = (np.abs(heat) / max(float(np.abs(heat).max()), 1e-12))[..., None]
-    colour = np.where(heat[..., None] > 0, FOR, AGAINST)
-    picture = 0.6 * canvas[..., None] + 0.2 * 255
-    picture = picture * (1 - 0.8 * strength) + colour * 0.8 * strength
-    picture = np.ascontiguousarray(np.clip(picture, 0, 255), np.uint8)
-    if len(evidence.xy) < grey.size:  # keypoints, not pixels
-        _dots(picture, evidence)
-    text = f"red: {classes[evidence.winner]}, blue: {classes[evidence.runner_up]}"
-    strip = np.full((28, width, 3), 255, np.uint8)
-    cv2.putText(
-        strip, text, (6, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA
-    )
-    png = cv2.imencode(".png", np.vstack([picture, strip]))[1].tobytes()
+    picture = _dimmed(_enlarged(image))
+    heat = heat_map(evidence, *picture.shape[:2])
+    heat /= max(float(np.abs(heat).max()), 1e-12)
+    names = [classes[i] for i in (evidence.winner, evidence.runner_up)]
+    width = max(picture.shape[1], LEAST_PX)  # a narrow one gets white margins
+    picture = _tinted(picture, heat)
+    margin = width - picture.shape[1]
+    beside = ((0, 0), (margin // 2, margin - margin // 2), (0, 0))
+    picture = np.pad(picture, beside, constant_values=255)
+    drawn = np.vstack([picture, _legend(names, width)])
+    png = cv2.imencode(".png", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes()
     with write_named(path) as file:
         file.write(png)
 
 
-def _heat(evidence: Evidence, height: int, width: int, factor: float) -> FloatArray:
-    """Spread each contribution evenly over its patch -> (height, width)."""
+def heat_map(evidence: Evidence, height: int, width: int) -> FloatArray:
+    """Spread each contribution evenly over its patch -> (height, width) float32.
+
+    The map covers the whole image, whatever its proportions. Positive values support
+    the winner; all values sum to the contributions.
+    """
     corners = np.zeros((height + 1, width + 1), np.float64)
-    x = evidence.xy[:, 0] * width
-    y = evidence.xy[:, 1] * height
-    half = evidence.side_px * factor / 2
-    left, top = (
-        np.clip(np.rint(middle - half), 0, end - 1).astype(int)
-        for middle, end in ((x, width), (y, height))
-    )
-    right, bottom = (
-        np.clip(np.rint(middle + half), first + 1, end).astype(int)
-        for middle, first, end in ((x, left, width), (y, top, height))
-    )
-    area = (right - left) * (bottom - top)
-    each = evidence.contribution / area
+    ends = np.array([width, height])
+    middle, half = evidence.xy * ends, evidence.sides * ends / 2
+    first = np.clip(np.rint(middle - half), 0, ends - 1).astype(int)
+    last = np.clip(np.rint(middle + half), first + 1, ends).astype(int)
+    each = evidence.contribution / (last - first).prod(axis=1)
+    (left, top), (right, bottom) = first.T, last.T
     # a constant patch is the double cumulative sum of four signed corners
     for rows, columns, sign in (
         (top, left, 1),
@@ -82,13 +76,44 @@ def _heat(evidence: Evidence, height: int, width: int, factor: float) -> FloatAr
     return corners.cumsum(0).cumsum(1)[:-1, :-1].astype(np.float32)
 
 
-def _dots(picture: NDArray[np.uint8], evidence: Evidence) -> None:
-    height, width = picture.shape[:2]
-    size = np.abs(evidence.contribution)
-    strongest = np.argsort(size, kind="stable")[-STRONGEST:]
-    for i in strongest:
-        place = int(evidence.xy[i, 0] * width), int(evidence.xy[i, 1] * height)
-        radius = 2 + round(3 * float(size[i] / max(size[strongest].max(), 1e-12)))
-        colour = FOR if evidence.contribution[i] > 0 else AGAINST
-        cv2.circle(picture, place, radius + 1, (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(picture, place, radius, colour, -1, cv2.LINE_AA)
+def _enlarged(image: Picture) -> Picture:
+    """Resize (h, w[, 3]) so that the longer side is LEAST_PX to MOST_PX, to RGB."""
+    rgb = to_rgb(image[None])[0] if image.ndim == 2 else image
+    longest = max(image.shape[:2])
+    factor = np.clip(longest, LEAST_PX, MOST_PX) / longest
+    height, width = (max(round(side * factor), 1) for side in image.shape[:2])
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=how), np.uint8)
+
+
+def _dimmed(picture: Picture) -> Picture:
+    """Take contrast and most colour from (h, w, 3), so that red and blue stand out."""
+    grey = to_grey(picture[None])[0][..., None].astype(np.float32)
+    return np.rint(0.2 * picture + 0.4 * grey + 0.2 * 255).astype(np.uint8)
+
+
+def _tinted(picture: Picture, heat: FloatArray) -> Picture:
+    """Lay heat (h, w) from -1 to 1 over a picture (h, w, 3) in red and blue."""
+    opacity = OPACITY * np.abs(heat)[..., None]
+    colour = np.where(heat[..., None] > 0, FOR, AGAINST)
+    return np.rint(picture * (1 - opacity) + colour * opacity).astype(np.uint8)
+
+
+def _legend(names: Sequence[str], width: int) -> Picture:
+    """A bar of the colours, and what they stand for: (LEGEND_PX, width, 3)."""
+    strip = np.full((LEGEND_PX, width, 3), 255, np.uint8)
+    rows = slice(8, LEGEND_PX - 8)
+    heat = np.linspace(1, -1, LEGEND_PX - 16, dtype=np.float32)[:, None]
+    strip[rows, 8 : 8 + BAR_PX] = _tinted(strip[rows, :BAR_PX], heat.repeat(BAR_PX, 1))
+    face, left = cv2.FontFace(FONT), 16 + BAR_PX
+    for colour, name, bottom in zip(("red", "blue"), names, (22, 50), strict=True):
+        text = f"{colour}: for {printable(name)}"
+        while _text_width(text, face) > width - left - 8:
+            text = text[:-2] + "…"
+        cv2.putText(strip, text, (left, bottom), (0, 0, 0), face, TEXT_PX)
+    return strip
+
+
+def _text_width(text: str, face: cv2.FontFace) -> int:
+    x, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), face, TEXT_PX)
+    return int(x + width)

@@ -122,11 +122,12 @@ def test_evidence_of_a_linear_network_is_the_difference_of_its_logits() -> None:
     seen, evidence = model.explain(images[0])
     assert np.array_equal(seen, images[0])
     assert evidence.contribution.shape == (256,)
-    assert (evidence.side_px == 1).all()
+    assert (evidence.sides == 1 / 16).all()
     scores, black = model.scores(np.stack([images[0], np.zeros_like(images[0])]))
     expected = (scores - black)[evidence.winner] - (scores - black)[evidence.runner_up]
     photograph = np.repeat(np.repeat(images, 4, axis=1), 4, axis=2)  # of 64 pixels
-    assert (trained(photograph, labels).explain(photograph[0])[1].side_px == 2).all()
+    sides = trained(photograph, labels).explain(photograph[0])[1].sides
+    assert (sides == 2 / 64).all()
     assert evidence.contribution.sum() == pytest.approx(expected, rel=1e-4)
 
 

@@ -17,7 +17,7 @@ from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.encoding.vlad import Vlad
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.models.explain import draw_evidence
+from visbase.pipeline.models.explain import LEGEND_PX, draw_evidence, heat_map
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 
 GRIDS = (DenseSift(2, 4, 2), DenseSift(3, 4, 2))
@@ -70,18 +70,62 @@ def test_slope_is_the_difference_quotient_of_the_decision(name: str) -> None:
     np.testing.assert_allclose(machine.slope(at, 2, 0), -machine.slope(at, 0, 2))
 
 
+LEFT_AND_RIGHT = Evidence(  # patches of a fifth of the width, two fifths of the height
+    1,
+    0,
+    xy=np.float32([[0.25, 0.5], [0.75, 0.5]]),
+    sides=np.float32([[0.2, 0.4], [0.2, 0.4]]),
+    contribution=np.float32([8, -4]),
+)
+
+
+def drawn(path: Path, image: np.ndarray, *names: str) -> np.ndarray:
+    draw_evidence(image, LEFT_AND_RIGHT, names or ("a", "b"), path)
+    return cv2.imread(str(path)).astype(int)
+
+
+def test_heat_is_spread_evenly_over_patches_in_the_proportions_of_any_map() -> None:
+    expected = np.zeros((10, 20), np.float32)
+    expected[3:7, 3:7], expected[3:7, 13:17] = 0.5, -0.25  # 8 and -4 over 16 pixels
+    heat = heat_map(LEFT_AND_RIGHT, 10, 20)
+    assert heat.dtype == np.float32
+    np.testing.assert_allclose(heat, expected, atol=1e-6)
+    for height, width in ((5, 20), (50, 40), (1, 1)):
+        assert heat_map(LEFT_AND_RIGHT, height, width).sum() == pytest.approx(4)
+
+
 def test_picture_is_red_for_the_winner_and_blue_for_the_other(tmp_path: Path) -> None:
-    xy, side_px = np.float32([[0.25, 0.5], [0.75, 0.5]]), np.float32([20, 20])
-    evidence = Evidence(1, 0, xy, side_px, contribution=np.float32([1, -1]))
     path, image = tmp_path / "why.png", np.full((50, 100), 128, np.uint8)
-    draw_evidence(image, evidence, ["a", "b"], path)
-    blue, _, red = cv2.split(cv2.imread(str(path)).astype(int))
-    assert red.shape == (240 + 28, 480)  # enlarged, a line of text below
+    blue, _, red = np.moveaxis(drawn(path, image), 2, 0)
+    assert red.shape == (240 + LEGEND_PX, 480)  # enlarged, the legend below
     assert red[120, 100] > blue[120, 100]
     assert red[120, 340] < blue[120, 340]
     assert red[10, 10] == blue[10, 10]
     with pytest.raises(BadInput, match=r"why\.png"):
-        draw_evidence(image, evidence, ["a", "b"], path / "below_a_file.png")
+        draw_evidence(image, LEFT_AND_RIGHT, ["a", "b"], path / "below_a_file.png")
+
+
+def test_photograph_keeps_its_proportions_and_some_of_its_colour(
+    tmp_path: Path,
+) -> None:
+    green = np.tile(np.uint8([0, 200, 0]), (3000, 1000, 1))
+    picture = drawn(tmp_path / "why.png", green)[:-LEGEND_PX]
+    assert picture.shape == (960, 480, 3)  # shrunk to 960 x 320, white margins
+    assert (picture[:, :80] == 255).all() and (picture[:, 400:] == 255).all()
+    blue, shade, red = picture[5, 240]
+    assert 90 < red == blue < shade - 30 < 200
+
+
+def test_legend_shows_a_bar_and_names_in_any_script_that_fit(tmp_path: Path) -> None:
+    image = np.zeros((28, 28), np.uint8)
+    plain = drawn(tmp_path / "1.png", image, "?", "?")[-LEGEND_PX:]
+    blue, _, red = np.moveaxis(plain[:, 12], 1, 0)
+    assert red[10] > blue[10] and red[-10] < blue[-10]
+    for name in ("Ö", "帽", "Ж"):
+        other = drawn(tmp_path / "2.png", image, name, "?")[-LEGEND_PX:]
+        assert (other != plain).any()  # a font without the letter shows "?"
+    wide = drawn(tmp_path / "3.png", image, "?", "W" * 200)[-LEGEND_PX:]
+    assert wide[:, 400:-8].min() < 100 and (wide[:, -8:] == 255).all()
 
 
 @pytest.mark.parametrize("method", ["bovw_pyramid", "lenet5"])
