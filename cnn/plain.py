@@ -8,7 +8,7 @@ from visbase.cnn.resnet import PRESETS as PRESETS
 from visbase.cnn.resnet import Config as Config
 from visbase.cnn.resnet import classifier
 
-SUMMARY = "the same network without shortcuts, distorted digits"
+SUMMARY = "the same network without shortcuts, augmented images"
 
 
 def build(config: Config, seed: int) -> NetworkClassifier:

@@ -20,7 +20,7 @@ from visbase.cnn.training.views import CropsAndWhole, alone, shifted_views
 from visbase.pipeline.contracts import part_of
 from visbase.pipeline.errors import BadInput
 
-SUMMARY = "residual network, distorted digits"
+SUMMARY = "residual network, augmented images"
 PACE = (150, 20)  # ms per training and per test photograph, two cores
 
 
