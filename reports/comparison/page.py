@@ -32,11 +32,11 @@ MISTAKE_CHARS = 7_000_000  # of those that are misclassified or suspicious
 SUSPICIOUS = {  # kind -> heading and explanation
     "mislabelled": (
         "Possibly mislabelled",
-        "Every method confidently gives the same other label.",
+        "Every method confidently agrees on another label.",
     ),
     "duplicates": (
         "Near-duplicates",
-        "Copies with different labels, or in training and test images alike.",
+        "Copies with different labels, or in both training and test images.",
     ),
     "blank": ("Blank", "There is nothing to learn or to judge from."),
 }
