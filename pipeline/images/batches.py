@@ -19,7 +19,7 @@ class LazyImages(Protocol):
     """A sequence of image files, each decoded when it is accessed."""
 
     sizes: NDArray[np.int64]  # (n, 2), heights and widths
-    digests: list[str]  # of the decoded pixels, see `fingerprint.digest_array`
+    digests: list[str]  # of what is in the files, see `photo_files.Decoded`
 
     def take(self, rows: NDArray[np.int64]) -> Sequence[NDArray[np.uint8]]:
         """Return the images at these positions, in this order, without decoding."""
@@ -83,9 +83,13 @@ def within(images: Images, longest_px: int) -> Images:
 
 def shrink(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
     """Shrink (h, w) or (h, w, 3) by area averaging until it fits longest_px."""
+    return shrink_to(image, *shrunk_size(image.shape[0], image.shape[1], longest_px))
+
+
+def shrink_to(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Shrink (h, w) or (h, w, 3) to a height and width by area averaging."""
     import cv2  # slow to import, and many commands do not need it
 
-    height, width = shrunk_size(image.shape[0], image.shape[1], longest_px)
     if (height, width) == image.shape[:2]:
         return image
     return np.asarray(

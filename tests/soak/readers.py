@@ -18,7 +18,7 @@ from tests.soak.fault import run
 from visbase.pipeline.datasets.folder import load_folder
 from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.experiments import measured, records
-from visbase.pipeline.images.photo_files import read_image
+from visbase.pipeline.images.photo_files import FORMATS, read_image
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import ROOT, results
@@ -151,9 +151,18 @@ def _images(_folder: Path) -> Reader:
     colour = Image.fromarray(pixels)
     seeds = [
         _packed(lambda file, image=image, kind=kind: image.save(file, kind))
-        for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+        for kind in FORMATS
         for image in (colour, colour.convert("L"))
     ]
+    deep = Image.fromarray(pixels[..., 0] * np.uint16(16))  # 12 of 16 bits
+    seeds += [
+        _packed(lambda file, kind=kind: deep.save(file, kind))
+        for kind in ("PNG", "TIFF", "JPEG2000", "PPM")
+    ]
+    with contextlib.suppress(ImportError):
+        from pillow_heif import from_pillow
+
+        seeds.append(_packed(from_pillow(colour).save))
     return lambda data: read_image(io.BytesIO(data)), seeds
 
 

@@ -41,7 +41,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     decode = photo_check.decode
     monkeypatch.setattr(
-        photo_check, "decode", lambda path: (names.append(path.name), decode(path))[1]
+        photo_check,
+        "decode",
+        lambda path, px: names.append(path.name) or decode(path, px),
     )
     return names
 
@@ -89,16 +91,23 @@ def test_only_new_and_changed_files_are_decoded_again(
     assert decoded == ["b\n.png"]
 
 
-def test_facts_of_too_many_other_files_are_dropped(
+def test_facts_of_other_files_are_kept_while_they_exist_and_up_to_a_number(
     tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photo_check, "KEPT", 1)
-    a, b, c, d = (save(tmp_path / f"{name}.png", GREY) for name in "abcd")
-    for paths in ([a, b], [c, d], [c, d], [b]):
-        check_photos(paths)
-    assert sorted(decoded) == ["a.png", "b.png", "c.png", "d.png"]
+    monkeypatch.setattr(photo_check, "KEPT", 2)
+    a, b, c, d, e = (save(tmp_path / f"{name}.png", GREY) for name in "abcde")
+    for path in (a, b, c, d):
+        check_photos([path])
+    decoded.clear()
+    for path in (d, c, b):
+        check_photos([path])
+    assert decoded == []
+    b.unlink()
+    check_photos([e])
+    check_photos([c, d, e])
+    assert decoded == ["e.png"]
     check_photos([a])
-    assert decoded[-1] == "a.png" and len(decoded) == 5
+    assert decoded == ["e.png", "a.png"]
 
 
 def test_damaged_facts_are_found_anew(

@@ -1,11 +1,14 @@
 """Image files: every kind decodes to grey or RGB; many are never decoded at once."""
 
+import io
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,7 +19,7 @@ from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.sample import learn_vocabularies
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images import photo_files
-from visbase.pipeline.images.batches import choose, stack_grey
+from visbase.pipeline.images.batches import choose, shrink, stack_grey
 from visbase.pipeline.images.blocks import BLOCK_PIXELS, map_blocks
 from visbase.pipeline.images.photo_files import PhotoFiles, read_image
 from visbase.pipeline.storage import cache
@@ -47,12 +50,16 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The paths that the sequence decodes from now on."""
     seen: list[Path] = []
 
-    def read(path: Path) -> np.ndarray:
+    def record(path: Path, longest_px: int) -> photo_files.Decoded:
         seen.append(path)
-        return read_image(path)
+        return decode(path, longest_px)
 
-    monkeypatch.setattr(photo_files, "read_image", read)
+    decode = photo_files.decode
+    monkeypatch.setattr(photo_files, "decode", record)
     return seen
+
+
+COLOURED = Image.fromarray(COLOUR)
 
 
 def row(*pixels: object, dtype: type = np.uint8) -> Image.Image:
@@ -68,12 +75,18 @@ def red_and_black() -> Image.Image:
 
 
 SEE_THROUGH = row([*RED, 255], [*RED, 0], [*BLACK, 51])
-DEEP = row(0, 255, 256, 65_535, dtype=np.uint16)
+WHITE_INK = row([*WHITE, 0], [*WHITE, 255], [*WHITE, 51])
+
+
+def deep(*levels: int) -> Image.Image:
+    return row(*levels, dtype=np.uint16)
+
+
 KINDS: dict[str, tuple[str, Image.Image, dict[str, object], Any]] = {
-    "grey": ("png bmp tif", Image.fromarray(GREY), {}, GREY),
-    "colour": ("png bmp tif webp", Image.fromarray(COLOUR), {"lossless": True}, COLOUR),
-    "palette": ("png", red_and_black(), {}, [[RED, BLACK]]),
-    "clear entry": ("png", red_and_black(), {"transparency": 1}, [[RED, WHITE]]),
+    "grey": ("png bmp tif jp2 pgm", Image.fromarray(GREY), {}, GREY),
+    "colour": ("png bmp tif webp jp2 ppm", COLOURED, {"lossless": True}, COLOUR),
+    "palette": ("png gif", red_and_black(), {}, [[RED, BLACK]]),
+    "clear entry": ("png gif", red_and_black(), {"transparency": 1}, [[RED, WHITE]]),
     "transparent": ("png", SEE_THROUGH, {}, [[RED, WHITE, [204, 204, 204]]]),
     "transparent grey": ("png", row([0, 51]), {}, [[204]]),
     "clear colour": (
@@ -82,7 +95,11 @@ KINDS: dict[str, tuple[str, Image.Image, dict[str, object], Any]] = {
         {"transparency": (0,) * 3},
         [[RED, WHITE]],
     ),
-    "16 bits": ("png tif", DEEP, {}, [[0, 0, 1, 255]]),
+    "white ink": ("png webp", WHITE_INK, {"exact": True}, [[BLACK, WHITE, [51] * 3]]),
+    "16 bits": ("png tif pgm", deep(0, 255, 256, 65_535), {}, [[0, 0, 1, 255]]),
+    "12 of 16 bits": ("png tif pgm", deep(0, 15, 16, 4095), {}, [[0, 0, 1, 255]]),
+    "10 of 16 bits": ("png tif pgm", deep(0, 3, 4, 1023), {}, [[0, 0, 1, 255]]),
+    "8 of 16 bits": ("png tif pgm", deep(0, 1, 255), {}, [[0, 1, 255]]),
     "1 bit": ("png", row(False, True, dtype=np.bool_), {}, [[0, 255]]),
     "CMYK": ("tif", Image.new("CMYK", (1, 1), (0, 255, 255, 0)), {}, [[RED]]),
 }
@@ -126,17 +143,64 @@ def refusal(source: Path) -> str:
     return str(caught.value)
 
 
-GIF = b"GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"  # sound
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_colour_of_10_or_12_of_16_bits_is_not_black(
+    tmp_path: Path, bits: int, suffix: str
+) -> None:
+    deep = (COLOUR.astype(np.uint16) << (bits - 8))[..., ::-1]  # OpenCV begins with B
+    cv2.imwrite(str(tmp_path / f"a.{suffix}"), deep)
+    assert read_image(tmp_path / f"a.{suffix}").tolist() == COLOUR.tolist()
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", GIF])
+def test_tiff_palette_of_8_bits_is_read_as_one_of_16(tmp_path: Path) -> None:
+    red_and_black().save(tmp_path / "a.tif")
+    with Image.open(tmp_path / "a.tif") as image:
+        colours = np.array(image.tag_v2[320], np.uint16)  # all red, green, then blue
+    content = (tmp_path / "a.tif").read_bytes()
+    assert content.count(colours.tobytes()) == 1
+    wrong = content.replace(colours.tobytes(), (colours // 256).tobytes())
+    for file in (content, wrong):
+        assert read_image(io.BytesIO(file)).tolist() == [[RED, BLACK]]
+
+
+@pytest.mark.parametrize("suffix", ["avif", "heic"])
+def test_photograph_of_a_phone_is_read(tmp_path: Path, suffix: str) -> None:
+    flat = Image.new("RGB", (64, 48), (200, 40, 90))
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "heic":
+        pytest.importorskip("pillow_heif").from_pillow(flat).save(path)
+    else:
+        flat.save(path)
+    pixels = read_image(path)
+    assert pixels.shape == (48, 64, 3)
+    assert np.abs(pixels.astype(int) - flat.getpixel((0, 0))).max() <= 4
+    assert "HEIF" not in Image.registered_extensions().values()  # Pillow is the user's
+    path.write_bytes(path.read_bytes()[:200])
+    refusal(path)
+
+
+def test_heic_without_its_package_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x1cftypheic" + bytes(20))
+    assert "pip install pillow-heif" in refusal(tmp_path / "a.heic")
+
+
+QOI = b"qoif\0\0\0\1\0\0\0\1\3\0\xc0" + bytes(7) + b"\1"  # sound
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", QOI])
 def test_content_decides_whatever_the_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / os.fsdecode(b"a\nb\xff.png")
     path.write_bytes(content)
-    assert "a\\nb\\udcff.png: cannot be read: not a JPEG" in refusal(path)
+    assert "a\\nb\\udcff.png: cannot be read: not a JPEG, PNG" in refusal(path)
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
+@pytest.mark.parametrize(
+    "suffix", ["png", "jpg", "bmp", "tif", "webp", "gif", "avif", "jp2", "ppm"]
+)
 def test_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     path = save(tmp_path / f"a.{suffix}", noise)
@@ -225,6 +289,53 @@ def test_file_that_changed_since_it_was_checked_is_refused(tmp_path: Path) -> No
             assert files[0].ndim == 2
             with pytest.raises(BadInput, match=r"1\.png: changed"):
                 files[1]
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JPEG file counts as large from 65 pixels on."""
+    monkeypatch.setattr(photo_files, "LARGE_PX", 64)
+
+
+def stripes(width: int, height: int) -> Image.Image:
+    """Black above white, which a quarter turn shows."""
+    image = Image.new("RGB", (width, height), "white")
+    image.paste("black", (0, 0, width, height // 2))
+    return image
+
+
+@pytest.mark.parametrize("longest_px", [101, 60, 50, 26, 7])
+@pytest.mark.parametrize("turn", [1, 6])
+def test_large_jpeg_is_as_large_as_said_at_every_scale(
+    tmp_path: Path, large: None, longest_px: int, turn: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    stripes(67, 101).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    found = check_photos([tmp_path / "a.jpg"]).photos
+    assert found.sizes.tolist() == [[101, 67] if turn == 1 else [67, 101]]
+    whole, part = found[0], found.within(longest_px)
+    assert whole.shape[:2] == tuple(found.sizes[0])
+    assert part[0].shape[:2] == tuple(part.sizes[0])
+    expected = shrink(whole, longest_px).astype(int)
+    assert np.abs(part[0] - expected).mean() < 4
+    assert (read_image(tmp_path / "a.jpg", longest_px) == part[0]).all()
+
+
+def test_large_jpeg_needs_little_memory_and_tells_a_change(
+    tmp_path: Path, large: None
+) -> None:
+    path = tmp_path / "a.jpg"
+    stripes(2000, 1600).save(path)
+    part = check_photos([path]).photos.within(100)
+    assert peak_bytes(lambda: part[0]) < 2000 * 1600 * 3 / 4
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + b"\0" + content[-2:])  # the pixels stay
+    with pytest.raises(BadInput, match=r"a\.jpg: changed"):
+        part[0]
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(BadInput, match=r"a\.jpg: cannot be read"):
+        part[0]
 
 
 def test_block_of_photographs_is_cut_by_pixels(tmp_path: Path) -> None:
