@@ -28,6 +28,7 @@ from visbase.pipeline.contracts import (
 from visbase.pipeline.encoding.pool import normalise, share_out
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import two_best
+from visbase.pipeline.images.batches import coarsely
 from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.progress import track, working
 from visbase.pipeline.storage.by_photograph import recall_rows
@@ -202,7 +203,8 @@ class FrozenBackbone:
         """
         torch.set_num_threads(1)
         rows = np.empty((len(images), self.backbone_.n_features), np.float32)
-        for row, image in zip(rows, images, strict=True):
+        side = self.backbone_.size_px
+        for row, image in zip(rows, coarsely(images, side, side), strict=True):
             views = self._views(self.backbone_.square(image))
             row[:] = self.backbone_.pooled(views).mean(axis=0)
         return rows

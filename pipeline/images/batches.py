@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -23,6 +23,9 @@ class LazyImages(Protocol):
 
     def take(self, rows: NDArray[np.int64]) -> Sequence[NDArray[np.uint8]]:
         """Return the images at these positions, in this order, without decoding."""
+
+    def coarse(self, at: int, least_px: int) -> NDArray[np.uint8]:
+        """Return an image of which no side is shorter than least_px for its scale."""
 
     def within(self, longest_px: int) -> Sequence[NDArray[np.uint8]]:
         """Return the images, shrunk when read so that no side exceeds longest_px."""
@@ -113,6 +116,18 @@ def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
     return to_grey(images) if channels == 1 else to_rgb(images)
 
 
+def coarsely(images: Images, height: int, width: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield images that are to be shrunk to a height and width.
+
+    Photographs are decoded at the scale at which that is cheapest, twice the size or
+    more, so that no detail is lost.
+    """
+    if not isinstance(images, LazyImages):
+        return iter(images)
+    least_px = 2 * max(height, width)
+    return (images.coarse(at, least_px) for at in range(len(images.digests)))
+
+
 def resized(
     images: Images, height: int, width: int, channels: int
 ) -> NDArray[np.uint8]:
@@ -121,7 +136,7 @@ def resized(
 
     shape = (height, width) if channels == 1 else (height, width, channels)
     result = np.empty((len(images), *shape), np.uint8)
-    for row, image in zip(result, images, strict=True):
+    for row, image in zip(result, coarsely(images, height, width), strict=True):
         pixels = with_channels(image[None], channels)[0]
         # INTER_AREA averages pixels when it shrinks, which avoids aliasing
         cv2.resize(pixels, (width, height), dst=row, interpolation=cv2.INTER_AREA)

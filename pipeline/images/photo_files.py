@@ -89,8 +89,19 @@ class PhotoFiles(Sequence[NDArray[np.uint8]]):
         if isinstance(at, slice):
             rows = range(len(self))[at]
             return self.take(np.array(rows, np.int64))
+        return self._decode(at, self.longest_px)
+
+    def coarse(self, at: int, least_px: int) -> NDArray[np.uint8]:
+        """Decode an image; a large JPEG only so far that its sides have least_px."""
+        height, width = self.sizes[at].tolist()
+        enough = -(-max(height, width) * least_px // min(height, width))
+        return self._decode(at, self.longest_px or enough, shrunk=bool(self.longest_px))
+
+    def _decode(
+        self, at: int, longest_px: int, shrunk: bool = True
+    ) -> NDArray[np.uint8]:
         path, checked = self.paths[at], self.digests[at].partition(" ")[0]
-        photo = _decode_named(path, self.longest_px)
+        photo = _decode_named(path, longest_px, shrunk)
         if photo.digest != checked:  # which keys the caches
             raise BadInput(
                 f"{printable(path)}: changed since it was checked; run again and do "
@@ -135,9 +146,11 @@ def read_image(source: Path | IO[bytes], longest_px: int = 0) -> NDArray[np.uint
     return _decode_named(source, longest_px).pixels
 
 
-def _decode_named(source: Path | IO[bytes], longest_px: int) -> Decoded:
+def _decode_named(
+    source: Path | IO[bytes], longest_px: int, shrunk: bool = True
+) -> Decoded:
     try:
-        return decode(source, longest_px)
+        return decode(source, longest_px, shrunk)
     except BadInput as reason:
         name = (
             source
@@ -147,16 +160,21 @@ def _decode_named(source: Path | IO[bytes], longest_px: int) -> Decoded:
         raise BadInput(f"{printable(name)}: cannot be read: {reason}") from None
 
 
-def decode(source: Path | IO[bytes], longest_px: int = 0) -> Decoded:
-    """Decode like `read_image`, but raise BadInput with the reason alone."""
+def decode(
+    source: Path | IO[bytes], longest_px: int = 0, shrunk: bool = True
+) -> Decoded:
+    """Decode like `read_image`, but raise BadInput with the reason alone.
+
+    shrunk: whether to shrink to longest_px what was decoded at the next larger scale.
+    """
     try:
         if not isinstance(source, Path):
-            return _decode(read_bytes(source), longest_px)
+            return _decode(read_bytes(source), longest_px, shrunk)
         if not source.is_file():  # opening a pipe would wait forever
             raise BadInput(_what_is_there(source))
         with open(source, "rb") as file:
             content = read_bytes(file)
-        return _decode(content, longest_px)
+        return _decode(content, longest_px, shrunk)
     except BadInput:
         raise
     except Image.DecompressionBombError:  # Pillow's own limit
@@ -178,7 +196,7 @@ def _what_is_there(path: Path) -> str:
     return "not a regular file" if path.exists() else "no such file"
 
 
-def _decode(content: bytes, longest_px: int) -> Decoded:
+def _decode(content: bytes, longest_px: int, shrunk: bool) -> Decoded:
     with _open(content) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
@@ -197,7 +215,7 @@ def _decode(content: bytes, longest_px: int) -> Decoded:
         digest = hashlib.sha256(content).hexdigest()
     else:
         digest, (height, width) = digest_array(pixels), pixels.shape[:2]
-    if longest_px:
+    if longest_px and shrunk:
         pixels = shrink_to(pixels, *shrunk_size(height, width, longest_px))
     return Decoded(pixels, (height, width), digest)
 

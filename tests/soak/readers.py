@@ -1,5 +1,6 @@
 """The readers of outside input, each with valid inputs, and how these are corrupted."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -18,7 +19,7 @@ from tests.soak.fault import run
 from visbase.pipeline.datasets.folder import load_folder
 from visbase.pipeline.datasets.idx import IdxFile, read_idx
 from visbase.pipeline.experiments import measured, records
-from visbase.pipeline.images.photo_files import FORMATS, read_image
+from visbase.pipeline.images.photo_files import FORMATS, LARGE_PX, read_image
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import ROOT, results
@@ -163,7 +164,9 @@ def _images(_folder: Path) -> Reader:
         from pillow_heif import from_pillow
 
         seeds.append(_packed(from_pillow(colour).save))
-    return lambda data: read_image(io.BytesIO(data)), seeds
+    large = colour.resize((LARGE_PX + 1, 3))  # decoded at a reduced scale
+    seeds.append(_packed(lambda file: large.save(file, "JPEG")))
+    return lambda data: read_image(io.BytesIO(data), len(data) % 2 * 100), seeds
 
 
 def _folders(root: Path) -> Reader:

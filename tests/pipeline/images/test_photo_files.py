@@ -19,7 +19,7 @@ from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.sample import learn_vocabularies
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images import photo_files
-from visbase.pipeline.images.batches import choose, shrink, stack_grey
+from visbase.pipeline.images.batches import choose, resized, shrink, stack_grey
 from visbase.pipeline.images.blocks import BLOCK_PIXELS, map_blocks
 from visbase.pipeline.images.photo_files import PhotoFiles, read_image
 from visbase.pipeline.storage import cache
@@ -50,9 +50,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The paths that the sequence decodes from now on."""
     seen: list[Path] = []
 
-    def record(path: Path, longest_px: int) -> photo_files.Decoded:
+    def record(path: Path, *how: Any) -> photo_files.Decoded:
         seen.append(path)
-        return decode(path, longest_px)
+        return decode(path, *how)
 
     decode = photo_files.decode
     monkeypatch.setattr(photo_files, "decode", record)
@@ -320,6 +320,26 @@ def test_large_jpeg_is_as_large_as_said_at_every_scale(
     expected = shrink(whole, longest_px).astype(int)
     assert np.abs(part[0] - expected).mean() < 4
     assert (read_image(tmp_path / "a.jpg", longest_px) == part[0]).all()
+
+
+def test_image_to_be_resized_is_decoded_no_finer_than_needed(
+    tmp_path: Path, large: None
+) -> None:
+    paths = [tmp_path / name for name in ("a.jpg", "b.png")]
+    for path in paths:
+        stripes(64, 96).save(path)
+    found = check_photos(paths).photos
+    shapes = {
+        least_px: [found.coarse(at, least_px).shape[:2] for at in (0, 1)]
+        for least_px in (8, 9, 16, 17, 32, 33, 500)
+    }
+    assert shapes[8] == [(12, 8), (96, 64)]
+    assert shapes[9] == shapes[16] == [(24, 16), (96, 64)]
+    assert shapes[17] == shapes[32] == [(48, 32), (96, 64)]
+    assert shapes[33] == shapes[500] == [(96, 64)] * 2
+    assert found.within(20).coarse(0, 8).shape[:2] == (20, 13)
+    small = resized(found, 8, 8, 3).astype(int)
+    assert np.abs(small - resized(list(found), 8, 8, 3)).mean() < 4
 
 
 def test_large_jpeg_needs_little_memory_and_tells_a_change(
