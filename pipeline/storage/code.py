@@ -23,6 +23,7 @@ IN_THIS_PROCESS = uuid.uuid4().hex  # stands for code without a file, such as a 
 LIBRARIES = (  # whose versions change numbers
     *("numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "numba", "torch"),
     *("opencv-contrib-python", "opencv-contrib-python-headless"),
+    *("pillow", "pillow-heif"),
 )
 
 
