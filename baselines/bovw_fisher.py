@@ -40,6 +40,7 @@ class Config:
     colour_bins_px: tuple[float, ...] = ()  # of colour statistics, likewise
     coarse_step_px: int = 6  # distance of grid points of both
     c: float = 3.0  # weight of margin violations
+    balanced: bool = False  # whether small classes weigh as much as large ones
 
 
 PRESETS = {"full": Config(), "quick": Config(n_gaussians=16, n_samples=20_000)}

@@ -25,6 +25,7 @@ class Config:
     size_px: int = 288  # side of the square that an image becomes; 0: the network's own
     mirrored: bool = True  # average with the features of the mirror image
     shrinkage: float = 0.3  # of the covariance, see `fit_discriminant`
+    balanced: bool = False  # whether small classes are as likely as large ones
     keep_backbone: bool = True  # in saved models; else its name and checksum only
 
 

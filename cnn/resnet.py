@@ -34,6 +34,7 @@ class Config:
     learning_rate: float = 4e-3  # peak of the cycle
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
+    balanced: bool = False  # whether small classes weigh as much as large ones
     bfloat16: bool = True  # train in bfloat16 if the device multiplies it
     rotation: float = 0.2  # largest, radians
     scale: float = 0.1  # largest change of width and of height

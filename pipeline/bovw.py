@@ -55,10 +55,10 @@ class BovwSVM:
     """A bag-of-words classifier, a `contracts.Method`.
 
     descriptors: one per patch size; encoder: turns descriptors into one vector per
-    image; kernel, c and multi_class: see `fit_svm`; n_components: principal components
-    kept, 0 for no projection; longest_px: larger images are shrunk to it, 0 for never;
-    deskewed, spread_px, spread_strength: see `deskew`; copies: number of distorted
-    copies of each training image near a margin.
+    image; kernel, c, multi_class, balanced: see `fit_svm`; n_components: principal
+    components kept, 0 for no projection; longest_px: larger images are shrunk to it, 0
+    for never; deskewed, spread_px, spread_strength: see `deskew`; copies: number of
+    distorted copies of each training image near a margin.
     """
 
     descriptors: tuple[Descriptor, ...]
@@ -73,13 +73,12 @@ class BovwSVM:
     spread_px: float = 0.0
     spread_strength: float = 1.0
     copies: int = 0
+    balanced: bool = False
     distortion: Distortion = field(default_factory=Distortion)
 
     def __post_init__(self) -> None:
         if not self.descriptors:
-            raise BadInput(
-                "a bag of visual words needs at least one patch size, found none"
-            )
+            raise BadInput("a bag of visual words needs a patch size, found none")
 
     @property
     def any_size(self) -> bool:
@@ -105,7 +104,8 @@ class BovwSVM:
             self.svm_ = self._fit_svm(*with_copies(self.svm_, *training_set, *how))
 
     def _fit_svm(self, features: FloatArray, labels: NDArray[np.int64]) -> KernelSVM:
-        return fit_svm_cached(features, labels, self.kernel, self.c, self.multi_class)
+        how = (self.kernel, self.c, self.multi_class, None, self.balanced)
+        return fit_svm_cached(features, labels, *how)
 
     def _weigh_parts(
         self, bag: HasParts, images: Images, labels: NDArray[np.int64]

@@ -45,8 +45,8 @@ class FrozenBackbone:
     backbone: timm's name of the network; weights: their file, "" for those that
     `find_weights` finds; size_px: side of the square that an image becomes, 0 for the
     network's own; mirrored: whether to average with the mirror image's features;
-    shrinkage: see `fit_discriminant`; keep_backbone: whether a saved model holds the
-    network.
+    shrinkage, balanced: see `fit_discriminant`; keep_backbone: whether a saved model
+    holds the network.
     """
 
     backbone: str
@@ -54,6 +54,7 @@ class FrozenBackbone:
     size_px: int
     mirrored: bool
     shrinkage: float
+    balanced: bool
     keep_backbone: bool
 
     any_size = True  # images may differ in size
@@ -68,7 +69,7 @@ class FrozenBackbone:
         self.classes_ = np.unique(labels)
         features = self.features(images)
         with working("linear discriminant"):
-            fitted = fit_discriminant(features, labels, self.shrinkage)
+            fitted = self._discriminant(features, labels)
         self.weights_, self.intercepts_ = fitted
 
     def scores(self, images: Images) -> FloatArray:
@@ -81,8 +82,13 @@ class FrozenBackbone:
 
     def refit(self, features: FloatArray, labels: NDArray[np.int64]) -> Scorer:
         """Fit another discriminant, see `contracts.Refits`."""
-        weights, intercepts = fit_discriminant(features, labels, self.shrinkage)
+        weights, intercepts = self._discriminant(features, labels)
         return lambda others: _log_probabilities(others, weights, intercepts)
+
+    def _discriminant(
+        self, features: FloatArray, labels: NDArray[np.int64]
+    ) -> tuple[FloatArray, FloatArray]:
+        return fit_discriminant(features, labels, self.shrinkage, self.balanced)
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         """Predict the label with the highest score: n images -> (n,)."""

@@ -54,7 +54,8 @@ class Recipe:
     is held out. epochs_for: number of training images that `epochs` is meant for; n
     images get sqrt(epochs_for / n) times as many, 0 leaves them. label_smoothing:
     probability that the target gives to the other classes. bfloat16: train with
-    products in bfloat16 if the device multiplies it.
+    products in bfloat16 if the device multiplies it. balanced: weigh the loss of each
+    image by n / (C n_class), so that all classes count the same.
     """
 
     epochs: int
@@ -68,6 +69,7 @@ class Recipe:
     patience: int = 3
     label_smoothing: float = 0.0
     bfloat16: bool = False
+    balanced: bool = False
 
     def __post_init__(self) -> None:
         for name, is_valid, expected in (
@@ -133,6 +135,10 @@ def train(
         parallel = DistributedDataParallel(network)
     steps = len(batch_sizes(n, recipe.batch_size))
     bfloat16 = recipe.bfloat16 and multiplies_bfloat16(images.device)
+    class_weights = None
+    if recipe.balanced:
+        counts = labels.bincount()
+        class_weights = len(labels) / len(counts) / counts
     epochs = range(len(history), recipe.epochs)
     bar = track(epochs, "epochs", len(epochs), lambda: _status(history))
     for epoch in epochs if rank else bar:
@@ -152,7 +158,7 @@ def train(
             with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
                 logits = parallel(batch)
             logits = logits.float()
-            loss = _loss_sum(logits, targets, recipe)
+            loss = _loss_sum(logits, targets, recipe, class_weights)
             optimiser.zero_grad(set_to_none=True)
             (loss * weight).backward()
             optimiser.step()
@@ -231,10 +237,14 @@ def _error_pct(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     return 100 * float(wrong.float().mean())
 
 
-def _loss_sum(logits: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
+def _loss_sum(
+    logits: Tensor, targets: Tensor, recipe: Recipe, class_weights: Tensor | None
+) -> Tensor:
     """Sum of cross-entropies with smoothed targets (Szegedy et al. 2016, section 7)."""
     smoothing = recipe.label_smoothing
-    return F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="sum")
+    return F.cross_entropy(
+        logits, targets, class_weights, label_smoothing=smoothing, reduction="sum"
+    )
 
 
 def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

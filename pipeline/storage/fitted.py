@@ -18,14 +18,15 @@ def fit_svm_cached(
     c: float,
     multi_class: str = "ovo",
     takes_part: NDArray[np.bool_] | None = None,
+    balanced: bool = False,
 ) -> KernelSVM:
     """`fit_svm`, recalled from disk if the same machine was fitted before."""
 
     def fit() -> Arrays:
         return fit_svm(
-            features, labels, kernel, c, multi_class, takes_part, track
+            features, labels, kernel, c, multi_class, takes_part, balanced, track
         ).arrays()
 
     key = {"features": features, "labels": labels, "kernel": kernel, "c": c}
-    key |= {"multi_class": multi_class, "takes_part": takes_part}
+    key |= {"multi_class": multi_class, "takes_part": takes_part, "balanced": balanced}
     return assemble(kernel, multi_class, recall("svm", key, fit, (fit_svm,)))

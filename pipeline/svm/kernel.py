@@ -174,12 +174,14 @@ def fit_svm(
     c: float,
     multi_class: str = "ovo",
     takes_part: NDArray[np.bool_] | None = None,
+    balanced: bool = False,
     track: Track = untracked,
 ) -> KernelSVM:
     """Fit one machine per pair of classes, or with multi_class="ovr" one per class.
 
     features (n, d) finite; labels (n,); c the weight of margin violations; takes_part
-    (n, P) the rows that each machine is fitted on, by default all rows of its classes.
+    (n, P) the rows that each machine is fitted on, by default all rows of its classes;
+    balanced: whether c is larger for rows of small classes, times n / (C n_class).
     With a single class no machine is fitted, and that class is always predicted.
     Raises ValueError if there are no rows or values are not finite.
     """
@@ -194,7 +196,8 @@ def fit_svm(
         raise BadInput(f"c={c}, gamma={kernel.gamma}: expected values above 0")
     if multi_class not in ("ovo", "ovr"):
         raise BadInput(f"multi_class={multi_class}: expected ovo or ovr")
-    classes = np.unique(labels)
+    classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    weights = (n / len(classes) / counts)[index]
     machines: list[tuple[Any, Any]] = list(itertools.combinations(classes, 2))
     if multi_class == "ovr" and machines:
         machines = [(a, None) for a in classes]
@@ -207,22 +210,23 @@ def fit_svm(
         if takes_part is not None:
             chosen &= takes_part[:, p]
         rows = np.flatnonzero(chosen)
-        machine = svc(kernel, c).fit(inputs[rows], labels[rows] == a)
+        given = {"sample_weight": weights[rows]} if balanced else {}
+        machine = svc(kernel, c).fit(inputs[rows], labels[rows] == a, **given)
         coefficients[rows[machine.support_], p] = machine.dual_coef_[0]
         intercepts[p] = machine.intercept_[0]
     carry = np.flatnonzero(coefficients.any(axis=1))
     if linear:  # without a copy of the features, which may take gigabytes
         support = coefficients.T @ features
-        weights = np.eye(len(support), dtype=np.float32)
+        coefficients = np.eye(len(support), dtype=np.float32)
     else:
-        support, weights = features[carry], coefficients[carry]
+        support, coefficients = features[carry], coefficients[carry]
     return KernelSVM(
         kernel,
         multi_class if machines else "ovo",
         classes,
         support,
         carry,
-        weights,
+        coefficients,
         intercepts,
     )
 

@@ -27,6 +27,16 @@ def test_scores_are_those_of_scikit_learn() -> None:
     assert features @ weights + intercepts == pytest.approx(expected, abs=1e-3)
 
 
+def test_balanced_classes_are_equally_likely() -> None:
+    # as above, but twice as many images of one class: log-odds 4 x - 12 all the same
+    features = np.array([[0], [2], [4], [6], [4], [6]], np.float32)
+    labels = np.array([3, 3, 8, 8, 8, 8])
+    weights, intercepts = fit_discriminant(features, labels, 0.5, balanced=True)
+    assert weights[0].tolist() == [1, 5]
+    assert np.diff(intercepts) == pytest.approx(-12)
+    assert np.diff(fit_discriminant(features, labels, 0.5)[1]) > -12
+
+
 def test_one_class_and_one_image_per_class_are_fitted() -> None:
     features = np.eye(3, dtype=np.float32)
     weights, intercepts = fit_discriminant(features, np.array([7, 7, 7]), 0.3)

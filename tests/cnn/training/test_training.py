@@ -72,6 +72,16 @@ def test_shuffled_labels_score_near_chance(mnist: Dataset) -> None:
     assert 0.8 < error_of(model, mnist) < 0.98
 
 
+def test_balanced_classes_count_the_same_in_the_loss(fresh_folders: Path) -> None:
+    images, labels = np.zeros((90, 4, 4), np.uint8), np.repeat([0, 1], [10, 80])
+    for balanced, expected in ((True, [0.5, 0.5]), (False, [1 / 9, 8 / 9])):
+        recipe = Recipe(60, learning_rate=0.1, weight_decay=0, balanced=balanced)
+        model = NetworkClassifier(linear, recipe, 0)  # only the bias can learn
+        model.fit(images, labels)
+        probabilities = np.exp(model.scores(images[:1]))[0]
+        np.testing.assert_allclose(probabilities, expected, atol=0.05)
+
+
 def test_wrong_setting_of_a_recipe_is_named() -> None:
     wrong = {"optimiser": "adam", "schedule": "step", "learning_rate": 0.0}
     wrong |= {"label_smoothing": 1.0, "epochs": 0, "batch_size": 0}

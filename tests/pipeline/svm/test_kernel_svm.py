@@ -141,6 +141,23 @@ def test_decisions_scores_and_labels_are_scikit_learns(
     assert (ours.predict(test) != scores.argmax(axis=1)).sum() <= 1
 
 
+@pytest.mark.parametrize("multi_class", ["ovo", "ovr"])
+def test_balanced_classes_weigh_like_copies_of_the_small_one(multi_class: str) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [10, 30])
+    features = rng.normal(labels[:, None], 1, (40, 2)).astype(np.float32)
+    kernel = Kernel("linear")
+    ours = fit_svm(features, labels, kernel, 0.3, multi_class, balanced=True)
+    # C n / (2 n_class): 2 and 2 / 3 times C
+    thrice = np.concatenate([np.repeat(np.arange(10), 3), np.arange(10, 40)])
+    copied = fit_svm(features[thrice], labels[thrice], kernel, 0.2, multi_class)
+    expected = copied.decisions(features)
+    np.testing.assert_allclose(ours.decisions(features), expected, atol=0.01)
+    plain = fit_svm(features, labels, kernel, 0.3, multi_class)
+    assert np.abs(plain.decisions(features) - expected).max() > 0.1
+    assert (plain.predict(features) == 0).sum() < (ours.predict(features) == 0).sum()
+
+
 @pytest.mark.parametrize(
     ("multi_class", "expected"), [("ovo", [-1, -4.5, 1]), ("ovr", [1, -4.5, -4.5])]
 )
