@@ -12,17 +12,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.contracts import Arrays
 from visbase.pipeline.datasets.class_folders import (
     Layout,
     find_layout,
     require_images,
 )
-from visbase.pipeline.datasets.findings import Copies, Findings
+from visbase.pipeline.datasets.findings import DROPPED, Copies, Findings
 from visbase.pipeline.datasets.near_duplicates import groups_of, near_duplicates
 from visbase.pipeline.datasets.photo_check import check_photos
 from visbase.pipeline.datasets.splits import Split, typical_size
 from visbase.pipeline.errors import printable
 from visbase.pipeline.images.photo_files import PhotoFiles
+from visbase.pipeline.progress import working
 from visbase.pipeline.storage.cache import recall
 
 
@@ -105,12 +107,12 @@ def read_images(layout: Layout) -> ClassImages:
 
 def _groups(files: PhotoFiles, looks: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Number the pictures that n files show: equal pixels, or near-duplicates (n,)."""
-    found = recall(
-        "duplicates",
-        {"looks": looks},
-        lambda: {"pairs": near_duplicates(looks)},
-        (near_duplicates,),
-    )
+
+    def find() -> Arrays:
+        with working("near-duplicates"):
+            return {"pairs": near_duplicates(looks)}
+
+    found = recall("duplicates", {"looks": looks}, find, (near_duplicates,))
     # blank images have no near-duplicates, but may be equal
     first: dict[str, int] = {}
     equal = [(first.setdefault(digest, i), i) for i, digest in enumerate(files.digests)]
@@ -147,7 +149,7 @@ def findings_of(photos: ClassImages, parts: NDArray[np.str_]) -> Findings:
         smallest=tuple(in_order[0]),
         median=typical[::-1],
         largest=tuple(in_order[-1]),
-        n_colour=int((~photos.grey).sum()),
+        n_colour=int((~photos.grey[parts != DROPPED]).sum()),
         left_aside=tuple(map(photos.name, layout.left_aside)),
         unreadable={photos.name(p): reason for p, reason in photos.reasons.items()},
         copies=tuple(

@@ -131,11 +131,14 @@ def describe(found: Findings) -> list[str]:
     )
     colours = {0: "all are grey", n: "all are in colour"}
     grey = f"{found.n_colour:,} are in colour, {n - found.n_colour:,} are grey"
+    drawn = "No split is given; one would be made at random."
+    if "test" in found.images:
+        drawn = "The split is made at random."
     n_copies = sum(len(group.names) for group in found.copies)
     return [
         f"{found.path}: {n:,} images in {len(found.classes):,} classes",
         *_table(found),
-        *(_folders(found) or ["No split is given; one would be made at random."]),
+        *(_folders(found) or [drawn]),
         f"Image sizes: {sizes}; {colours.get(found.n_colour, grey)}.",
         *_left_aside(found),
         *(
