@@ -72,6 +72,7 @@ def test_class_of_copies_only_cannot_be_grouped(photos: Path) -> None:
     assert data.findings is not None
     (line,) = notes(data.findings)
     assert line.startswith("4 of 8 test images show the same picture as a training im")
+    assert decisions(data.findings) == []  # the owner gave no split
 
 
 def test_copies_across_classes_and_a_given_split_need_a_decision(photos: Path) -> None:

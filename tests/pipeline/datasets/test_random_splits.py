@@ -53,6 +53,13 @@ def test_class_of_large_groups_gets_its_smallest_for_testing() -> None:
     assert is_test[12:].sum() == 1
 
 
+def test_class_that_is_one_group_stays_in_training() -> None:
+    labels, groups = np.repeat([0, 1], [3, 5]), np.array([0, 0, 0, *range(1, 6)])
+    for seed in range(4):
+        is_test = draw_fraction(labels, groups, 0.6, seed)
+        assert np.bincount(labels, is_test).tolist() == [0, 3]
+
+
 @pytest.mark.parametrize("fraction", [0.01, 0.99])
 def test_either_side_has_each_class(fraction: float) -> None:
     labels = np.repeat([0, 1, 2], [2, 3, 50])
