@@ -101,7 +101,6 @@ def compare(
         for entry in entries
     ]
     rows, sentences = table_rows(contestants), statements(contestants)
-    copies = [group.names for group in dataset.findings.copies]
     folder = out or results / dataset.name
     page = render_page(
         root,
@@ -109,7 +108,7 @@ def compare(
         dataset.classes,
         rows,
         sentences,
-        find_suspicious(contestants, copies, dataset.findings.blank),
+        find_suspicious(contestants, dataset.findings.copies, dataset.findings.blank),
         found,
     )
     with write_named(folder / "index.html") as file:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.datasets.findings import Copies
 from visbase.pipeline.errors import printable
 from visbase.reports.comparison.contestants import Answers, Contestant
 from visbase.reports.comparison.photographs import with_a_chance
@@ -29,16 +29,16 @@ class Suspicion:
 
 def find_suspicious(
     contestants: Sequence[Contestant],
-    near_duplicate_groups: Sequence[Sequence[str]],
+    copies: Sequence[Copies],
     blank_names: Sequence[str],
 ) -> list[Suspicion]:
     """Find what is probably mislabelled, copied across a border, or nearly blank.
 
-    near_duplicate_groups: names of files that show the same picture; only groups with
-    several classes, or with files on both sides of a split, are suspicious.
+    copies: groups of files that show the same picture, suspicious if they have several
+    classes or are on both sides of the split; blank_names: files of (nearly) one level.
     """
     found = _mislabelled(with_a_chance(contestants))
-    found += _duplicates(contestants, near_duplicate_groups)
+    found += _duplicates(copies)
     if blank_names:
         n, names = len(blank_names), _listed(blank_names)
         text = f"{names} {'is' if n == 1 else 'are'} (nearly) of one colour."
@@ -110,35 +110,21 @@ def _agreed(
     return prediction, confidence, agreed & (confidence >= least)
 
 
-def _duplicates(
-    contestants: Sequence[Contestant], groups: Sequence[Sequence[str]]
-) -> list[Suspicion]:
-    records = [answers.record for one in contestants for answers in one.answers]
-    splits = {record.seed: set(record.test_names) for record in records}.values()
-    classes = {name for record in records for name in record.classes}
+def _duplicates(copies: Sequence[Copies]) -> list[Suspicion]:
+    """Find copies across classes, and then those across the split."""
     found = []
-    for group in groups:
-        labels = sorted({_class_of(name, classes) for name in group})
+    for group in sorted(copies, key=lambda group: not group.across_classes):
         reasons = []
-        if len(labels) > 1:
-            reasons.append(f"have different labels ({', '.join(labels)})")
-        if any(
-            {name in tested for name in group} == {True, False} for tested in splits
-        ):
-            reasons.append("are on both sides of a split, so that the test is too easy")
+        if group.across_classes:
+            labels = ", ".join(map(printable, sorted(set(group.classes))))
+            reasons.append(f"have different labels ({labels})")
+        if group.across_split:
+            reasons.append("are on both sides of the split, so the test is too easy")
         if reasons:
-            text = (
-                f"{_listed(group)} show the same picture and {' and '.join(reasons)}."
-            )
-            found.append((-len(labels), Suspicion("duplicates", text, tuple(group))))
-    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
-
-
-def _class_of(name: str, classes: set[str]) -> str:
-    """Return the class whose folder holds the file, which may be nested."""
-    folder = f"/{PurePosixPath(name).parent}"
-    fitting = [one for one in classes if folder.endswith(f"/{one}")]
-    return max(fitting, key=len, default=folder.rpartition("/")[2])
+            why = " and ".join(reasons)
+            text = f"{_listed(group.names)} show the same picture and {why}."
+            found.append(Suspicion("duplicates", text, group.names))
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:

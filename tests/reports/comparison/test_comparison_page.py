@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 from tests.reports.comparison.builders import answers, contestant
 from tests.reports.test_page import CHROMIUM, QUIET
+from visbase.pipeline.datasets.findings import Copies
 from visbase.reports.comparison.contestants import Contestant
 from visbase.reports.comparison.page import render_page
 from visbase.reports.comparison.suspicion import find_suspicious
@@ -73,7 +74,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     root = tmp_path_factory.mktemp("photos")
     write_photographs(root)
     contestants = methods()
-    suspicious = find_suspicious(contestants, [["cat/1.png", "cat/new.png"]], [])
+    names = ("cat/1.png", "cat/new.png")
+    copies = [Copies(names, ("cat", "cat"), ("test", "train"))]
+    suspicious = find_suspicious(contestants, copies, [])
     table = table_rows(contestants)
     sentences = ["fisher <b>wins</b>."]
     html = render_page(
@@ -154,7 +157,7 @@ def test_mistakes_are_filtered_the_most_confident_first(page: Page) -> None:
 
 def test_card_says_what_each_method_answers_and_how_sure(page: Page) -> None:
     choose(page)
-    lines = page.locator("#gallery .card").nth(1).inner_text().split("\n")
+    lines = page.locator("#gallery .card").nth(1).locator("span").all_text_contents()
     lines = [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines if line]
     assert lines == [
         "cat/2.png",
@@ -219,7 +222,7 @@ def test_dialog_shows_the_evidence_over_the_photograph(page: Page) -> None:
 def test_vanished_photograph_is_a_grey_tile_with_its_name(page: Page) -> None:
     choose(page)
     tile = page.locator("#gallery .card").nth(4)
-    assert "dog/6.png" in tile.inner_text()
+    assert tile.locator(".name").text_content() == "dog/6.png"
     assert tile.locator("img").count() == 0
     box = tile.locator(".picture").bounding_box()
     assert box is not None

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tests.reports.comparison.builders import answers, contestant
+from visbase.pipeline.datasets.findings import Copies
 from visbase.reports.comparison.suspicion import find_suspicious
 
 NAMES = [f"cat/{i}" for i in range(4)] + [f"dog/{i}" for i in range(4)]
@@ -43,25 +44,19 @@ def test_nobody_is_confident_without_probabilities_or_below_one_half() -> None:
 
 
 def test_copies_matter_across_classes_and_across_the_split() -> None:
-    one = contestant(answers("one", NAMES[:6], TRUTH[:6], TRUTH[:6]))
-    groups = [["cat/0", "cat/1"], ["cat/2", "cat/9"], ["dog/0", "cat/3", "dog/1"]]
-    across_split, across_classes = sorted(
-        find_suspicious([one], groups, []), key=lambda found: found.names
+    copies = [
+        Copies(("cat/0", "cat/1"), ("cat", "cat"), ("test", "test")),
+        Copies(("cat/2", "cat/9"), ("cat", "cat"), ("test", "train")),
+        Copies(("cat/4", "cat/5"), ("cat", "cat"), ("test", "dropped")),
+        Copies(("dog/0", "cat/3"), ("dog", "cat"), ("train", "train")),
+    ]
+    across_classes, across_split = find_suspicious([], copies, [])
+    assert across_classes.sentence == (
+        "dog/0 and cat/3 show the same picture and have different labels (cat, dog)."
     )
     assert across_split.names == ("cat/2", "cat/9")
-    assert "cat/2 and cat/9 show the same picture" in across_split.sentence
-    assert "both sides of a split" in across_split.sentence
+    assert "both sides of the split" in across_split.sentence
     assert "labels" not in across_split.sentence
-    assert across_classes.names == ("dog/0", "cat/3", "dog/1")
-    assert "have different labels (cat, dog)." in across_classes.sentence
-
-
-def test_class_of_a_copy_is_the_longest_that_ends_its_folder() -> None:
-    classes = ["pets/cat", "cat", "dog"]
-    one = contestant(answers("one", ["cat/0"], [1], [1], classes=classes))
-    group = ["test/pets/cat/1", "train/cat/2", "train/pets/cat/3"]
-    (found,) = find_suspicious([one], [group], [])
-    assert "different labels (cat, pets/cat)." in found.sentence
 
 
 def test_blank_files_are_named_but_not_all_in_words() -> None:
