@@ -54,7 +54,8 @@ def render_page(
     """Return the HTML, of at most about 15 MB.
 
     root: the folder that the names of photographs start from; classes: in label order;
-    statements and found: sentences about the methods and about the folder.
+    statements: sentences about the methods; found: lines about the folder, the first of
+    which sums it up.
     """
     photographs = gather(contestants)
     able = with_a_chance(contestants)
