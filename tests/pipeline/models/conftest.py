@@ -1,13 +1,17 @@
 """Few training digits, and a sound model of them for tests that break a copy."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline.saved_models import fit_and_save
-from tests.pipeline.test_contract import N_TRAIN
+from tests.pipeline.test_contract import N_TRAIN, build_small
 from visbase.pipeline.datasets.splits import Dataset, Split, part
+from visbase.pipeline.models.calibration import calibrate
+from visbase.pipeline.models.file import load_model, save_model
+from visbase.pipeline.models.methods import find_method
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -27,4 +31,14 @@ def saved(train: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """svm_rbf, trained on the dataset "toy" of 28 x 28 digits, classes a to j."""
     path = tmp_path_factory.mktemp("saved") / "svm.visbase"
     fit_and_save("svm_rbf", train, path)
+    return path
+
+
+@pytest.fixture(scope="package")
+def calibrated(saved: Path, train: Split) -> Path:
+    """The same model with a calibration."""
+    model, path = load_model(saved), saved.with_name("calibrated.visbase")
+    build = partial(build_small, find_method("svm_rbf"))
+    calibration = calibrate(model.classifier, build, train, 0)
+    save_model(path, model.classifier, model.card, calibration)
     return path
