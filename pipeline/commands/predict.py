@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import sys
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +95,9 @@ def predict(
     if least:
         click.echo(_said_of_unknown(model, least), err=True)
     folders = {} if sort_into is None else folders_of(sort_into, model.classes)
-    files, refused = _expand(images, sort_into)
+    files, refused = _expand(
+        images, {p for p in (path, table, sort_into, picture) if p}
+    )
     shown: list[np.ndarray] = []
     with contextlib.ExitStack() as stack:
         print_row = stack.enter_context(
@@ -127,12 +130,14 @@ def predict(
         sys.exit(2)
 
 
-def _expand(
-    arguments: tuple[str, ...], leave_out: Path | None
-) -> tuple[list[str], int]:
-    """Return the files of folders and patterns, and how many arguments have none."""
+def _expand(arguments: Sequence[str], own: set[Path]) -> tuple[list[str], int]:
+    """Return the files of folders and patterns, and how many arguments have none.
+
+    own: files and folders of this command, which may lie among the images.
+    """
     from visbase.pipeline.datasets.class_folders import files_below
 
+    own = {path.resolve() for path in own}
     files, refused = [], 0
     for argument in arguments:
         found = [argument]
@@ -142,14 +147,18 @@ def _expand(
         for name in found:
             is_folder = name != "-" and Path(name).is_dir()
             expanded += map(str, files_below(Path(name))) if is_folder else [name]
-        if leave_out is not None:  # where an earlier call has put copies
-            out = leave_out.resolve()
-            expanded = [f for f in expanded if out not in Path(f).resolve().parents]
+        if expanded != [argument]:
+            expanded = [name for name in expanded if not own & _above(Path(name))]
         if not expanded:
             click.echo(f"visbase: {printable(argument)}: no files found", err=True)
             refused += 1
         files += expanded
     return files, refused
+
+
+def _above(path: Path) -> set[Path]:
+    """The path itself and the folders that it is in."""
+    return {path.resolve(), *path.resolve().parents}
 
 
 def _said_of_unknown(model: Model, least: float) -> str:

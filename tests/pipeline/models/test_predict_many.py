@@ -77,6 +77,17 @@ def test_folders_and_patterns_are_expanded_without_litter(
     assert len(result.stdout.splitlines()) == 2
 
 
+def test_files_of_the_command_itself_are_not_taken_for_images(
+    saved: Path, album: Path
+) -> None:
+    model = album / "model"
+    model.write_bytes(saved.read_bytes())
+    written = ("--csv", album / "table.csv", "--show", album / "picture.png")
+    for _ in range(2):
+        assert len(answers(model, album, *written)) == 4
+    assert visbase("predict", model, album / "table.csv").exit_code == 2
+
+
 def test_each_row_is_written_before_the_next_image_is_read(
     saved: Path, album: Path, tmp_path: Path
 ) -> None:
