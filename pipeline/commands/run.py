@@ -96,9 +96,12 @@ def run(
             any_size = takes_any_size(model)
             card = make_card(asdict(record), train, loaded, any_size, licence)
             save_model(save, model, card)  # already, should calibration be interrupted
-            keeps_own = loaded.published and method.family == "network"
-            if keeps_own and not isinstance(model, Refits):
-                # another training might take hours, for log-probabilities as good
+            is_alone = os.environ.get("WORLD_SIZE", "1") == "1"
+            keeps_own = loaded.published or not is_alone
+            is_network = method.family == "network" and not isinstance(model, Refits)
+            if is_network and keeps_own:
+                # another training might take hours, for log-probabilities as good, and
+                # the other processes that trained this one would not take part
                 calibration = uncalibrated()
             else:
                 build = functools.partial(method.build, config, seed)
