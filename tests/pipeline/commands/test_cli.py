@@ -83,15 +83,19 @@ def test_bad_input_is_one_line(command: str, words: list[str], tmp_path: Path) -
         *("bovw_pyramid --set kernel=foo", "bovw_fisher --set n_gaussians=0"),
         *("bovw_fisher --set bins_px=()", "convnet --set width=0"),
         *("lenet5 --set dropout=1.5", "lenet5 --set label_smoothing=3"),
+        *("bovw_grid --set bin_px=29", "bovw_sparse --set upscale=0"),
     ],
 )
-def test_setting_out_of_range_is_one_line(arguments: str, mnist: Dataset) -> None:
+def test_setting_out_of_range_is_one_line(
+    arguments: str, mnist: Dataset, recwarn: pytest.WarningsRecorder
+) -> None:
     few = replace(mnist, train=part(mnist.train, slice(0, 60)))
     quickly = ("--set", "n_samples=500") if "bovw" in arguments else ()
     with patch("visbase.pipeline.datasets.load_dataset", return_value=few):
         result = visbase("run", "--preset", "quick", *quickly, *arguments.split())
     assert result.exit_code == 2
     assert result.stderr.strip().splitlines()[-1].startswith("visbase: ")
+    assert not recwarn.list  # they would be printed above the line
 
 
 @pytest.mark.parametrize(
