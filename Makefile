@@ -18,7 +18,7 @@ NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
-	@echo '                QUICK=1 takes about 2 minutes; SEEDS=5 runs seeds 0 to 4'
+	@echo '                QUICK=1 takes about 2 minutes, no table; SEEDS=5 runs seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
 	@echo 'make test       run the tests'
 	@echo 'make check      run ruff, mypy and the tests'
