@@ -243,9 +243,8 @@ class _Scores(nn.Module):
         self.intercepts = nn.Parameter(torch.from_numpy(model.intercepts_))
 
     def forward(self, images: Tensor) -> Tensor:
-        pooled = self.backbone(images)
-        if self.mirrored:
-            pooled = (pooled + self.backbone(images.flip(3))) / 2
+        views = [images, images.flip(3)] if self.mirrored else [images]
+        pooled = self.backbone(torch.cat(views)).unflatten(0, (len(views), -1)).mean(0)
         unit = nn.functional.normalize
         last, *stages = pooled.split(self.backbone.lengths, dim=1)
         parts = [unit(last.sign() * last.abs().sqrt())]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from visbase.cnn.training.views import Views, mean_of_views
+from visbase.cnn.training.views import Views
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.atomic import write_named
 
@@ -39,8 +40,11 @@ class FromPixels(nn.Module):
         self.views = views
 
     def forward(self, images: Tensor) -> Tensor:
-        standard = (images.to(torch.float32) - self.mean) / self.deviation
-        return mean_of_views(self.network, self.views(standard))
+        views = self.views((images.to(torch.float32) - self.mean) / self.deviation)
+        # all views as one batch: a copy of the network per view takes long to export
+        scores = self.network(torch.cat(views)).log_softmax(1)
+        by_view = scores.unflatten(0, (len(views), -1))
+        return by_view.logsumexp(0) - math.log(len(views))
 
 
 def write_onnx(
