@@ -44,7 +44,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cnn": ("pipeline",),
     "reports": (*RECORDS, *SCIENCE),
     "estimators": ENCODING,
-    "__init__": ("pipeline", "estimators"),
+    "comparison": ("pipeline", "reports.comparison"),
+    "__init__": ("pipeline", "estimators", "comparison"),
     "__main__": ("pipeline.commands",),
 }
 MAY_NOT_LOAD = dict.fromkeys(("pipeline", "baselines", "visbase"), ("torch",))

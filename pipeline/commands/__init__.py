@@ -13,7 +13,6 @@ COMMANDS = {  # name -> the file in this folder that defines it
     "methods": "lists",
     "datasets": "lists",
     "compare": "compare",
-    "contestant": "compare",
     "check": "check",
     "run": "run",
     "search": "search",
@@ -26,6 +25,7 @@ COMMANDS = {  # name -> the file in this folder that defines it
     "cost": "measure",
     "combine": "measure",
 }
+INTERNAL = {"contestant": "compare"}  # not listed: other commands start it
 RENAMED = {"damage": "corruption"}  # until version 0.3
 
 
@@ -38,9 +38,10 @@ class _LazyGroup(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name in RENAMED:
             raise click.UsageError(f"`{name}` is now `visbase {RENAMED[name]}`")
-        if name not in COMMANDS:
+        file = (COMMANDS | INTERNAL).get(name)
+        if file is None:
             return None
-        module = importlib.import_module(f"{__name__}.{COMMANDS[name]}")
+        module = importlib.import_module(f"{__name__}.{file}")
         command: click.Command = getattr(module, name)
         return command
 

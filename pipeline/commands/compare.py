@@ -76,7 +76,7 @@ def compare(
     result.show()
 
 
-@click.command(hidden=True)
+@click.command()
 @click.argument("tasks")
 @ends_in_one_line
 def contestant(tasks: str) -> None:

@@ -17,7 +17,8 @@ from visbase.pipeline.images.photo_files import read_image
 
 # longer side in pixels; below a file of 2 kB, WebP takes two thirds of JPEG's bytes
 SIDES = (320, 256, 192, 160, 128, 112, 96, 80, 64, 48, 32)
-QUALITY, EFFORT = 65, 2  # of WebP: 128 px take about 2 kB; 4 saves 4 % in twice the time
+QUALITY = 65  # of WebP: 128 px take about 2 kB
+EFFORT = 2  # 4 saves 4 % in twice the time
 N_SAMPLE = 32  # photographs that choose the side
 MARGIN = 0.9  # of the length is planned for, as others may compress worse
 

@@ -80,7 +80,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     table = table_rows(contestants)
     sentences = ["fisher <b>wins</b>."]
     html = render_page(
-        root, contestants, CLASSES, table, sentences, suspicious, ["2 <i>classes", "  cat  4"]
+        root,
+        contestants,
+        CLASSES,
+        table,
+        sentences,
+        suspicious,
+        ["2 <i>classes", "  cat  4"],
     )
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(html, "utf-8")
