@@ -60,7 +60,7 @@ def _encode_one(root: Path, name: str, sides: Sequence[int]) -> list[str]:
     if path.is_absolute() or ".." in path.parts or "\0" in name:
         return []  # a record may be anyone's; only the folder's own files are shown
     try:
-        picture = Image.fromarray(read_image(root / path))
+        picture = Image.fromarray(read_image(root / path, sides[0]))
     except BadInput:
         return []
     uris = []
