@@ -1,12 +1,11 @@
 """How far do classical features go against a CNN, on this data?
 
-    from visbase import compare, load_dataset
+    from visbase import compare
 
-    for row in compare(["bovw_grid", "lenet5"], load_dataset("mnist"), preset="quick"):
-        print(row)
+    compare("photos", quick=True).show()  # a folder with a folder of images per class
 
-`load_dataset` loads labelled images, `compare` fits methods and counts their errors,
-`load_model` opens a saved model, `BagOfVisualWords` and `FisherVectors` are
+`compare` fits methods to photographs and writes a page, `load_dataset` loads labelled
+images, `fit_and_score` fits methods and counts their errors, `load_model` opens a saved model, `BagOfVisualWords` and `FisherVectors` are
 scikit-learn transformers, `evaluation` has every measure, and `BadInput` is raised for
 invalid input. docs/python.md shows how to use each.
 """
@@ -19,11 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from visbase.comparison import compare
     from visbase.estimators import BagOfVisualWords, FisherVectors
     from visbase.pipeline import evaluation
     from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.errors import BadInput
-    from visbase.pipeline.experiments.compare import compare
+    from visbase.pipeline.experiments.fit_and_score import fit_and_score
     from visbase.pipeline.models.file import load_model
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "FisherVectors",
     "compare",
     "evaluation",
+    "fit_and_score",
     "load_dataset",
     "load_model",
 ]
@@ -40,7 +41,8 @@ _MODULES = {
     "BadInput": "visbase.pipeline.errors",
     "BagOfVisualWords": "visbase.estimators",
     "FisherVectors": "visbase.estimators",
-    "compare": "visbase.pipeline.experiments.compare",
+    "compare": "visbase.comparison",
+    "fit_and_score": "visbase.pipeline.experiments.fit_and_score",
     "load_dataset": "visbase.pipeline.datasets",
     "load_model": "visbase.pipeline.models.file",
 }

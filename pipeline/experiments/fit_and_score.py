@@ -1,4 +1,4 @@
-"""Compare methods on a dataset, in this process and without records."""
+"""Fit and score methods on a dataset, in this process and without records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Outcome:
         )
 
 
-def compare(
+def fit_and_score(
     methods: Iterable[str], dataset: Dataset, *, preset: str = "full", seed: int = 0
 ) -> list[Outcome]:
     """Fit each method on the training images and look at the test images once.
