@@ -5,9 +5,10 @@
     compare("photos", quick=True).show()  # a folder with a folder of images per class
 
 `compare` fits methods to photographs and writes a page, `load_dataset` loads labelled
-images, `fit_and_score` fits methods and counts their errors, `load_model` opens a saved model, `BagOfVisualWords` and `FisherVectors` are
-scikit-learn transformers, `evaluation` has every measure, and `BadInput` is raised for
-invalid input. docs/python.md shows how to use each.
+images, `fit_and_score` fits methods and counts their errors, `load_model` opens a saved
+model, `BagOfVisualWords` and `FisherVectors` are scikit-learn transformers,
+`evaluation` has every measure, and `BadInput` is raised for invalid input.
+docs/python.md shows how to use each.
 """
 
 from __future__ import annotations
