@@ -32,8 +32,8 @@ Report = Callable[[str], None]
 class Entry:
     """A method of the comparison: its records, one per split, or why it has none.
 
-    parts: records after training on CURVE_PARTS of the first split, if the method is
-    among the two best and had to be fitted anew for them.
+    parts: records after training on CURVE_PARTS of the first split, without the last, a
+    half, if the method is among the two best and had to be fitted anew for them.
     """
 
     method: str
@@ -165,8 +165,8 @@ class Contest:
 
     def _with_parts(self, entry: Entry, report: Report) -> Entry:
         """Measure a learning curve, unless the records have one already."""
-        if entry.records[0].with_suffix(".curve.npy").exists():
-            return entry
+        if not entry.records[0].with_suffix(".half.npy").exists():
+            return entry  # which has a curve, or too few images for one
         tasks = [
             msgspec.structs.replace(
                 self.task,
@@ -174,8 +174,8 @@ class Contest:
                 part=part,
                 results=f"{self.task.results}/part-{part}",
             )
-            for part in CURVE_PARTS
+            for part in CURVE_PARTS[:-1]
         ]
         if self._run_missing(tasks, report) is not None:
-            return entry  # such as too few images of a class
+            return entry
         return replace(entry, parts=[self._path(task, 0) for task in tasks])

@@ -181,8 +181,15 @@ def _examine(
     """Compute what is kept beside the scores, see the head of this file."""
     from visbase.pipeline.models.calibration import calibrate
 
-    probabilities = calibrate(model, build, train, seed).probabilities(scores)
-    arrays: Arrays = {"probabilities": probabilities.astype(np.float16)}
+    fitted_to_half: list[Method] = []
+
+    def build_half() -> Method:
+        fitted_to_half.append(build())
+        return fitted_to_half[-1]
+
+    calibration = calibrate(model, build_half, train, seed)
+    probabilities = calibration.probabilities(scores).astype(np.float16)
+    arrays: Arrays = {"probabilities": probabilities}
     if task.unlabelled:
         return arrays
     answers = np.unique(train.labels)[scores.argmax(axis=1)]
@@ -191,6 +198,8 @@ def _examine(
         arrays["evidence"] = _evidence(model, take(test, wrong[:EXPLAINED]))
     if isinstance(model, Refits):
         arrays["curve"] = _curve(model, train, test, seed)
+    for half in fitted_to_half:  # a point of the learning curve, should it be needed
+        arrays["half"] = half.predict(test.images)[None]
     return arrays
 
 

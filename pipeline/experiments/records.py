@@ -168,7 +168,7 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
         if name in ("scores", "probabilities"):
             expected = f"({record.n_test}, classes)"
             fits = values.ndim == 2 and len(values) == record.n_test
-        elif name == "curve":
+        elif name in ("curve", "half"):
             expected = f"(sizes, {record.n_test})"
             fits = values.ndim == 2 and values.shape[1] == record.n_test
         else:

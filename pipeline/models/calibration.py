@@ -30,6 +30,7 @@ from visbase.pipeline.errors import BadInput
 
 FOLDS = 5  # of the training images of a method that refits
 MOST_HELD_OUT = 5000  # images
+MOST_SCORED = 500  # training images whose scores have the spread of all
 WIDEST = 12.0  # the temperature is between spread * exp(-12) and spread * exp(12)
 
 
@@ -185,5 +186,5 @@ def _spread(scorer: Scorer, features: FloatArray) -> float:
 
 
 def _spread_of(model: Method, train: Split) -> float:
-    step = -(-len(train) // MOST_HELD_OUT)
+    step = -(-len(train) // MOST_SCORED)
     return float(model.scores(train.images[::step]).std(dtype=np.float64)) or 1.0

@@ -89,7 +89,8 @@ def read_contestant(
 ) -> Contestant:
     """Read the records of one method, one per split; BadInput if one is damaged.
 
-    parts: records after training on CURVE_PARTS of the first split, if there are any.
+    parts: records after training on CURVE_PARTS of the first split, without the last, a
+    half, if there are any.
     """
     answers = []
     for path in paths:
@@ -98,6 +99,6 @@ def read_contestant(
         answers.append(Answers(record, truth, prediction, read_extras(path, record)))
     if parts:
         rows = [read_predictions(path, read_record(path))[1] for path in parts]
-        answers[0].extras["curve"] = np.stack(rows)
+        answers[0].extras["curve"] = np.vstack([*rows, answers[0].extras["half"]])
     summary = answers[0].record.summary if answers else ""
     return Contestant(method, summary, answers, failure)
