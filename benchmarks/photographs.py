@@ -19,8 +19,9 @@ from itertools import groupby
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
-from visbase.pipeline.datasets.folder import dataset_name
+from visbase.pipeline.datasets.class_images import safe_name
 from visbase.pipeline.experiments.records import Record, read_record, record_path
 from visbase.pipeline.storage import ROOT, artifacts
 from visbase.pipeline.storage.atomic import atomic_write
@@ -61,8 +62,9 @@ def main(
                 command += ["--train-per-class", str(train_per_class)]
             subprocess.run(command, check=True)
             records = artifacts() / "results" / "full"
-            path = record_path(records, dataset_name(folder), method, seed)
-            _add(read_record(path))
+            (place,) = records.glob(f"{safe_name(folder)}-????????")
+            path = record_path(records, place.name, method, seed)
+            _add(replace(read_record(path), dataset=safe_name(folder)))
 
 
 def _add(record: Record) -> None:

@@ -12,7 +12,9 @@ import click
 import numpy as np
 
 from visbase.pipeline.datasets.class_folders import find_layout
-from visbase.pipeline.datasets.findings import describe
+from visbase.pipeline.datasets.class_images import findings_of, read_images
+from visbase.pipeline.datasets.findings import Findings, describe
+from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.experiments.contest import CONTESTANTS, Contest
 from visbase.pipeline.experiments.records import (
     read_extras,
@@ -21,6 +23,7 @@ from visbase.pipeline.experiments.records import (
 )
 from visbase.pipeline.storage import artifacts
 from visbase.pipeline.storage.atomic import write_named
+from visbase.pipeline.storage.reading import listed
 from visbase.pipeline.storage.tables import to_csv
 from visbase.reports.comparison.contestants import Contestant, read_contestant
 from visbase.reports.comparison.page import render_page
@@ -91,7 +94,7 @@ def compare(
     contest = Contest(root, names, preset, repeats, splitting, results)
     dataset = contest.splits[0]
     assert dataset.findings is not None
-    for line in (found := describe(dataset.findings)):
+    for line in describe(dataset.findings):
         _say(line)
     if (seconds := contest.seconds()) > 1:
         _say(f"This takes about {math.ceil(seconds / 60)} minutes on two cores.")
@@ -100,23 +103,59 @@ def compare(
         read_contestant(entry.method, entry.records, entry.failure, entry.parts)
         for entry in entries
     ]
-    rows, sentences = table_rows(contestants), statements(contestants)
     folder = out or results / dataset.name
-    page = render_page(
-        root,
-        contestants,
-        dataset.classes,
-        rows,
-        sentences,
-        find_suspicious(contestants, dataset.findings.copies, dataset.findings.blank),
-        found,
-    )
-    with write_named(folder / "index.html") as file:
-        file.write(page.encode())
+    comparison = _written(root, contestants, dataset.findings, folder)
     if (best := rank(contestants)) and (
         record := contest.classify(best[0].method, _say)
     ):
         _write_labels(folder / "unlabelled.csv", record)
+    return comparison
+
+
+def report(path: str | Path, out: Path | None = None) -> Comparison:
+    """Compare what `visbase run` has recorded of a folder, without running anything.
+
+    Raises BadInput if there is no record of it, or if methods that are compared had
+    other splits.
+    """
+    root = Path(path)
+    photos = read_images(find_layout(root))
+    home = artifacts() / "results" / "full" / photos.dataset_name
+    places = [sorted(folder.glob("seed*.json")) for folder in listed(home)]
+    contestants = [read_contestant(at[0].parent.name, at) for at in places if at]
+    splits: dict[int, str] = {}
+    for contestant in contestants:
+        for record in (one.record for one in contestant.answers):
+            if splits.setdefault(record.seed, record.fingerprint) != record.fingerprint:
+                raise BadInput(
+                    f"{home}: {record.method} was run on another split of seed "
+                    f"{record.seed} than other methods; run it again with their options"
+                )
+    if not splits:
+        raise BadInput(
+            f"{printable(root)}: no full run of it is recorded; `visbase compare` runs "
+            "and compares methods"
+        )
+    findings = findings_of(photos, photos.parts)
+    return _written(root, contestants, findings, out or home)
+
+
+def _written(
+    root: Path, contestants: Sequence[Contestant], found: Findings, folder: Path
+) -> Comparison:
+    rows, sentences = table_rows(contestants), statements(contestants)
+    ranked = rank(contestants)
+    page = render_page(
+        root,
+        contestants,
+        ranked[0].answers[0].record.classes if ranked else list(found.classes),
+        rows,
+        sentences,
+        find_suspicious(contestants, found.copies, found.blank),
+        describe(found),
+    )
+    with write_named(folder / "index.html") as file:
+        file.write(page.encode())
     return Comparison(rows, sentences, contestants, folder / "index.html")
 
 

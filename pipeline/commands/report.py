@@ -8,12 +8,11 @@ from pathlib import Path
 import click
 
 from visbase.pipeline.commands.endings import ends_in_one_line
-from visbase.pipeline.commands.options import data_option, named_dataset_option
-from visbase.pipeline.errors import BadInput
+from visbase.pipeline.commands.options import data_option, dataset_option
 
 
 @click.command()
-@named_dataset_option
+@dataset_option
 @data_option
 @click.option(
     "--out",
@@ -36,7 +35,8 @@ def report(
     """Compare all recorded runs in a table and on a page.
 
     Prints the table, and writes it as comparison.md, .csv, .json and .tex. The page,
-    index.html, is a single file that contains every figure.
+    index.html, is a single file that contains every figure. For folder:PATH it prints
+    what `visbase compare` does, from the records of `visbase run`.
 
     Example: visbase report --dataset mnist --out comparison
     """
@@ -44,10 +44,9 @@ def report(
     from visbase.pipeline.storage import artifacts, results
 
     if dataset.startswith("folder:"):
-        raise BadInput(
-            f"--dataset {dataset}: runs on your own photographs are not compared; "
-            "choose a dataset that `visbase datasets` lists"
-        )
+        comparison = importlib.import_module("visbase.comparison")
+        comparison.report(dataset.removeprefix("folder:"), out).show()
+        return
     loaded = load_dataset(dataset, data)
     folder = out or artifacts() / "report" / dataset
     # imported by name, like methods: no file in pipeline/ may depend on reports/

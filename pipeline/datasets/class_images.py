@@ -5,6 +5,7 @@ Every file is decoded once before anything else happens, unless it is known.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from visbase.pipeline.datasets.near_duplicates import groups_of, near_duplicates
 from visbase.pipeline.datasets.photo_check import check_photos
 from visbase.pipeline.datasets.splits import Split, typical_size
 from visbase.pipeline.errors import printable
+from visbase.pipeline.images.fingerprint import fingerprint
 from visbase.pipeline.images.photo_files import PhotoFiles
 from visbase.pipeline.progress import working
 from visbase.pipeline.storage.cache import recall
@@ -66,9 +68,25 @@ class ClassImages:
     def classes(self) -> tuple[str, ...]:
         return tuple(map(printable, self.layout.classes))
 
+    @property
+    def dataset_name(self) -> str:
+        """Return a name for records, which no folder of other contents has."""
+        named = [self.name(path) for path in self.files.paths]
+        digest = fingerprint({"names": named, "pixels": self.files.digests})
+        return f"{safe_name(self.layout.root)}-{digest[:8]}"
+
     def split(self, rows: NDArray[np.int64]) -> Split:
         names = [self.name(self.files.paths[row]) for row in rows]
         return Split(self.files.take(rows), self.labels[rows], names)
+
+
+def safe_name(root: Path) -> str:
+    """Return `folder-` and the last part of the path, safe as the name of one folder.
+
+    Anything but letters, digits, dots, dashes and underscores becomes an underscore, so
+    that no name leads to another folder; 60 characters fit every file system.
+    """
+    return "folder-" + re.sub(r"[^\w.-]", "_", root.resolve().name or "root")[:60]
 
 
 def list_files(

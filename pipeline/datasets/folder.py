@@ -6,7 +6,6 @@ random images or a random fraction of each class are for training or for testing
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -86,7 +85,7 @@ def load_folder(
     is_small = max(typical_size(training.images)) <= LARGEST_ICON_PX
     names = [photos.name(path) for path in photos.unlabelled.paths]
     return Dataset(
-        dataset_name(root),
+        photos.dataset_name,
         training,
         photos.split(np.flatnonzero(parts == "test")),
         photos.classes,
@@ -97,15 +96,6 @@ def load_folder(
         unlabelled=Unlabelled(photos.unlabelled, names) if names else None,
         findings=findings_of(photos, parts),
     )
-
-
-def dataset_name(root: Path) -> str:
-    """Return `folder-` and the last part of the path, safe as the name of one folder.
-
-    Anything but letters, digits, dots, dashes and underscores becomes an underscore, so
-    that no name leads to another folder; 60 characters fit every file system.
-    """
-    return "folder-" + re.sub(r"[^\w.-]", "_", root.resolve().name or "root")[:60]
 
 
 def _require_one_split(

@@ -1,6 +1,7 @@
 """A folder of photographs: two layouts, an honest split, and one line per fault."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,9 @@ from PIL import Image
 
 from tests.pipeline.datasets.builders import fill
 from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.datasets.class_images import safe_name
 from visbase.pipeline.datasets.findings import notes
-from visbase.pipeline.datasets.folder import dataset_name, load_folder
+from visbase.pipeline.datasets.folder import load_folder
 from visbase.pipeline.datasets.splits import (
     Dataset,
     Split,
@@ -257,7 +259,7 @@ def test_name_is_a_safe_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "deeper/..": "folder-here",
         "/": "folder-root",
     }
-    assert {path: dataset_name(Path(path)) for path in expected} == expected
+    assert {path: safe_name(Path(path)) for path in expected} == expected
 
 
 def test_sixth_of_each_class_is_held_out_at_random() -> None:
@@ -282,8 +284,10 @@ def test_sixth_of_each_class_is_held_out_at_random() -> None:
 
 def test_path_names_a_dataset(flat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = load_dataset(f"folder:{flat}", train_per_class=5, seed=2)
-    assert data.name == "folder-photos"
+    assert re.fullmatch("folder-photos-[0-9a-f]{8}", data.name)
     assert data.train.names == load_folder(flat, train_per_class=5, seed=2).train.names
     assert isinstance(data.train.images, PhotoFiles)
     monkeypatch.setenv("HOME", str(flat.parent))
-    assert load_dataset("folder:~/photos", train_per_class=5).name == "folder-photos"
+    assert load_dataset("folder:~/photos", train_per_class=5).name == data.name
+    (flat / "cat" / "000.png").rename(flat / "cat" / "first.png")
+    assert load_dataset(f"folder:{flat}", train_per_class=5).name != data.name

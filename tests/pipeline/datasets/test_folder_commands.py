@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.command_line import refusal, visbase
-from tests.pipeline.datasets.builders import fill
+from tests.pipeline.datasets.builders import fill, noise
 from visbase.pipeline.commands import run as cli
 from visbase.pipeline.datasets.splits import Split
 from visbase.pipeline.experiments import search
@@ -39,10 +39,25 @@ def test_records_of_a_folder_stay_in_artifacts(
     monkeypatch.setattr("visbase.pipeline.experiments.provenance.dirty", lambda: False)
     options = ("--dataset", f"folder:{flat}", "--train-per-class", 5, "--seed", 3)
     line = output("run", "majority", *options)
-    assert "50.00 % error, 7 of 14 folder-photos" in line
-    home = fresh_folders / "artifacts" / "results" / "full" / "folder-photos"
+    assert "50.00 % error, 7 of 14 folder-photos-" in line
+    (home,) = (fresh_folders / "artifacts" / "results" / "full").iterdir()
     assert read_record(home / "majority" / "seed3.json").n_train == 10
     assert not (fresh_folders / "results").exists()
+
+
+def test_records_of_a_folder_are_reported(fresh_folders: Path) -> None:
+    photos = fresh_folders / "photos"
+    for name in ("cat", "dog"):
+        noise(photos / name, 12)
+    folder = f"--dataset=folder:{photos}"
+    assert "no full run of it is recorded" in refusal("report", folder)
+    for method in ("majority", "linear"):
+        output("run", method, folder, "--train-per-class=5")
+    lines = output("report", folder, "--out", fresh_folders / "page")
+    assert "best" in lines
+    assert (fresh_folders / "page" / "index.html").is_file()
+    output("run", "linear", folder, "--train-per-class=6")
+    assert "was run on another split of seed 0" in refusal("report", folder)
 
 
 def test_several_methods_get_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +90,8 @@ def test_search_of_a_folder_keeps_its_trials_in_artifacts(
     command = ("search", "linear", dataset, "--train-per-class=9")
     assert output(*command)
     assert output(*command) == ""
-    (table,) = (fresh_folders / "artifacts" / "search" / "folder-photos").iterdir()
+    tables = fresh_folders / "artifacts" / "search"
+    (table,) = tables.glob("folder-photos-*/*")
     assert table.name.startswith("linear-")
     assert not (fresh_folders / "no such place").exists()
     fill(flat / "cat", 1, 50)
@@ -95,7 +111,7 @@ def test_bag_of_words_works_on_sizes_that_differ(fresh_folders: Path) -> None:
                 image.save(root / part / f"class {grain}" / f"{width} {i}.png")
     options = ("--preset=quick", f"--dataset=folder:{root}")
     line = output("run", "bovw_grid", *options, "--set", "n_words=8")
-    assert "0.00 % error, 0 of 12 folder-textures" in line
+    assert "0.00 % error, 0 of 12 folder-textures-" in line
     refused = visbase("run", "linear", *options)
     assert refused.exit_code == 2
     folders, reason = refused.stderr.splitlines()

@@ -41,6 +41,9 @@ class Constant:
     def scores(self, images: np.ndarray) -> np.ndarray:
         return np.tile(np.eye(2)[self.answer], (len(images), 1))
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"classes": np.arange(2)}
+
     def show(self, images: np.ndarray) -> dict[str, np.ndarray]:
         return {"kernels": images.astype(np.float16)}
 
