@@ -15,7 +15,8 @@ from tests.command_line import refusal, visbase
 from tests.pipeline.saved_models import fit_and_save
 from visbase.cnn import resnet
 from visbase.pipeline.datasets.splits import Dataset, Split, part
-from visbase.pipeline.models.file import load_model
+from visbase.pipeline.models.calibration import uncalibrated
+from visbase.pipeline.models.file import load_model, save_model
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 needs_onnx = pytest.mark.skipif(
@@ -36,11 +37,12 @@ def test_onnxruntime_answers_as_the_network_does(
     import onnxruntime
 
     fit_and_save(name, train, tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    save_model(tmp_path / "model", model.classifier, model.card, uncalibrated(1.25))
     result = visbase("export", tmp_path / "model", "--out", tmp_path / "net.onnx")
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
     assert list(tmp_path.glob("*net*")) == [tmp_path / "net.onnx"]
-    model = load_model(tmp_path / "model")
     cpu = ["CPUExecutionProvider"]
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=cpu)
     (given,), (answer,) = session.get_inputs(), session.get_outputs()
@@ -56,7 +58,7 @@ def test_onnxruntime_answers_as_the_network_does(
         assert np.exp(found).sum(axis=1) == pytest.approx(1, abs=1e-4)
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["classes"]) == list("abcdefghij")
-    assert about["method"] == name
+    assert (about["method"], about["temperature"]) == (name, "1.25")
 
 
 @needs_onnx

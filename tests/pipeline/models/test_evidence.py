@@ -17,7 +17,9 @@ from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.encoding.histograms import Histograms
 from visbase.pipeline.encoding.vlad import Vlad
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.models.calibration import uncalibrated
 from visbase.pipeline.models.explain import LEGEND_PX, draw_evidence, heat_map
+from visbase.pipeline.models.file import load_model, save_model
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM
 
 GRIDS = (DenseSift(2, 4, 2), DenseSift(3, 4, 2))
@@ -134,12 +136,17 @@ def test_command_draws_the_evidence_of_a_saved_model(
 ) -> None:
     path, image = fresh_folders / "model", fresh_folders / "seven.png"
     fit_and_save(method, part(mnist.train, slice(0, 100)), path)
+    model = load_model(path)
+    save_model(path, model.classifier, model.card, uncalibrated())
     cv2.imwrite(str(image), mnist.test.images[0])
     out, layers = fresh_folders / "why.png", fresh_folders / "layers"
     more = ("--layers", layers) if method == "lenet5" else ()
     result = visbase("explain", path, image, "--out", out, *more)
     assert result.exit_code == 0, result.output
-    winner, _, runner_up = result.output.partition(":")[0].partition(", not ")
+    label, _, runner_up = result.output.partition(":")[0].partition(", not ")
+    winner, _, percent = label.partition(" ")
+    (row,) = load_model(path).probabilities(mnist.test.images[:1])
+    assert percent == f"({100 * row.max():.1f} %)"
     assert {winner, runner_up} < set("abcdefghij")
     picture = cv2.imread(str(out))
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
