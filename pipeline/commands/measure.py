@@ -48,9 +48,9 @@ def curve(
 ) -> None:
     """Measure test error against the number of training images.
 
-    All methods train on the same balanced subsets, and choose their settings on a
+    All methods train on the same balanced subsets and choose their settings on a
     held-out part of each. Points that were already measured are skipped. The report
-    shows the points that were measured with committed code.
+    shows only points that were measured with committed code.
 
     Example: visbase curve linear lenet5 --sizes 100,1000 --seeds 3
     """
@@ -85,9 +85,9 @@ def curve(
 def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
     """Measure the error of saved models on corrupted test images.
 
-    Applies twelve corruptions at five severities each, the same in every run, and
-    tests classifiers of digits on another dataset as well. Needs models that
-    `visbase run METHOD --save MODEL` trained with the full preset.
+    Applies twelve corruptions at five severities each, which are the same in every run.
+    Models of digits are also tested on digits from another dataset. MODEL must come
+    from `visbase run METHOD --save MODEL` with the full preset.
 
     Example: visbase corruption lenet5.visbase bovw.visbase
     """
@@ -107,7 +107,7 @@ def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> Non
 def cost(names: tuple[str, ...], dataset: str) -> None:
     """Measure the time, memory and model size of methods.
 
-    Each method is refitted in its own process with nothing cached; keep the machine
+    Each method is refitted in its own process with an empty cache; keep the machine
     idle. The models are written to artifacts/models, and the report shows the costs.
 
     Example: visbase cost linear bovw_pyramid lenet5

@@ -30,15 +30,16 @@ model_argument = click.argument(
     "--layers",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Also draw a network's kernels, feature maps and receptive fields here.",
+    help="Also draw a network's kernels, feature maps and receptive fields, in this "
+    "folder.",
 )
 @ends_in_one_line
 def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     """Draw the evidence for a model's prediction on an image.
 
-    Red supports the predicted label, blue the runner-up. Bags of visual words show how
-    much each keypoint contributes to the decision; networks show what each pixel
-    contributes, by the gradient.
+    Red areas support the predicted label, blue ones the runner-up. Bags of visual words
+    show how much each keypoint contributes to the decision, `pretrained` each position
+    of its feature maps, and other networks each pixel, by the gradient.
 
     Example: visbase explain digits.visbase seven.png --out why.png
     """

@@ -38,15 +38,15 @@ data_option = click.option(
     "--data",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    show_default="the files that ship with visbase",
-    help="Folder that contains the files of the dataset.",
+    show_default="files that ship with visbase or are downloaded",
+    help="Read a dataset's files from this folder; not for folder:PATH.",
 )
 preset_option = click.option(
     "--preset",
     type=click.Choice(["full", "quick"]),
     default="full",
     show_default=True,
-    help="Settings: full ones, or quick ones that finish in seconds and never enter "
+    help="Settings to use. Quick ones finish in seconds, and their results never enter "
     "the comparison table.",
 )
 seed_option = click.option(
@@ -69,7 +69,7 @@ jobs_option = click.option(
 scheduler_option = click.option(
     "--scheduler",
     metavar="tcp://HOST:PORT",
-    show_default="this machine alone",
+    show_default="none, only this machine works",
     help="Dask scheduler whose workers extract and encode descriptors.",
 )
 device_option = click.option(
@@ -80,21 +80,21 @@ device_option = click.option(
     envvar="VISBASE_DEVICE",
     expose_value=False,
     callback=_export_as("VISBASE_DEVICE"),
-    help="Device for training networks.",
+    help="Device that networks run on.",
 )
 set_option = click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change one setting of the preset; repeat for several.",
+    help="Change one setting of the preset; may be repeated.",
 )
 FOLDER_OPTIONS = (  # the keywords of `load_folder`
     click.option(
         "--train-per-class",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Train on N random images per class and test on the others; for folders "
+        help="Train on N random images per class, test on the rest; only for folders "
         "without train/ and test/.",
     ),
     click.option(
@@ -102,7 +102,7 @@ FOLDER_OPTIONS = (  # the keywords of `load_folder`
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="F",
         help="Test on a random fraction of each class, such as 0.2, and train on the "
-        "others; for folders without train/ and test/.",
+        "rest; only for folders without train/ and test/.",
     ),
     click.option(
         "--skip-bad",
@@ -112,7 +112,7 @@ FOLDER_OPTIONS = (  # the keywords of `load_folder`
     click.option(
         "--nested",
         is_flag=True,
-        help="Take folders within class folders as classes, named by their path.",
+        help="Treat folders inside class folders as classes, named by their paths.",
     ),
     click.option(
         "--group-duplicates",

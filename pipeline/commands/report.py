@@ -26,7 +26,7 @@ from visbase.pipeline.commands.options import data_option, dataset_option
     "readmes",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     multiple=True,
-    help="Markdown file whose marked tables and findings are renewed; repeatable.",
+    help="Markdown file whose marked tables and findings to update; may be repeated.",
 )
 @ends_in_one_line
 def report(
@@ -34,9 +34,9 @@ def report(
 ) -> None:
     """Compare all recorded runs in a table and on a page.
 
-    Prints the table, and writes it as comparison.md, .csv, .json and .tex. The page,
-    index.html, is a single file that contains every figure. For folder:PATH it prints
-    what `visbase compare` does, from the records of `visbase run`.
+    Prints the table and also writes it as comparison.md, .csv, .json and .tex. The
+    page, index.html, is a single file that contains every figure. For folder:PATH, it
+    reports the runs of `visbase run` as `visbase compare` does.
 
     Example: visbase report --dataset mnist --out comparison
     """

@@ -60,10 +60,10 @@ def run(
     licence: str,
     **of_folder: Any,
 ) -> None:
-    """Fit methods, and record their errors on the test images.
+    """Fit methods and record their errors on the test images.
 
     Several methods run one after another, each in its own process. `visbase methods`
-    lists the methods, `visbase datasets` the datasets.
+    lists the methods, and `visbase datasets` the datasets.
 
     Example: visbase run bovw_pyramid --preset quick --set n_words=200
     """

@@ -45,9 +45,9 @@ def search(
 ) -> None:
     """Try a method's settings on held-out training images.
 
-    Never looks at the test images. Adds one row per trial to
-    docs/search/DATASET/METHOD.csv (for your own photographs, to a table in
-    artifacts/search) and skips trials that the table already contains.
+    The test images are never used. Each trial adds a row to
+    docs/search/DATASET/METHOD.csv or, for your own photographs, to a table in
+    artifacts/search. Trials that the table already contains are skipped.
 
     Example: visbase search bovw_grid --train 10000
     """
