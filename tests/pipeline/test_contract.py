@@ -23,7 +23,7 @@ N_TRAIN, N_TEST = 200, 60
 BLANK = 5  # position of an all-black image among the training and the test images
 # Fields that cost time, where a method has them; `copies` is 0 in quick presets.
 SMALL = {"n_words": 40, "n_samples": 2000, "n_components": 40}
-SMALL |= {"copies": 1, "epochs": 1, "n_epochs": 1}
+SMALL |= {"copies": 1, "epochs": 1, "n_epochs": 1, "size_px": 32}
 
 
 @pytest.fixture(params=METHODS.values(), ids=METHODS, scope="module")
