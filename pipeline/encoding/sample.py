@@ -140,9 +140,9 @@ def require_bins_that_fit(images: Images, descriptors: Sequence[Descriptor]) -> 
     A patch may reach beyond an image, but within one bin all pixels count alike.
     """
     longest = sizes(images).max(axis=1)
-    largest = images[int(longest.argmax())]
+    largest = choose(images, longest.argmax(keepdims=True))
     for descriptor in descriptors:
-        widest = descriptor.extract([largest]).scale.max(initial=0)
+        widest = descriptor.extract(largest).scale.max(initial=0)
         if widest > longest.max():
             raise BadInput(
                 f"{descriptor.name}: a bin of {widest:g} px is wider than the largest "
