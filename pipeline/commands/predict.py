@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from visbase.pipeline.models.file import Model
 
-SHOWN_FILES, SHOWN_PX = 50, 512  # in a picture: images, and the longer side of each
+SHOWN_FILES = 50  # in a picture
 
 
 @click.command()
@@ -80,7 +80,6 @@ def predict(
 
     Example: visbase predict photos.visbase trip --csv trip.csv --unknown 0.7
     """
-    from visbase.pipeline.images.batches import shrink
     from visbase.pipeline.images.photo_files import read_bytes
     from visbase.pipeline.models.file import load_model
     from visbase.pipeline.models.predict import predict_file, show
@@ -123,7 +122,7 @@ def predict(
             if folders:
                 copy_into(Path(file), folders[prediction.label])
             if picture is not None and len(shown) < SHOWN_FILES:
-                shown.append(shrink(prediction.model_input, SHOWN_PX))
+                shown.append(prediction.model_input)
     if picture is not None and shown:
         show(shown, picture)
     if refused:

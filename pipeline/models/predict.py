@@ -15,13 +15,14 @@ from visbase.pipeline.contracts import FloatArray, Images, Method, Refits, Resiz
 from visbase.pipeline.datasets.photo_check import BLANK
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.batches import resized
-from visbase.pipeline.images.photo_files import read_image
+from visbase.pipeline.images.photo_files import PhotoFiles, decode, read_image
 from visbase.pipeline.models.card import Card
 from visbase.pipeline.models.file import Model
 from visbase.pipeline.storage.atomic import write_named
 
 UNKNOWN = "unknown"  # the label of an image that the model cannot tell
 NOTHING = "nothing found to judge by"
+SEEN_PX = 512  # longer side of a photograph, larger ones are shrunk to be shown
 SHOWN_SIDE = 112  # pixels; smaller images are enlarged to about this side
 GAP = 4  # pixels between shown images
 
@@ -33,7 +34,8 @@ class Prediction:
     label: the likeliest class, or UNKNOWN; scores: by class, larger is likelier;
     probabilities: by class, None if the model is not calibrated; note: why there is
     nothing to judge by, or ""; ms: milliseconds from opening the file to the scores;
-    model_input (h, w) or (h, w, 3): the image as the model sees it.
+    model_input (h, w) or (h, w, 3): the image as the model sees it; a photograph
+    from a file is shrunk to SEEN_PX.
     """
 
     file: str
@@ -62,9 +64,8 @@ def predict_file(
     or if the model is to know probabilities and does not.
     """
     started = time.perf_counter()
-    image = prepare_file(file, source, model.card)
-    fixed = model.card.image_size is not None
-    scores, found = _scores(model.classifier, image[None] if fixed else [image])
+    image, images = _read(file, source, model.card)
+    scores, found = _scores(model.classifier, images)
     ms = 1000 * (time.perf_counter() - started)
     if _is_blank(image):
         note = f"{NOTHING}: (nearly) one level"
@@ -86,6 +87,24 @@ def predict_file(
         ms=round(ms, 2),
         model_input=image,
     )
+
+
+def _read(
+    file: str, source: Path | IO[bytes], card: Card
+) -> tuple[NDArray[np.uint8], Images]:
+    """The image for people to see, and the one image that the model gets."""
+    if card.image_size is not None:
+        image = prepare_file(file, source, card)
+        return image, image[None]
+    if not isinstance(source, Path):
+        image = prepare_file(file, source, card)
+        return image, [image]
+    # decoded at the scale that the model needs, as the photographs of its training were
+    try:
+        seen = decode(source, SEEN_PX)
+    except BadInput as reason:
+        raise BadInput(f"{printable(file)}: cannot be read: {reason}") from None
+    return seen.pixels, PhotoFiles([source], np.array([seen.size]), [seen.digest])
 
 
 def _scores(classifier: Method, images: Images) -> tuple[FloatArray, bool]:

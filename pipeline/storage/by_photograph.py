@@ -29,11 +29,12 @@ def recall_rows(
     """One vector per image, (n, d): from disk where it is there, else computed.
 
     key and code: as for `cache.recall`, without the images, which count one by one by
-    their pixels; compute(images) -> (m, d), a row depending on its image alone. Images
-    in memory are computed each time. If two processes add rows at once, those of one
-    are lost, and computed again when they are next needed.
+    their pixels; compute(images) -> (m, d), a row depending on its image alone. Rows
+    of images in memory, and of a single image, are computed each time. If two processes
+    add rows at once, those of one are lost, and computed again when they are next
+    needed.
     """
-    if not isinstance(images, LazyImages):
+    if not isinstance(images, LazyImages) or len(images) == 1:
         return compute(images)
     path = entry_path(stage, key, code, ".npz")
     entry = read_entry(path) or {}

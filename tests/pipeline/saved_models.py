@@ -1,6 +1,7 @@
 """Saved models of small methods, sound ones and forged ones."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ import msgspec
 import numpy as np
 
 from tests.pipeline.builders import make_record
-from tests.pipeline.test_contract import N_TEST, N_TRAIN, build_small, small_config
+from tests.pipeline.test_contract import N_TEST, N_TRAIN, small_config
 from visbase.pipeline.contracts import Arrays, Method, join_parts
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.models.card import make_card
@@ -17,10 +18,11 @@ from visbase.pipeline.models.file import load_model, save_model
 from visbase.pipeline.models.methods import as_json, find_method
 
 
-def fit_and_save(name: str, train: Split, path: Path) -> Method:
+def fit_and_save(name: str, train: Split, path: Path, **settings: Any) -> Method:
     """A method fitted with few, quick settings, and saved with classes a to j."""
     method = find_method(name)
-    classifier, config = build_small(method), small_config(method)
+    config = replace(small_config(method), **settings)
+    classifier = method.build(config, 0)
     classifier.fit(train.images, train.labels)
     counts = {"n_train": N_TRAIN, "n_test": N_TEST, "n_correct": 50}
     facts = {"method": name, "dataset": "toy", "config": as_json(config)}

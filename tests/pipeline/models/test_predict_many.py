@@ -15,7 +15,9 @@ from PIL import Image
 
 from tests.command_line import refusal, visbase
 from tests.pipeline.saved_models import fit_and_save, resave
+from visbase.pipeline.datasets.photo_check import check_photos
 from visbase.pipeline.datasets.splits import Dataset, Split
+from visbase.pipeline.images import photo_files
 from visbase.pipeline.models import predict
 from visbase.pipeline.models.calibration import Calibration
 from visbase.pipeline.models.file import load_model, save_model
@@ -186,6 +188,27 @@ def test_image_with_nothing_to_judge_by_is_named_and_unknown(tmp_path: Path) -> 
     assert result.stderr == "".join(f"visbase: {f}: {note}\n" for f, note in expected)
     rows = visbase("predict", tmp_path / "model", white).stdout.splitlines()
     assert rows[1].endswith(notes[0])
+
+
+def test_large_photograph_is_decoded_as_those_that_were_trained_on(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        small = Image.fromarray(rng.integers(0, 256, (30 + i, 60, 3), np.uint8))
+        large = small.resize((1200, 600 + i), Image.Resampling.BICUBIC)
+        large.save(tmp_path / f"{i:02}.jpg")
+    paths = sorted(tmp_path.glob("*.jpg"))
+    photos = check_photos(paths).photos
+    split = Split(photos, np.arange(24) % 2, [""] * 24)
+    fitted = fit_and_save("bovw_fisher", split, tmp_path / "model", longest_px=90)
+    alone = [fitted.scores(photos[i : i + 1])[0] for i in range(3)]
+    with patch.object(photo_files, "shrink_to", wraps=photo_files.shrink_to) as spy:
+        found = answers(tmp_path / "model", *paths[:3])
+    for answer, scores in zip(found, alone, strict=True):
+        assert list(answer["scores"].values()) == scores.astype(float).tolist()
+    sizes = {call.args[0].shape[1] for call in spy.call_args_list}
+    assert sizes == {600, 150}  # to be shown, and for the model; never all 1,200 pixels
 
 
 def test_lack_of_memory_is_not_blamed_on_the_file(saved: Path, album: Path) -> None:

@@ -90,8 +90,15 @@ def test_recalled_rows_count_as_the_time_that_they_took(
 ) -> None:
     recall(photographs)
     before = recalled_s()
-    recall(photographs[:1])
-    first = recalled_s() - before
+    recall(photographs[:2])
+    two = recalled_s() - before
     recall(photographs)
-    assert first > 0
-    assert recalled_s() - before == pytest.approx(7 * first)
+    assert two > 0
+    assert recalled_s() - before == pytest.approx(4 * two)
+
+
+def test_row_of_a_single_photograph_is_neither_kept_nor_recalled(
+    photographs: PhotoFiles, fresh_folders: Path
+) -> None:
+    assert recall(photographs[:1])[0, 0] == 10
+    assert not (fresh_folders / "artifacts").exists()
