@@ -150,7 +150,8 @@ def load_model(path: Path | str) -> Model:
     except BadEnvironment:
         raise
     except Exception as error:  # anybody may have written the file
-        reason = " ".join(str(error).split()) or type(error).__name__
+        ours = isinstance(error, BadInput)
+        reason = " ".join(f"{error}".split()) if ours else "parts that do not fit"
         raise BadInput(
             f"{name}: not a sound model of {method.name}: {reason}"
         ) from None
@@ -250,6 +251,9 @@ def _arrays(path: Path, content: bytes) -> Arrays:
 
     try:
         arrays: Arrays = load(content)
-    except (SafetensorError, ValueError, LookupError, TypeError) as error:
-        raise BadInput(f"{name}: not a sound safetensors file ({error})") from None
+    except (SafetensorError, ValueError, LookupError, TypeError):
+        raise BadInput(
+            f"{name}: not a sound safetensors file; copy it again, or run again with "
+            "--save"
+        ) from None
     return arrays
