@@ -26,7 +26,6 @@ from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.reading import listed
 from visbase.pipeline.storage.tables import to_csv
 from visbase.reports.comparison.contestants import Contestant, read_contestant
-from visbase.reports.comparison.page import render_page
 from visbase.reports.comparison.statements import statements
 from visbase.reports.comparison.suspicion import find_suspicious
 from visbase.reports.comparison.table import TableRow, print_table, rank, table_rows
@@ -143,6 +142,8 @@ def report(path: str | Path, out: Path | None = None) -> Comparison:
 def _written(
     root: Path, contestants: Sequence[Contestant], found: Findings, folder: Path
 ) -> Comparison:
+    from visbase.reports.comparison.page import render_page  # matplotlib is slow
+
     rows, sentences = table_rows(contestants), statements(contestants)
     ranked = rank(contestants)
     page = render_page(
