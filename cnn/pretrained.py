@@ -29,7 +29,7 @@ class Config:
     keep_backbone: bool = True  # in saved models; else its name and checksum only
 
 
-PRESETS = {"full": Config(), "quick": Config(size_px=128, mirrored=False)}
+PRESETS = {"full": Config(), "quick": Config(size_px=224, mirrored=False)}
 
 SEARCH = ({"mirrored": False}, {"size_px": 224}, {"size_px": 320}, {"shrinkage": 0.1})
 
