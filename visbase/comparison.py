@@ -17,6 +17,7 @@ from visbase.pipeline.datasets.findings import Findings, describe
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.experiments.contest import CONTESTANTS, Contest
 from visbase.pipeline.experiments.records import (
+    Record,
     read_extras,
     read_predictions,
     read_record,
@@ -37,11 +38,12 @@ TEST_FRACTION = 0.2
 class Comparison:
     """The result of `compare`.
 
-    rows: of the table, the most accurate method first; sentences: what the numbers say;
-    contestants: every answer; page: the HTML file.
+    rows: of the table, the most accurate method first; how: numbers of photographs;
+    sentences: what the numbers say; contestants: every answer; page: the HTML file.
     """
 
     rows: Sequence[TableRow]
+    how: str
     sentences: Sequence[str]
     contestants: Sequence[Contestant]
     page: Path
@@ -49,6 +51,7 @@ class Comparison:
     def show(self) -> None:
         """Print the table, the sentences and the place of the page."""
         print_table(self.rows)
+        click.echo(f"Every method was {self.how}.")
         for sentence in self.sentences:
             click.echo(sentence)
         click.echo(f"page: {self.page}", err=True)
@@ -146,6 +149,8 @@ def _written(
 
     rows, sentences = table_rows(contestants), statements(contestants)
     ranked = rank(contestants)
+    about, *lines = describe(found)
+    how = _how(ranked[0].answers[0].record) if ranked else "no method has a result"
     page = render_page(
         root,
         contestants,
@@ -153,11 +158,18 @@ def _written(
         rows,
         sentences,
         find_suspicious(contestants, found.copies, found.blank),
-        describe(found),
+        [f"{about}; {how}", *lines],
     )
     with write_named(folder / "index.html") as file:
         file.write(page.encode())
-    return Comparison(rows, sentences, contestants, folder / "index.html")
+    return Comparison(rows, how, sentences, contestants, folder / "index.html")
+
+
+def _how(record: Record) -> str:
+    quick = "with quick settings, " if record.preset == "quick" else ""
+    return (
+        f"{quick}trained on {record.n_train:,} and tested on {record.n_test:,} of them"
+    )
 
 
 def _write_labels(path: Path, place: Path) -> None:

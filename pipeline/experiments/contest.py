@@ -124,21 +124,7 @@ class Contest:
             return None
         n, total = (sum(len(t.seeds) for t in some) for some in (missing, tasks))
         report(f"{tasks[0].method}: {n} of {total} runs to do")
-        child = subprocess.Popen(
-            [*OWN_PROGRAM, "contestant", msgspec.json.encode(missing).decode()],
-            stdin=subprocess.PIPE,  # the child ends when this end is closed
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert child.stdout is not None
-        last = ""
-        for line in child.stdout:
-            last = line.strip()
-            report(last)
-        status = child.wait()
-        if status < 0:
-            return f"killed by signal {-status}"
-        return last.partition("failed: ")[2] or f"status {status}" if status else None
+        return run_in_own_process(missing, report)
 
     def classify(self, method: str, report: Report) -> Path | None:
         """Train a method on all labelled images and classify those without a label.
@@ -179,3 +165,22 @@ class Contest:
         if self._run_missing(tasks, report) is not None:
             return entry
         return replace(entry, parts=[self._path(task, 0) for task in tasks])
+
+
+def run_in_own_process(tasks: Sequence[Task], report: Report) -> str | None:
+    """Run tasks, so that their peak memory is their own; return why they failed."""
+    child = subprocess.Popen(
+        [*OWN_PROGRAM, "contestant", msgspec.json.encode(tasks).decode()],
+        stdin=subprocess.PIPE,  # the child ends when this end is closed
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    last = ""
+    for line in child.stdout:
+        last = line.strip()
+        report(last)
+    status = child.wait()
+    if status < 0:
+        return f"killed by signal {-status}"
+    return last.partition("failed: ")[2] or f"status {status}" if status else None

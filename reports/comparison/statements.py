@@ -57,7 +57,7 @@ def _gain(contestant: Contestant) -> str:
     assert contestant.curve is not None
     sizes, right = contestant.curve
     gain, low, high = (100 * value for value in gain_of_doubling(sizes, right))
-    interval = f"(95 % interval {low:+.1f} to {high:+.1f} points)"
+    interval = f"(95 % interval {low:.1f} to {high:.1f})"
     if low > 0:
         return f"{contestant.method} would gain about {gain:.1f} points {interval}"
     if high < NARROW:

@@ -1,0 +1,54 @@
+"""`visbase compare` from the folder to the page, with two quick methods."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import visbase
+from tests.pipeline.datasets.builders import noise
+from tests.pipeline.experiments.test_contest import run_here
+
+
+@pytest.fixture
+def photos(fresh_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A labelled training folder and a test folder without labels."""
+    from visbase import comparison
+    from visbase.pipeline.experiments import contest
+
+    monkeypatch.setattr(comparison, "CONTESTANTS", ("majority",))
+    monkeypatch.setattr(contest, "run_in_own_process", run_here)
+    root = fresh_folders / "photos"
+    for name in ("cat", "dog"):
+        noise(root / "train" / name, 10)
+    noise(root / "test", 3)
+    return root
+
+
+def test_a_folder_becomes_a_table_three_sentences_and_a_page(photos: Path) -> None:
+    out = photos.parent / "out"
+    options = ("--methods", "linear", "--repeats", 2, "--out", out)
+    result = visbase("compare", photos, *options)
+    assert result.exit_code == 0, result.output
+    for said in (
+        "20 images in 2 classes",
+        "trained on 16 and tested on 4 of them",
+        "is the best: it classifies",
+        "With twice as many photographs",
+        "The commonest mistake of",
+    ):
+        assert said in result.output
+    page = (out / "index.html").read_text("utf-8")
+    assert "Which method classifies photos best?" in page
+    labels = (out / "unlabelled.csv").read_text("utf-8").splitlines()
+    assert labels[0] == "file,label,probability"
+    assert sorted(line.split(",")[0] for line in labels[1:]) == [
+        f"test/{i}.png" for i in range(3)
+    ]
+    again = visbase("compare", photos, *options)
+    assert again.stdout == result.stdout
+    assert "runs to do" not in again.stderr
+
+
+def test_a_quick_comparison_says_that_it_is_quick(photos: Path) -> None:
+    result = visbase("compare", photos, "--quick")
+    assert "with quick settings, trained on 16" in result.stdout
