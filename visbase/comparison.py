@@ -90,7 +90,8 @@ def compare(
         splitting["train_per_class"] = train_per_class
     elif test_fraction is not None or not find_layout(root, nested).has_split:
         splitting["test_fraction"] = test_fraction or TEST_FRACTION
-    how = [f"{key}-{value}" for key, value in splitting.items() if value is not False]
+    usual = (False, "group")
+    how = [f"{key}-{value}" for key, value in splitting.items() if value not in usual]
     results = artifacts() / "compare" / "-".join([preset, *how])
     names = list(dict.fromkeys([*CONTESTANTS, *methods]))
     contest = Contest(root, names, preset, repeats, splitting, results)
