@@ -21,7 +21,7 @@ from visbase.pipeline.contracts import part_of
 from visbase.pipeline.errors import BadInput
 
 SUMMARY = "residual network, augmented images"
-PACE = (150, 20)  # ms per training and per test photograph, two cores
+PACE = (190, 30)  # ms per training and per test photograph, two cores
 
 
 @dataclass(frozen=True)
