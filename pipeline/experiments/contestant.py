@@ -40,7 +40,7 @@ from visbase.pipeline.storage.code import source_digest
 
 QUICK_TRAIN, QUICK_TEST = 1000, 500  # photographs that a quick comparison uses at most
 EVIDENCE_SIDE = 32  # of the maps of evidence
-EXPLAINED = 200  # mistakes of the first split that get such a map
+EXPLAINED = 100  # mistakes of the first split that get such a map
 
 
 class Task(msgspec.Struct, frozen=True):
