@@ -35,7 +35,18 @@ def find_ink(image: NDArray[np.uint8]) -> FloatArray:
     Images larger than WORK_PX are shrunk first. The ink is cropped to the digit and a
     rim of at least one pixel without ink. Raises BadInput if there is no ink.
     """
-    contrast = _contrast(_shrink(image.reshape(*image.shape[:2], -1)))
+    return _without_specks(*measure_ink(image, WORK_PX))
+
+
+def measure_ink(
+    image: NDArray[np.uint8], longest_px: int
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Measure the ink of an image (h, w) or (h, w, 3) uint8, wherever it is.
+
+    Images with a longer side than longest_px are shrunk first. -> ink (h', w') from 0
+    to 1, and where it is at least half (h', w'). Raises BadInput if there is no ink.
+    """
+    contrast = _contrast(_shrink(image.reshape(*image.shape[:2], -1), longest_px))
     both = (_subtract_shadows(contrast), _subtract_shadows(-contrast))
     ink = max(both, key=lambda ink: float(np.sum(np.maximum(ink, 0) ** 3)))
     if max(ink.shape) >= SMOOTHED_FROM_PX:
@@ -48,14 +59,14 @@ def find_ink(image: NDArray[np.uint8]) -> FloatArray:
         raise BadInput(BLANK)
     floor = min(2 * noise, full / 4)
     amount = np.clip((ink - floor) / (full - floor), 0, 1)
-    return _without_specks(amount, ink > max(full / 2, NOISE_FACTOR * noise))
+    return amount.astype(np.float32), ink > max(full / 2, NOISE_FACTOR * noise)
 
 
-def _shrink(image: NDArray[np.uint8]) -> FloatArray:
-    """Shrink (h, w, c) by area averaging until no side exceeds WORK_PX."""
+def _shrink(image: NDArray[np.uint8], longest_px: int) -> FloatArray:
+    """Shrink (h, w, c) by area averaging until no side exceeds longest_px."""
     height, width = image.shape[:2]
     values = image.astype(np.float32)
-    ratio = WORK_PX / max(height, width)
+    ratio = longest_px / max(height, width)
     if ratio < 1:
         size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
         values = cv2.resize(values, size, interpolation=cv2.INTER_AREA).astype(

@@ -36,13 +36,27 @@ def normalise_digit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     An image in this form, or its negative, keeps every pixel. Raises BadInput if there
     is no ink.
     """
+    kept = in_form(image)
+    return form(find_ink(image)) if kept is None else kept
+
+
+def in_form(image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return an image that has MNIST's form, or its negative has; None for others.
+
+    Raises BadInput if the image has no pixels.
+    """
     if image.size == 0:
         raise BadInput(f"expected an image with pixels, found shape {image.shape}")
     grey = to_grey(image[None])[0]
     for candidate in (grey, 255 - grey):
         if _is_normalised(candidate):
             return candidate.copy()
-    return _place(_scale(find_ink(image)))
+    return None
+
+
+def form(ink: FloatArray) -> NDArray[np.uint8]:
+    """Bring ink (h, w) from 0 to 1 with an empty rim to MNIST's form (28, 28) uint8."""
+    return _place(_scale(ink))
 
 
 def _is_normalised(grey: NDArray[np.uint8]) -> bool:

@@ -1,0 +1,146 @@
+"""Read a page: find its digits, in lines, and bring each to MNIST's form.
+
+Page -> ink -> without frames and rules -> digits -> lines. Each step is a function of
+its own file: `ink`, `rings`, `rules`, `parts`, `normalise`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visbase.pipeline.images.digit.ink import FloatArray, measure_ink
+from visbase.pipeline.images.digit.normalise import form, in_form, normalise_digit
+from visbase.pipeline.images.digit.parts import (
+    Box,
+    Labels,
+    box_of,
+    find_parts,
+    lines_of,
+)
+from visbase.pipeline.images.digit.rings import remove_rings
+from visbase.pipeline.images.digit.rules import remove_rules
+from visbase.pipeline.images.digit.sheet import find_sheet
+
+PAGE_PX = 1000  # larger pages are shrunk to this longest side
+EDGE_PX = 2  # how far the soft edge of a stroke reaches
+SPECKS = 0.04  # of the ink; where more was left out, the page has something else
+LEAST_PX = 300  # smaller ones are enlarged, so that gaps are some pixels wide
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A digit: its box in pixels of the page and its image (28, 28) uint8."""
+
+    box: Box
+    image: NDArray[np.uint8]
+
+    def moved(self, matrix: NDArray[np.float64]) -> Digit:
+        """The same digit, with a box around its box moved by a matrix (2, 3)."""
+        left, top, right, bottom = self.box
+        corners = np.array([[x, y, 1] for x in (left, right) for y in (top, bottom)])
+        ends = corners @ matrix.T
+        low, high = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
+        box = max(int(low[0]), 0), max(int(low[1]), 0), round(high[0]), round(high[1])
+        return Digit(box, self.image)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The steps: ink (h, w) from 0 to 1, what frames and rules took of it, digits."""
+
+    ink: FloatArray
+    removed: NDArray[np.bool_]
+    labels: Labels
+    left_out: float  # share of the ink that belongs to neither
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there are digits only."""
+        return not self.removed.any() and self.left_out < SPECKS
+
+    def box_in(self, image: NDArray[np.uint8], box: Box) -> Box:
+        """A box of the page in pixels of the image that it was made of."""
+        across, down = np.divide(image.shape[1::-1], self.labels.shape[::-1])
+        left, top, right, bottom = box
+        return (
+            int(left * across),
+            int(top * down),
+            round(right * across),
+            round(bottom * down),
+        )
+
+    def digit(self, label: int) -> NDArray[np.uint8]:
+        """Bring a digit to MNIST's form, with the soft edge of its strokes."""
+        left, top, right, bottom = box_of(self.labels, label)
+        rows, columns = (
+            slice(max(top - EDGE_PX, 0), bottom + EDGE_PX),
+            slice(max(left - EDGE_PX, 0), right + EDGE_PX),
+        )
+        labels = self.labels[rows, columns]
+        own = labels == label
+        size = 2 * EDGE_PX + 1
+        near = cv2.dilate(own.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+        near &= ~self.removed[rows, columns] & (labels == 0)
+        return form(np.pad(np.where(own | near, self.ink[rows, columns], 0), 1))
+
+
+def read_page(image: NDArray[np.uint8]) -> list[list[Digit]]:
+    """Find the digits of an image (h, w) or (h, w, 3) uint8: lines of digits.
+
+    An image with one digit and nothing else gives what `normalise_digit` gives. Raises
+    BadInput if there is no ink.
+    """
+    height, width = image.shape[:2]
+    if in_form(image) is not None:
+        return [[Digit((0, 0, width, height), normalise_digit(image))]]
+    sheet = find_sheet(image)
+    if sheet is not None:
+        lines = _read(sheet[0])
+        if lines:
+            return [[digit.moved(sheet[1]) for digit in line] for line in lines]
+    return _read(image) or [[Digit((0, 0, width, height), normalise_digit(image))]]
+
+
+def _read(image: NDArray[np.uint8]) -> list[list[Digit]]:
+    """Read a page without anything around it; no lines if it has no digit."""
+    page = analyse(image)
+    boxes = [box_of(page.labels, 1 + at) for at in range(page.labels.max())]
+    if len(boxes) == 1 and page.is_clean:
+        return [[Digit(page.box_in(image, boxes[0]), normalise_digit(image))]]
+    return [
+        [Digit(page.box_in(image, boxes[at]), page.digit(at + 1)) for at in line]
+        for line in lines_of(boxes)
+    ]
+
+
+def analyse(image: NDArray[np.uint8]) -> Page:
+    """Find ink, frames, rules and digits of an image."""
+    longest = max(image.shape[:2])
+    if longest < LEAST_PX:
+        times = -(-LEAST_PX // longest)
+        size = (times * image.shape[1], times * image.shape[0])
+        large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+        image = np.asarray(large, np.uint8)
+    ink, mask = measure_ink(image, PAGE_PX)
+    rest, rings = remove_rings(mask)
+    rest, rules = remove_rules(rest, rings)
+    if rules.any():
+        rest, more = remove_rings(rest)
+        rings = rings | more
+    labels = find_parts(rest)
+    return Page(ink, rings | rules, labels, _left_out(rest, labels))
+
+
+def _left_out(rest: NDArray[np.bool_], labels: Labels) -> float:
+    """Share of the ink that belongs to no digit, without shadows on the border."""
+    n, parts = cv2.connectedComponents(rest.astype(np.uint8))
+    rim = np.concatenate([parts[[0, -1]].ravel(), parts[:, [0, -1]].ravel()])
+    counts = np.zeros(n, bool)
+    counts[1:] = True
+    counts[rim] = False
+    left = int(np.count_nonzero(counts[parts] & (labels == 0)))
+    return left / (int(np.count_nonzero(labels)) or 1)
