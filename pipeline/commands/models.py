@@ -24,7 +24,7 @@ model_argument = click.argument(
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
     required=True,
-    help="Picture to write.",
+    help="Picture to write, in the format that its ending says.",
 )
 @click.option(
     "--layers",
@@ -46,8 +46,10 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     from visbase.pipeline.contracts import DrawsLayers, Explains
     from visbase.pipeline.models.explain import draw_evidence
     from visbase.pipeline.models.file import load_model
+    from visbase.pipeline.models.picture import format_of
     from visbase.pipeline.models.predict import prepare_file
 
+    format_of(out)
     model = load_model(path)
     classifier = model.classifier
     draws = isinstance(classifier, DrawsLayers)

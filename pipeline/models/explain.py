@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.contracts import Evidence
 from visbase.pipeline.errors import printable
 from visbase.pipeline.images.batches import to_grey, to_rgb
-from visbase.pipeline.storage.atomic import write_named
+from visbase.pipeline.models.picture import write_picture
 
 FloatArray = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -33,7 +33,7 @@ FONT = "uni"  # OpenCV's own font for every script
 def draw_evidence(
     image: Picture, evidence: Evidence, classes: Sequence[str], path: Path
 ) -> None:
-    """Write a PNG of an image (h, w[, 3]) with the evidence for its class over it.
+    """Write a picture of an image (h, w[, 3]) with the evidence for its class over it.
 
     Red supports the winner, blue the runner-up; a legend below names them.
     """
@@ -47,9 +47,7 @@ def draw_evidence(
     beside = ((0, 0), (margin // 2, margin - margin // 2), (0, 0))
     picture = np.pad(picture, beside, constant_values=255)
     drawn = np.vstack([picture, _legend(names, width)])
-    png = cv2.imencode(".png", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes()
-    with write_named(path) as file:
-        file.write(png)
+    write_picture(drawn, path)
 
 
 def heat_map(evidence: Evidence, height: int, width: int) -> FloatArray:
