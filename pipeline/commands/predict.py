@@ -53,7 +53,13 @@ SHOWN_FILES = 50  # in a picture
     "picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
-    help="Also write a picture of the first 50 images as the model sees them.",
+    help="Also write a picture of the first 50 images as the model sees them, in the "
+    "format that the ending says.",
+)
+@click.option(
+    "--single",
+    is_flag=True,
+    help="Refuse images with more than one digit; --sort-into does so, too.",
 )
 @ends_in_one_line
 def predict(
@@ -64,12 +70,17 @@ def predict(
     least: float,
     sort_into: Path | None,
     picture: Path | None,
+    single: bool,
 ) -> None:
     """Classify image files with a saved model.
 
     MODEL is a file written by `visbase run METHOD --save MODEL`. IMAGE is a file, a
     folder, which is searched with its subfolders, a pattern in quotes such as
     'trip/*.jpg', or - for standard input.
+
+    A model of digits finds all digits of an image, without frames, rings and rules. It
+    prints a row per digit with its line and box (left, top, right, bottom in pixels),
+    and then the number that each line makes.
 
     Prints a row as soon as an image is done: its label and runner-up with their
     probabilities in percent, and the time in milliseconds from opening the file to the
@@ -82,14 +93,22 @@ def predict(
     """
     from visbase.pipeline.images.photo_files import read_bytes
     from visbase.pipeline.models.file import load_model
+    from visbase.pipeline.models.picture import format_of
     from visbase.pipeline.models.predict import predict_file, show
-    from visbase.pipeline.models.rows import json_rows, table_rows, write_csv
+    from visbase.pipeline.models.rows import (
+        json_rows,
+        numbers,
+        table_rows,
+        write_csv,
+    )
     from visbase.pipeline.models.sort_into import copy_into, folders_of
 
     if images.count("-") > 1:
         raise BadInput("standard input can be read only once; pass - once")
     if "-" in images and sort_into is not None:
         raise BadInput("--sort-into copies files; do not pass - with it")
+    if picture is not None:
+        format_of(picture)
     model = load_model(path)
     if least:
         click.echo(_said_of_unknown(model, least), err=True)
@@ -109,20 +128,27 @@ def predict(
                 if piped and sys.stdin is None:
                     raise BadInput("standard input: closed")
                 source = BytesIO(read_bytes(sys.stdin.buffer)) if piped else Path(file)
-                prediction = predict_file(model, file, source, least)
+                predictions = predict_file(
+                    model, file, source, least, single or bool(folders)
+                )
             except BadInput as error:
                 click.echo(f"visbase: {error}", err=True)
                 refused += 1
                 continue
-            if prediction.note:
-                click.echo(f"visbase: {printable(file)}: {prediction.note}", err=True)
-            print_row(prediction)
-            if add is not None:
-                add(prediction)
+            for prediction in predictions:
+                if prediction.note:
+                    note = f"{printable(file)}: {prediction.note}"
+                    click.echo(f"visbase: {note}", err=True)
+                print_row(prediction)
+                if add is not None:
+                    add(prediction)
+                if picture is not None and len(shown) < SHOWN_FILES:
+                    shown.append(prediction.model_input)
+            if len(predictions) > 1 and not as_json:
+                for number in numbers(predictions):
+                    click.echo(f"{printable(file)}: {number}")
             if folders:
-                copy_into(Path(file), folders[prediction.label])
-            if picture is not None and len(shown) < SHOWN_FILES:
-                shown.append(prediction.model_input)
+                copy_into(Path(file), folders[predictions[0].label])
     if picture is not None and shown:
         show(shown, picture)
     if refused:

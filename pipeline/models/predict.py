@@ -1,4 +1,4 @@
-"""Classify single image files with a saved model."""
+"""Classify image files with a saved model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,12 @@ from visbase.pipeline.images.batches import resized
 from visbase.pipeline.images.photo_files import PhotoFiles, decode, read_image
 from visbase.pipeline.models.card import Card
 from visbase.pipeline.models.file import Model
-from visbase.pipeline.storage.atomic import write_named
+from visbase.pipeline.models.picture import write_picture
 
+if TYPE_CHECKING:
+    from visbase.pipeline.images.digit.page import Digit
+
+Place = tuple[int | None, tuple[int, int, int, int] | None]  # line and box
 UNKNOWN = "unknown"  # the label of an image that the model cannot tell
 NOTHING = "nothing found to judge by"
 SEEN_PX = 512  # longer side of a photograph, larger ones are shrunk to be shown
@@ -29,13 +33,15 @@ GAP = 4  # pixels between shown images
 
 @dataclass(frozen=True)
 class Prediction:
-    """A model's answer for one image.
+    """A model's answer for one image, or for one digit of an image.
 
     label: the likeliest class, or UNKNOWN; scores: by class, larger is likelier;
     probabilities: by class, None if the model is not calibrated; note: why there is
     nothing to judge by, or ""; ms: milliseconds from opening the file to the scores;
     model_input (h, w) or (h, w, 3): the image as the model sees it; a photograph
-    from a file is shrunk to SEEN_PX.
+    from a file is shrunk to SEEN_PX; line: which line of the image a digit is in, from
+    1; box: left, top, right, bottom of the digit in pixels of the image. Both are None
+    where the model is none of digits.
     """
 
     file: str
@@ -45,6 +51,8 @@ class Prediction:
     note: str
     ms: float
     model_input: NDArray[np.uint8]
+    line: int | None = None
+    box: tuple[int, int, int, int] | None = None
 
     def ranked(self) -> list[str]:
         """Return the label and the classes, likeliest first; only UNKNOWN by a note."""
@@ -55,38 +63,87 @@ class Prediction:
 
 
 def predict_file(
-    model: Model, file: str, source: Path | IO[bytes], least: float = 0.0
-) -> Prediction:
+    model: Model,
+    file: str,
+    source: Path | IO[bytes],
+    least: float = 0.0,
+    single: bool = False,
+) -> list[Prediction]:
     """Classify the image read from `source`; `file` is the name to report it by.
 
-    The label is UNKNOWN if its probability is below `least`, or if the image has no
-    keypoint or is (nearly) of one level. Raises BadInput if the file is not an image,
-    or if the model is to know probabilities and does not.
+    -> one prediction, or one per digit, from left to right in each line. The label is
+    UNKNOWN if its probability is below `least`, or if the image has no keypoint or is
+    (nearly) of one level. Raises BadInput if the file is not an image, if the model is
+    to know probabilities and does not, or if `single` and there are several digits.
     """
     started = time.perf_counter()
-    image, images = _read(file, source, model.card)
+    images: Images
+    if model.card.kind == "digits":
+        places, image, images = _digits(file, source, single)
+    else:
+        image, images = _read(file, source, model.card)
+        places = [(None, None)]
     scores, found = _scores(model.classifier, images)
-    ms = 1000 * (time.perf_counter() - started)
+    ms = round(1000 * (time.perf_counter() - started), 2)
     if _is_blank(image):
         note = f"{NOTHING}: (nearly) one level"
     else:
         note = "" if found else f"{NOTHING}: no keypoint"
-    best, probabilities = int(scores.argmax()), None
+    probabilities = None
     if least or model.calibration is not None:
-        (row,) = model.calibrated(scores)
-        probabilities = dict(zip(model.classes, row.tolist(), strict=True))
-    is_unknown = note or (probabilities and probabilities[model.classes[best]] < least)
-    if isinstance(model.classifier, Resizes):  # networks shrink photographs
-        image = model.classifier.resize(image)
-    return Prediction(
-        file=file,
-        label=UNKNOWN if is_unknown else model.classes[best],
-        scores=dict(zip(model.classes, scores[0].astype(float).tolist(), strict=True)),
-        probabilities=probabilities,
-        note=note,
-        ms=round(ms, 2),
-        model_input=image,
-    )
+        probabilities = model.calibrated(scores)
+    predictions = []
+    for row, (line, box) in enumerate(places):
+        best = int(scores[row].argmax())
+        likely = None if probabilities is None else probabilities[row].tolist()
+        is_unknown = note or (likely and likely[best] < least)
+        seen = image if line is None else images[row]
+        if isinstance(model.classifier, Resizes):  # networks shrink photographs
+            seen = model.classifier.resize(seen)
+        predictions.append(
+            Prediction(
+                file=file,
+                label=UNKNOWN if is_unknown else model.classes[best],
+                scores=_by_class(model, scores[row].astype(float).tolist()),
+                probabilities=likely and _by_class(model, likely),
+                note=note,
+                ms=ms,
+                model_input=seen,
+                line=line,
+                box=box,
+            )
+        )
+    return predictions
+
+
+def _by_class(model: Model, numbers: list[float]) -> dict[str, float]:
+    return dict(zip(model.classes, numbers, strict=True))
+
+
+def _digits(
+    file: str, source: Path | IO[bytes], single: bool
+) -> tuple[list[Place], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Where the digits of an image are, the image, and the digits (n, 28, 28)."""
+    from visbase.pipeline.images.digit.page import read_page
+
+    image = read_image(source)
+    try:
+        lines = read_page(image)
+        if single:
+            _only(lines)
+    except BadInput as error:  # does not know the file's name
+        raise BadInput(f"{printable(file)}: {error}") from None
+    digits = [(at, digit) for at, line in enumerate(lines, 1) for digit in line]
+    places: list[Place] = [(at, digit.box) for at, digit in digits]
+    return places, image, np.stack([digit.image for _, digit in digits])
+
+
+def _only(lines: list[list[Digit]]) -> NDArray[np.uint8]:
+    """The only digit; BadInput if there are several."""
+    n = sum(map(len, lines))
+    if n != 1:
+        raise BadInput(f"expected one digit, found {n}; use an image of one digit")
+    return lines[0][0].image
 
 
 def _read(
@@ -133,22 +190,21 @@ def prepare_file(file: str, source: Path | IO[bytes], card: Card) -> NDArray[np.
 def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
     """Prepare an image (h, w) or (h, w, 3) for the model that the card describes.
 
-    Digits are normalised like MNIST. Other models with a fixed image size get an image
-    of that size; models of photographs get the image unchanged. Colour is kept.
+    The only digit is normalised like MNIST; BadInput if there are several. Other
+    models with a fixed image size get an image of that size; models of photographs get
+    the image unchanged. Colour is kept.
     """
     if card.kind == "digits":
-        from visbase.pipeline.images.digit.normalise import normalise_digit
+        from visbase.pipeline.images.digit.page import read_page
 
-        return normalise_digit(image)
+        return _only(read_page(image))
     if card.image_size is None:
         return image
     return resized([image], *card.image_size, channels=1 if image.ndim == 2 else 3)[0]
 
 
 def show(images: Sequence[NDArray[np.uint8]], path: Path) -> None:
-    """Write n images side by side as one PNG; BadInput if that fails."""
-    from PIL import Image
-
+    """Write n images side by side as one picture; BadInput if that fails."""
     pictures = []
     for pixels in images:
         rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
@@ -161,5 +217,4 @@ def show(images: Sequence[NDArray[np.uint8]], path: Path) -> None:
     for picture in pictures:
         strip[: len(picture), left : left + picture.shape[1]] = picture
         left += picture.shape[1] + GAP
-    with write_named(path) as file:
-        Image.fromarray(strip).save(file, format="PNG")
+    write_picture(strip, path)

@@ -13,12 +13,12 @@ import click
 
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.models.file import Model
-from visbase.pipeline.models.predict import Prediction
+from visbase.pipeline.models.predict import UNKNOWN, Prediction
 
 Row = Callable[[Prediction], None]
-NUMBER, MS = 10, 8  # widths of columns
+NUMBER, MS, BOX = 10, 8, 19  # widths of columns
 CSV_HEAD = "file label probability score runner_up runner_up_probability "
-CSV_HEAD += "runner_up_score ms note"
+CSV_HEAD += "runner_up_score ms note line left top right bottom"
 
 
 @contextmanager
@@ -26,33 +26,60 @@ def table_rows(files: Sequence[str], model: Model) -> Iterator[Row]:
     """Print aligned columns: image, label, %, runner-up, its %, ms.
 
     files: their names, which decide the width. Models without calibration have scores
-    in place of percentages. The head comes with the first row.
+    in place of percentages; models of digits also line and box. The head comes with
+    the first row.
     """
     of_file = max((len(printable(file)) for file in (*files, "image")), default=0)
     of_label = max(len(printable(name)) for name in (*model.classes, "runner-up"))
     unit, has_head = "score" if model.calibration is None else "%", False
 
     def line(*cells: str) -> str:
-        file, label, number, other, its_number, ms = cells
+        file, place, label, number, other, its_number, ms = cells
         return (
-            f"{file:<{of_file}}  {label:<{of_label}}  {number:>{NUMBER}}  "
+            f"{file:<{of_file}}  {place}{label:<{of_label}}  {number:>{NUMBER}}  "
             f"{other:<{of_label}}  {its_number:>{NUMBER}}  {ms:>{MS}}"
         )
 
     def add(prediction: Prediction) -> None:
         nonlocal has_head
         if not has_head:
-            click.echo(line("image", "label", unit, "runner-up", unit, "ms"))
+            click.echo(
+                line(
+                    "image",
+                    _place("line", "box", prediction),
+                    "label",
+                    unit,
+                    "runner-up",
+                    unit,
+                    "ms",
+                )
+            )
         has_head = True
         cells = [
             cell
             for name in (*prediction.ranked(), "")[:2]
             for cell in (printable(name), _number(prediction, name))
         ]
-        row = line(printable(prediction.file), *cells, f"{prediction.ms:.1f}")
+        box = ",".join(map(str, prediction.box or ()))
+        place = _place(str(prediction.line), box, prediction)
+        row = line(printable(prediction.file), place, *cells, f"{prediction.ms:.1f}")
         click.echo(f"{row}  {prediction.note}" if prediction.note else row)
 
     yield add
+
+
+def numbers(predictions: Sequence[Prediction]) -> list[str]:
+    """The number that each line of digits makes; ? for an unknown digit."""
+    lines: dict[int | None, str] = {}
+    for one in predictions:
+        label = "?" if one.label == UNKNOWN else printable(one.label)
+        lines[one.line] = lines.get(one.line, "") + label
+    return list(lines.values())
+
+
+def _place(line: str, box: str, prediction: Prediction) -> str:
+    """The columns of line and box, of digits only."""
+    return f"{line:>4}  {box:<{BOX}}  " if prediction.line else ""
 
 
 def _number(prediction: Prediction, name: str) -> str:
@@ -71,7 +98,8 @@ def json_rows() -> Iterator[Row]:
 
     def add(prediction: Prediction) -> None:
         nonlocal between
-        fields = ("file", "label", "scores", "probabilities", "note", "ms")
+        fields = ["file", "label", "scores", "probabilities", "note", "ms"]
+        fields += ["line", "box"] if prediction.line else []
         answer = {name: getattr(prediction, name) for name in fields}
         click.echo(between + json.dumps(answer, indent=1), nl=False)
         between = ",\n"
@@ -94,7 +122,8 @@ def write_csv(path: Path) -> Iterator[Row]:
             for name in (*prediction.ranked(), "")[:2]:
                 row += [name, (prediction.probabilities or {}).get(name, "")]
                 row.append(prediction.scores.get(name, ""))
-            writer.writerow([*row, prediction.ms, prediction.note])
+            row += [prediction.ms, prediction.note, prediction.line or ""]
+            writer.writerow([*row, *(prediction.box or ("",) * 4)])
             file.flush()
 
         writer.writerow(CSV_HEAD.split())

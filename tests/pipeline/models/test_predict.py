@@ -17,7 +17,7 @@ from tests.command_line import refusal, visbase
 from tests.pipeline.builders import CARD
 from tests.pipeline.saved_models import fit_and_save, of_classes, resave
 from visbase.pipeline.datasets.splits import Dataset, Split, part
-from visbase.pipeline.images.digit import normalise as digit
+from visbase.pipeline.images.digit import page
 from visbase.pipeline.models.card import data_fingerprint, read_card
 from visbase.pipeline.models.file import load_model
 from visbase.pipeline.models.predict import prepare, show
@@ -111,7 +111,8 @@ def test_photograph_of_a_digit_is_normalised_and_mnists_own_digits_keep_their_la
     of_mnist = resave(saved, tmp_path / "m", lambda card, _: card.update(kind="digits"))
     labels = [[a["label"] for a in answers(m, *images)] for m in (of_mnist, saved)]
     assert labels[0] == labels[1]
-    with patch.object(digit, "normalise_digit", lambda image: image[:28, :28] + 9):
+    found = [[page.Digit((0, 0, 40, 50), np.full((28, 28), 12, np.uint8))]]
+    with patch.object(page, "read_page", lambda image: found):
         assert (prepare(np.full((50, 40), 3, np.uint8), DIGITS) == 12).all()
 
 

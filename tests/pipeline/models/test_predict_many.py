@@ -95,7 +95,7 @@ def test_each_row_is_written_before_the_next_image_is_read(
 ) -> None:
     table, original, seen = tmp_path / "table.csv", predict.predict_file, []
 
-    def spy(*arguments: Any) -> predict.Prediction:
+    def spy(*arguments: Any) -> list[predict.Prediction]:
         printed = sys.stdout.buffer.getvalue().decode()  # type: ignore[attr-defined]
         seen.append((printed.count("\n"), table.read_text().count("\n")))
         return original(*arguments)
