@@ -46,7 +46,13 @@ def measure_ink(
     Images with a longer side than longest_px are shrunk first. -> ink (h', w') from 0
     to 1, and where it is at least half (h', w'). Raises BadInput if there is no ink.
     """
-    contrast = _contrast(_shrink(image.reshape(*image.shape[:2], -1), longest_px))
+    image = image.reshape(*image.shape[:2], -1)
+    values = _shrink(image, longest_px)
+    background = _background(_shrink(image, WORK_PX))  # smooth, so few pixels do
+    if background.shape != values.shape:
+        size = values.shape[1::-1]
+        background = cv2.resize(background, size).astype(np.float32)
+    contrast = _contrast(values, background.reshape(values.shape))
     both = (_subtract_shadows(contrast), _subtract_shadows(-contrast))
     ink = max(both, key=lambda ink: float(np.sum(np.maximum(ink, 0) ** 3)))
     if max(ink.shape) >= SMOOTHED_FROM_PX:
@@ -75,14 +81,13 @@ def _shrink(image: NDArray[np.uint8], longest_px: int) -> FloatArray:
     return values.reshape(*values.shape[:2], image.shape[2])
 
 
-def _contrast(values: FloatArray) -> FloatArray:
-    """Subtract the background of (h, w, c): signed grey levels (h, w).
+def _contrast(values: FloatArray, background: FloatArray) -> FloatArray:
+    """Subtract the background (h, w, c) of values: signed grey levels (h, w).
 
     Colours are projected on the axis along which they differ most from the background,
     so that red on green of the same luma stands out too. Dark ink absorbs a share of
     the light, so its contrast is lower in darker places; this is compensated.
     """
-    background = _background(values)
     difference = values - background
     channels = difference.reshape(-1, values.shape[2])
     axis = np.linalg.eigh(channels.T @ channels)[1][:, -1]

@@ -26,6 +26,7 @@ from visbase.pipeline.images.digit.rules import remove_rules
 from visbase.pipeline.images.digit.sheet import find_sheet
 
 PAGE_PX = 1000  # larger pages are shrunk to this longest side
+FORM_PX = 78  # larger digits are shrunk before they are brought to MNIST's form
 EDGE_PX = 2  # how far the soft edge of a stroke reaches
 SPECKS = 0.04  # of the ink; where more was left out, the page has something else
 LEAST_PX = 300  # smaller ones are enlarged, so that gaps are some pixels wide
@@ -85,7 +86,14 @@ class Page:
         size = 2 * EDGE_PX + 1
         near = cv2.dilate(own.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
         near &= ~self.removed[rows, columns] & (labels == 0)
-        return form(np.pad(np.where(own | near, self.ink[rows, columns], 0), 1))
+        ink = np.where(own | near, self.ink[rows, columns], 0).astype(np.float32)
+        ratio = FORM_PX / max(ink.shape)
+        if ratio < 1:  # four times MNIST's box is enough, and quick
+            ink = np.asarray(
+                cv2.resize(ink, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA),
+                np.float32,
+            )
+        return form(np.pad(ink, 1))
 
 
 def read_page(image: NDArray[np.uint8]) -> list[list[Digit]]:

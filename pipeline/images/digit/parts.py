@@ -51,15 +51,8 @@ def _box(row: NDArray[np.int32]) -> Box:
 
 def box_of(labels: Labels, digit: int) -> Box:
     """The box around a digit."""
-    rows, columns = np.nonzero(labels == digit)
-    if not rows.size:
-        return 0, 0, 0, 0
-    return (
-        int(columns.min()),
-        int(rows.min()),
-        int(columns.max()) + 1,
-        int(rows.max()) + 1,
-    )
+    left, top, width, height = cv2.boundingRect((labels == digit).astype(np.uint8))
+    return left, top, left + width, top + height
 
 
 def _is_edge(labels: Labels, part: int, box: Box, mask: Mask) -> bool:
