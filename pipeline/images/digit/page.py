@@ -26,6 +26,7 @@ from visbase.pipeline.images.digit.rules import remove_rules
 from visbase.pipeline.images.digit.sheet import find_sheet
 
 PAGE_PX = 1000  # larger pages are shrunk to this longest side
+STRIP_PX = 700  # the same, of a page more than twice as wide as high
 FORM_PX = 78  # larger digits are shrunk before they are brought to MNIST's form
 EDGE_PX = 2  # how far the soft edge of a stroke reaches
 SPECKS = 0.04  # of the ink; where more was left out, the page has something else
@@ -133,7 +134,8 @@ def analyse(image: NDArray[np.uint8]) -> Page:
         size = (times * image.shape[1], times * image.shape[0])
         large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
         image = np.asarray(large, np.uint8)
-    ink, mask = measure_ink(image, PAGE_PX)
+    is_strip = max(image.shape[:2]) > 2 * min(image.shape[:2])  # its digits are large
+    ink, mask = measure_ink(image, STRIP_PX if is_strip else PAGE_PX)
     rest, rings = remove_rings(mask)
     rest, rules = remove_rules(rest, rings)
     if rules.any():
