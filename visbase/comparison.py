@@ -13,7 +13,7 @@ import numpy as np
 
 from visbase.pipeline.datasets.class_folders import find_layout
 from visbase.pipeline.datasets.class_images import findings_of, read_images
-from visbase.pipeline.datasets.findings import Findings, describe
+from visbase.pipeline.datasets.findings import Findings, describe, notes
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.experiments.contest import CONTESTANTS, Contest
 from visbase.pipeline.experiments.records import (
@@ -88,8 +88,10 @@ def compare(
     }
     if train_per_class is not None:
         splitting["train_per_class"] = train_per_class
-    elif test_fraction is not None or not find_layout(root, nested).has_split:
-        splitting["test_fraction"] = test_fraction or TEST_FRACTION
+    if test_fraction is not None:
+        splitting["test_fraction"] = test_fraction
+    elif train_per_class is None and not find_layout(root, nested).has_split:
+        splitting["test_fraction"] = TEST_FRACTION
     usual = (False, "group")
     how = [f"{key}-{value}" for key, value in splitting.items() if value not in usual]
     results = artifacts() / "compare" / "-".join([preset, *how])
@@ -97,16 +99,18 @@ def compare(
     contest = Contest(root, names, preset, repeats, splitting, results)
     dataset = contest.splits[0]
     assert dataset.findings is not None
-    for line in describe(dataset.findings):
+    folder = out or results / dataset.name
+    folder.mkdir(parents=True, exist_ok=True)  # if it cannot be made, say so now
+    for line in _about(dataset.findings):
         _say(line)
     if (seconds := contest.seconds()) > 1:
-        _say(f"This takes about {math.ceil(seconds / 60)} minutes on two cores.")
+        n = math.ceil(seconds / 60)
+        _say(f"This takes about {n} {'minute' if n == 1 else 'minutes'} on two cores.")
     entries = contest.run(_say)
     contestants = [
         read_contestant(entry.method, entry.records, entry.failure, entry.parts)
         for entry in entries
     ]
-    folder = out or results / dataset.name
     comparison = _written(root, contestants, dataset.findings, folder)
     if (best := rank(contestants)) and (
         record := contest.classify(best[0].method, _say)
@@ -136,8 +140,8 @@ def report(path: str | Path, out: Path | None = None) -> Comparison:
                 )
     if not splits:
         raise BadInput(
-            f"{printable(root)}: no full run of it is recorded; `visbase compare` runs "
-            "and compares methods"
+            f"{printable(root)}: `visbase run` has recorded no full run of it; "
+            "`visbase compare` runs and compares methods"
         )
     findings = findings_of(photos, photos.parts)
     return _written(root, contestants, findings, out or home)
@@ -150,8 +154,8 @@ def _written(
 
     rows, sentences = table_rows(contestants), statements(contestants)
     ranked = rank(contestants)
-    about, *lines = describe(found)
-    how = _how(ranked[0].answers[0].record) if ranked else "no method has a result"
+    about, *lines = _about(found)
+    how = _how(ranked[0].answers[0].record) if ranked else "unable to give a result"
     page = render_page(
         root,
         contestants,
@@ -159,17 +163,23 @@ def _written(
         rows,
         sentences,
         find_suspicious(contestants, found.copies, found.blank),
-        [f"{about}; {how}", *lines],
+        [f"{about}; every method was {how}", *lines],
     )
     with write_named(folder / "index.html") as file:
         file.write(page.encode())
     return Comparison(rows, how, sentences, contestants, folder / "index.html")
 
 
+def _about(found: Findings) -> list[str]:
+    lines = describe(found)
+    return lines + [line for line in notes(found) if line not in lines]
+
+
 def _how(record: Record) -> str:
-    quick = "with quick settings, " if record.preset == "quick" else ""
+    quick = ", with quick settings" if record.preset == "quick" else ""
     return (
-        f"{quick}trained on {record.n_train:,} and tested on {record.n_test:,} of them"
+        f"trained on {record.n_train:,} photographs and tested on {record.n_test:,}"
+        f"{quick}"
     )
 
 

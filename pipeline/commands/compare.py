@@ -17,10 +17,11 @@ from visbase.pipeline.commands.options import (
     folder_options,
     jobs_option,
 )
+from visbase.pipeline.errors import BadInput
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path")
 @click.option(
     "--methods",
     metavar="NAMES",
@@ -46,7 +47,7 @@ from visbase.pipeline.commands.options import (
 @device_option
 @ends_in_one_line
 def compare(
-    path: Path,
+    path: str,
     methods: str | None,
     quick: bool,
     repeats: int | None,
@@ -63,17 +64,21 @@ def compare(
 
     Example: visbase compare photos --quick
     """
+    if not path:
+        raise BadInput("PATH is empty; expected a folder of photographs")
     # imported by name: no file in pipeline/ may depend on reports/
     comparison = importlib.import_module("visbase.comparison")
     result = comparison.compare(
-        path,
-        methods=methods.split(",") if methods else (),
+        path.removeprefix("folder:"),
+        methods=[name for name in (methods or "").split(",") if name],
         quick=quick,
         repeats=repeats,
         out=out,
         **splitting,
     )
     result.show()
+    if any(row.failure is not None for row in result.rows):
+        sys.exit(1)
 
 
 @click.command()
@@ -83,7 +88,6 @@ def contestant(tasks: str) -> None:
     """Run one method of a comparison; `compare` starts it."""
     import msgspec
 
-    from visbase.pipeline.errors import BadInput
     from visbase.pipeline.experiments.contestant import Task, run_task
 
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -241,7 +241,8 @@ def require_images(counts: Mapping[str, int], folder: Path, least: int) -> None:
             what = f"{least} images, {least - 1} of them for training"
             raise BadInput(
                 f"{printable(folder / name)}: expected at least "
-                f"{what if least > 1 else 'one image'}, found {n or 'none'}"
+                f"{what if least > 1 else 'one image'}, found {n or 'none'}; add "
+                "images, or remove the folder"
             )
 
 

@@ -88,7 +88,7 @@ def decisions(found: Findings) -> list[str]:
     across = [group for group in found.copies if found.has_split and group.across_split]
     mixed = [group for group in found.copies if group.across_classes]
     return [
-        *_unreadable(found, "repair or remove them, or pass --skip-bad"),
+        *_unreadable(found, "repair or remove them, or run with --skip-bad"),
         *_item("Classes with too few images", few, "add images, or remove the folder"),
         *_similar(found),
         *_item("Pictures in more than one class", _listed(mixed), "keep one copy"),
@@ -141,6 +141,11 @@ def describe(found: Findings) -> list[str]:
         *(_folders(found) or [drawn]),
         f"Image sizes: {sizes}; {colours.get(found.n_colour, grey)}.",
         *_left_aside(found),
+        *(
+            [f"{found.n_unlabelled:,} images have no class."]
+            if found.n_unlabelled
+            else []
+        ),
         *(
             _item(
                 f"Pictures with near-duplicates, {n_copies:,} images",

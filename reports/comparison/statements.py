@@ -39,10 +39,11 @@ def _best(ranked: Sequence[Contestant]) -> str:
         f"(95 % interval {low:.1f} to {high:.1f})"
     )
     own = next((one for one in ranked if not one.trained_on), None)
-    if best.trained_on and own is not None and own is not second:
-        text += f"; from these photographs alone, {own.method} reaches {_percent(own)}"
-    elif best.trained_on and own is second:
-        text += f"; {own.method} has learned from these photographs alone"
+    if best.trained_on and own is not None:
+        text += (
+            f"; it was also trained on {best.trained_on}, and without that "
+            f"{own.method} is best, with {_percent(own)}"
+        )
     return f"{text}."
 
 
@@ -57,12 +58,12 @@ def _gain(contestant: Contestant) -> str:
     assert contestant.curve is not None
     sizes, right = contestant.curve
     gain, low, high = (100 * value for value in gain_of_doubling(sizes, right))
-    interval = f"(95 % interval {low:.1f} to {high:.1f})"
+    interval = f"(95 % interval {low:.1f} to {high:.1f} points)"
     if low > 0:
-        return f"{contestant.method} would gain about {gain:.1f} points {interval}"
+        return f"{contestant.method} would gain about {gain:.1f} {interval}"
     if high < NARROW:
         return f"{contestant.method} would gain little or nothing {interval}"
-    return f"what {contestant.method} would gain cannot be told {interval}"
+    return f"the data cannot tell what {contestant.method} would gain {interval}"
 
 
 def _confusion(best: Contestant) -> str:
@@ -79,9 +80,12 @@ def _confusion(best: Contestant) -> str:
     true, taken = np.unravel_index(wrong.argmax(), wrong.shape)
     n, of = wrong[true, taken], images[true]
     one, other = printable(classes[true]), printable(classes[taken])
+    if n == 1:
+        return f"{best.method} makes no mistake twice, such as “{one}” for “{other}”."
+    share = f"{n} of its {wrong.sum()}" if n < wrong.sum() else f"all {n} of its"
     return (
         f"The commonest mistake of {best.method} is to take “{one}” for “{other}”: {n} "
-        f"of {of} times, and {n} of its {wrong.sum()} mistakes."
+        f"of {of} times, and {share} mistakes."
     )
 
 

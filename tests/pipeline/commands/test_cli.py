@@ -58,7 +58,7 @@ def test_help_has_an_example_and_explains_every_option(name: str) -> None:
         ("run majority --data {}/file", ["file: ", "train-images-idx3-ubyte.gz"]),
         ("run majority --data {}/folder", ["folder/train-images-idx3-ubyte.gz: "]),
         ("report", ["results/mnist: ", "`visbase run majority"]),
-        ("report --dataset folder:{}", ["no full run of it is recorded"]),
+        ("report --dataset folder:{}", ["has recorded no full run of it"]),
         ("cost linear --dataset folder:{}", ["folder:"]),
         *(("curve linear --sizes 10,x", ["--sizes"]), ("curve nonsense", ["nonsense"])),
         *(("curve linear --sizes 15", ["15"]), ("corruption none", ["none: "])),

@@ -50,7 +50,7 @@ def test_records_of_a_folder_are_reported(fresh_folders: Path) -> None:
     for name in ("cat", "dog"):
         noise(photos / name, 12)
     folder = f"--dataset=folder:{photos}"
-    assert "no full run of it is recorded" in refusal("report", folder)
+    assert "has recorded no full run of it" in refusal("report", folder)
     for method in ("majority", "linear"):
         output("run", method, folder, "--train-per-class=5")
     lines = output("report", folder, "--out", fresh_folders / "page")

@@ -67,7 +67,7 @@ def test_a_pretrained_method_is_set_apart() -> None:
         contestant("own", range(40)),
     ]
     first = statements(ranked)[0]
-    assert "from these photographs alone, own reaches 90.0 %" in first
+    assert "trained on ImageNet, and without that own is best, with 90.0 %" in first
     assert [row.trained_on for row in table_rows(ranked)] == ["ImageNet"] * 2 + [""]
 
 
@@ -76,7 +76,7 @@ def test_a_pretrained_method_is_set_apart() -> None:
     [
         ([160, 120, 90], "learn from, good would gain about"),
         ([68, 69, 67], "learn from, good would gain little or nothing"),
-        ([100, 40, 90], "what good would gain cannot be told"),
+        ([100, 40, 90], "the data cannot tell what good would gain"),
     ],
 )
 def test_learning_curve_becomes_a_statement(curve: list[int], verdict: str) -> None:
