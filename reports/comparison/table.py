@@ -135,7 +135,8 @@ def difference(first: Contestant, second: Contestant) -> tuple[float, float, flo
     if len(pairs) == 1:
         ours, other = pairs[0]
         return mean, *difference_interval(ours.right, other.right)
-    return mean, *split_interval(values, _ratio(pairs[0][0]))
+    low, high = split_interval(values, _ratio(pairs[0][0]))
+    return mean, max(low, -1.0), min(high, 1.0)
 
 
 def _ratio(answers: Answers) -> float:
