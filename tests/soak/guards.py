@@ -54,7 +54,7 @@ def _copied() -> Fault:
         shutil.copy(image, digits / "train" / "3" / "copied.png")
         home = folder / "home"
         done = run(run_arguments("bovw_pyramid", digits, home), home)
-    reported = "1 of 300 test images are also training images" in done.stderr
+    reported = "test images show the same picture as a training" in done.stderr
     problems = [] if reported else ["it does not"]
     return Fault("a test image copied into training", 1, "the run reports it", problems)
 

@@ -53,6 +53,7 @@ STAGES = (
     ("artifacts/cache/network-*", "an epoch"),
     ("train-images*", "downloading"),
 )
+N_FACTS = 2  # files about photographs: what each shows, and which are copies
 SAME = "a second run gives the same predictions, scores and model, to the byte"
 
 
@@ -145,10 +146,12 @@ def _at_writes(command: Command, outcome: str, short: bool, at_least: int = 1) -
 
 
 class Curve(Command):
-    """A learning curve; each of its writes adds a point to its table."""
+    """A learning curve; after the facts of its photographs, each write adds a point."""
 
     def is_sound(self, home: Path, n_writes: int) -> bool:
-        return bool(self.read(home) == self.expected[:n_writes])
+        points = self.read(home)
+        is_complete = len(points) >= n_writes - N_FACTS
+        return bool(is_complete and points == self.expected[: len(points)])
 
 
 def _points(home: Path) -> list[CurvePoint]:
