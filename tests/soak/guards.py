@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from tests.soak.commands import run_arguments
 from tests.soak.fault import Fault, make_digits, new_folder, refusal_problems, run
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.experiments.records import read_record, record_path, write_record
@@ -52,11 +51,11 @@ def _copied() -> Fault:
         digits = make_digits(folder / "digits")
         image = next((digits / "test" / "3").iterdir())
         shutil.copy(image, digits / "train" / "3" / "copied.png")
-        home = folder / "home"
-        done = run(run_arguments("bovw_pyramid", digits, home), home)
-    reported = "test images show the same picture as a training" in done.stderr
-    problems = [] if reported else ["it does not"]
-    return Fault("a test image copied into training", 1, "the run reports it", problems)
+        done = run(["check", str(digits), "--json"], folder / "home")
+    pair = {"train/3/copied.png", f"test/3/{image.name}"}
+    groups = [set(group["names"]) for group in json.loads(done.stdout)["copies"]]
+    problems = [] if any(pair <= group for group in groups) else ["it does not"]
+    return Fault("a test image copied into training", 1, "`check` names both", problems)
 
 
 def _too_good() -> Fault:
