@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
+from tests.reports.browser import opened
 from tests.reports.comparison.builders import answers, contestant
-from tests.reports.test_page import CHROMIUM, QUIET
 from visbase.pipeline.datasets.findings import Copies
 from visbase.reports.comparison.contestants import Contestant
 from visbase.reports.comparison.page import render_page
@@ -27,14 +27,9 @@ TRUTH = [0, 0, 0, 0, 1, 1, 1, 1]
 #        0  1  2  3  4  5  6  7
 FISHER = [0, 0, 1, 1, 1, 1, 0, 2], [0.5, 0.5, 0.6, 0.8, 0.5, 0.5, 0.4, 0.95]
 NET = [0, 1, 1, 0, 1, 1, 1, 2], [0.5, 0.9, 0.7, 0.5, 0.5, 0.5, 0.5, 0.85]
-AGAIN = [
-    2,
-    4,
-    7,
-]  # are tested by the second split, in which only fisher is wrong about 7
-UPPER = (
-    np.repeat([100, -100], 8).reshape(4, 4).astype(np.int8)
-)  # half for, half against
+# tested by the second split, too, in which only fisher is wrong about 7
+AGAIN = [2, 4, 7]
+UPPER = np.repeat([100, -100], 8).reshape(4, 4).astype(np.int8)  # half for the class
 
 
 def methods() -> list[Contestant]:
@@ -69,8 +64,6 @@ def write_photographs(root: Path) -> None:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The page in Chromium; no test may make it log or request anything."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here")
     root = tmp_path_factory.mktemp("photos")
     write_photographs(root)
     contestants = methods()
@@ -90,18 +83,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     )
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(html, "utf-8")
-    events: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_page()
-        page.on("console", lambda message: events.append(message.text))
-        page.on("pageerror", lambda error: events.append(str(error)))
-        page.on("request", lambda request: events.append(request.url))
-        page.goto(path.as_uri())
+    with opened(path) as page:
         yield page
         assert page.title() == f"visbase: {root.name}"  # no name became a script
-        browser.close()
-    assert [one for one in events if not one.startswith("data:")] == [path.as_uri()]
 
 
 def cards(page: Page) -> list[int]:
