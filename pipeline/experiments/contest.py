@@ -16,14 +16,13 @@ import msgspec
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.experiments.contestant import Task, find_record, load_split
-from visbase.pipeline.experiments.records import CURVE_PARTS, read_record
+from visbase.pipeline.experiments.records import CHANCE, CURVE_PARTS, read_record
 from visbase.pipeline.experiments.run import OWN_PROGRAM
 from visbase.pipeline.models.methods import MethodFile, find_method
 
-CONTESTANTS = ("majority", "pretrained", "bovw_fisher", "resnet")
+CONTESTANTS = (CHANCE, "pretrained", "bovw_fisher", "resnet")
 SPLITS = 5  # random ones, unless the number is given
 SLOW_MS = 80  # a slower method gets one split, unless the number is given
-CHANCE = "majority"  # never among the two best, whose learning curves are measured
 
 Report = Callable[[str], None]
 
@@ -143,7 +142,7 @@ class Contest:
         return None if failed else self._path(task, 0)
 
     def _two_best(self, entries: Sequence[Entry]) -> list[str]:
-        """Return the names of the two most accurate methods on the first split."""
+        """Return the two methods that are most accurate on the first split, by name."""
         able = [entry for entry in entries if entry.records and entry.method != CHANCE]
         records = [read_record(entry.records[0]) for entry in able]
         records.sort(key=lambda record: -(record.n_correct or 0))

@@ -38,6 +38,8 @@ from visbase.pipeline.storage.reading import (
 # of the training images, whose test predictions are the rows of the array "curve"
 CURVE_PARTS = (1 / 8, 1 / 4, 1 / 2)
 
+CHANCE = "majority"  # the method that looks at no image; comparisons set it apart
+
 Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Epoch = dict[str, Finite | None]  # error_pct, loss and so on
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visbase.pipeline.experiments.records import CHANCE
 from visbase.reports.comparison.contestants import Answers, Contestant
 
-NO_CHANCE = ("majority",)
 EVIDENCE_CHARS = 2_500_000  # of base64, all maps together
 
 # predicted class, its probability and that of the true class in percent (None: unknown)
@@ -64,7 +64,7 @@ class Photographs:
 
 def with_a_chance(contestants: Sequence[Contestant]) -> list[Contestant]:
     """Return the contestants that have answers and look at the photographs."""
-    return [one for one in contestants if one.answers and one.method not in NO_CHANCE]
+    return [one for one in contestants if one.answers and one.method != CHANCE]
 
 
 def gather(contestants: Sequence[Contestant]) -> Photographs:
