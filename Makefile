@@ -21,7 +21,7 @@ help:
 	@echo '                QUICK=1 takes about 2 minutes, no table; SEEDS=5 runs seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
 	@echo 'make test       run the tests'
-	@echo 'make check      run ruff, mypy and the tests'
+	@echo 'make check      run ruff, mypy and all tests, the slow ones too'
 	@echo 'make docs       build the documentation, site/index.html'
 	@echo 'make report     renew the tables of README.md and docs/ from the committed records'
 	@echo 'make analysis   measure learning curves, corruption and cost (about 3 hours)'
@@ -82,7 +82,7 @@ check: .venv/with-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST)
+	$(PYTEST) -m 'slow or not slow'
 
 clean:
 	rm -rf artifacts site

@@ -217,6 +217,7 @@ def test_harmed_models_are_one_line(
         assert "\n" not in line
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not all(map(importlib.util.find_spec, ("onnx", "onnxscript", "onnxruntime"))),
     reason="onnx, onnxscript or onnxruntime is not installed",

@@ -29,6 +29,7 @@ def train(mnist: Dataset) -> Split:
     return part(mnist.train, slice(0, 200))
 
 
+@pytest.mark.slow
 @needs_onnx
 @pytest.mark.parametrize("name", ["lenet5", "convnet"])  # which averages shifted views
 def test_onnxruntime_answers_as_the_network_does(
@@ -61,6 +62,7 @@ def test_onnxruntime_answers_as_the_network_does(
     assert (about["method"], about["temperature"]) == (name, "1.25")
 
 
+@pytest.mark.slow
 @needs_onnx
 def test_exported_network_for_photographs_takes_colour_and_averages_the_mirror_image(
     tmp_path: Path,

@@ -47,6 +47,7 @@ def train_and_run(folder: Path) -> None:
     main(arguments, standalone_mode=False)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns_and_one_of_them_records_it(
     tmp_path: Path, mnist: Dataset
 ) -> None:

@@ -24,6 +24,7 @@ Refused = Callable[[str], str]
 GRIDS = (DenseSift(2, 4, 4),)
 
 
+@pytest.mark.slow
 def test_histograms_are_the_same_to_the_bit_even_if_a_worker_is_killed(
     mnist: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +72,7 @@ def test_address_without_a_port_is_refused_before_any_work(
     assert not list(fresh_folders.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_other_server_or_none_is_refused(refused: Refused, content: bytes) -> None:
     connections = []

@@ -38,6 +38,7 @@ def module(tmp_path: Path) -> Path:
     return tmp_path / "module.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "size"), [("nbi", 0), ("nbc", 100)])
 def test_damaged_code_is_compiled_again(module: Path, ending: str, size: int) -> None:
     assert run(module) == ("42\n", "")

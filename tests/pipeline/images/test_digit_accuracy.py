@@ -23,6 +23,8 @@ from sklearn.svm import SVC
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.images.digit.normalise import normalise_digit
 
+pytestmark = pytest.mark.slow
+
 Image = NDArray[np.uint8]
 Accuracy = Callable[..., float]
 

@@ -94,6 +94,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "rebuilt"),
     [
@@ -125,6 +126,7 @@ print(source_digest((model.make_network, model, model.augment)))
 """
 
 
+@pytest.mark.slow
 def test_training_is_keyed_by_files_of_network_and_trainer(project: Project) -> None:
     pytest.importorskip("torch")
     keys = [project.run(KEY_OF_NETWORK)]
