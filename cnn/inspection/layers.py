@@ -33,6 +33,7 @@ class Layer:
 
     shape: of the output, without the batch axis; field_px: side of the square of input
     pixels that one output sees (its receptive field), None if it sees all of them;
+    kernel_px: side of the layer's own window, None without one;
     stride_px: distance in the input between the fields of neighbouring outputs.
     """
 
@@ -41,6 +42,7 @@ class Layer:
     n_parameters: int
     field_px: int | None
     stride_px: int
+    kernel_px: int | None
 
 
 def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
@@ -55,9 +57,12 @@ def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
 
     def record(module: nn.Module, _inputs: object, output: Tensor) -> None:
         nonlocal is_local
+        kernel_px = None
         is_local = is_local and not isinstance(module, GLOBAL)
-        if is_local and isinstance(module, WINDOWS):
-            windows.append((_single(module.kernel_size), _single(module.stride)))
+        if isinstance(module, WINDOWS):
+            kernel_px = _single(module.kernel_size)
+            if is_local:
+                windows.append((kernel_px, _single(module.stride)))
         field, step = receptive_fields(windows)[-1] if windows else (1, 1)
         layer = Layer(
             name=f"{type(module).__name__} {len(layers) + 1}",
@@ -65,6 +70,7 @@ def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
             n_parameters=sum(p.numel() for p in module.parameters()),
             field_px=field if is_local else None,
             stride_px=step,
+            kernel_px=kernel_px,
         )
         layers.append((layer, output[0]))
 

@@ -3,6 +3,7 @@
 curves/<dataset>/<method>.csv               written by `curve`
 corruption/<dataset>/<method>.csv           `corruption`
 cost/<dataset>.csv                          `cost`
+layers/<dataset>/<method>.csv               `python -m visbase.cnn.inspection.tables`
 docs/search/<dataset>/<method>.csv          `search`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
 """
@@ -102,6 +103,26 @@ class Cost(Measured, frozen=True, kw_only=True):
     cpu: str
     n_cores: Positive
     commit: str
+
+
+class NetworkLayer(Row, frozen=True, kw_only=True):
+    """A layer of a network: shape and receptive field of its output.
+
+    A method of several networks has the layers of one of them. height and width are 1
+    if the layer is fully connected, all three are 0 if it is no layer of its own.
+    """
+
+    KEY = ("number",)
+    method: str
+    number: Count
+    layer: str
+    maps: Count
+    height: Count
+    width: Count
+    n_parameters: Count
+    field_px: Count  # side of the square that an output sees; 0: the whole image
+    n_networks: Positive
+    shortcut: Count  # how many layers back is the output that is added; 0: none
 
 
 class Trial(Measured, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ TABLES = {  # committed, of every kind of row
     measured.CurvePoint: ROOT / "reports/curves/mnist/linear.csv",
     measured.CorruptionErrors: ROOT / "reports/corruption/mnist/linear.csv",
     measured.Cost: ROOT / "reports/cost/mnist.csv",  # of all methods
+    measured.NetworkLayer: ROOT / "reports/layers/mnist/mlp3.csv",
     measured.Trial: ROOT / "docs/search/mnist/linear.csv",
 }
 ROWS = [measured.read_measurements(path, kind)[0] for kind, path in TABLES.items()]

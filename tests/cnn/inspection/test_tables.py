@@ -1,0 +1,31 @@
+"""The committed tables of layers are those of the networks."""
+
+from visbase.cnn.inspection.tables import FOLDER, layer_rows, networks
+from visbase.pipeline.experiments.measured import NetworkLayer, read_measurements
+
+
+def test_committed_tables_are_those_of_the_networks() -> None:
+    for method in networks():
+        committed = read_measurements(FOLDER / f"{method.name}.csv", NetworkLayer)
+        assert committed == layer_rows(method), (
+            f"{method.name} has changed; run `python -m visbase.cnn.inspection.tables`"
+        )
+
+
+def test_shapes_and_parameters_of_lenet5_are_those_of_the_lecture() -> None:
+    rows = read_measurements(FOLDER / "lenet5.csv", NetworkLayer)
+    assert [(row.maps, row.height, row.n_parameters) for row in rows[1:]] == [
+        *[(6, 28, 156), (6, 14, 0), (16, 10, 2_416), (16, 5, 0)],
+        *[(120, 1, 48_120), (84, 1, 10_164), (10, 1, 850)],
+    ]
+
+
+def test_shortcuts_end_at_the_second_convolution_of_each_block() -> None:
+    tables = {
+        name: read_measurements(FOLDER / f"{name}.csv", NetworkLayer)
+        for name in ("resnet", "plain")
+    }
+    ends = {
+        name: [r.number for r in rows if r.shortcut] for name, rows in tables.items()
+    }
+    assert ends == {"resnet": [3, 5, 7, 9, 11, 13], "plain": []}
