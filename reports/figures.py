@@ -1,8 +1,4 @@
-"""The report's charts, drawn by matplotlib as SVG.
-
-On the page, text and lines take the colour of the surrounding text, so that they can be
-read in light and dark mode; in the README, charts have a white background.
-"""
+"""The README's charts, drawn by matplotlib as SVG on a white background."""
 
 from __future__ import annotations
 
@@ -20,10 +16,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from visbase.pipeline.experiments.records import Record
+from visbase.reports.charts import COSTS, pareto_front
 from visbase.reports.measures import Row
 
-INK = "#010203"  # replaced by the colour of the surrounding text
+INK = "#010203"  # replaced below: the names of marks in the SVG derive from it
 COLOURS = {"classical": "#c2571a", "network": "#2b7bba"}
 PUBLISHED = "#8a8a8a"
 STYLE: Any = [
@@ -45,18 +41,12 @@ STYLE: Any = [
         "legend.frameon": False,
     },
 ]
-COSTS = {  # measure -> label of its axis
-    "fit_s": "fit time (s)",
-    "predict_s": "time to predict all test images (s)",
-    "n_parameters": "number of parameters",
-}
 
 
-def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> str:
+def error_chart(rows: Sequence[Row], families: dict[str, str]) -> str:
     """Draw the error of every method with its interval and the published figures.
 
-    Small dots below each method show its seeds. families: method -> family; ground:
-    background colour, see `svg_of`.
+    Small dots below each method show its seeds. families: method -> family.
     """
     shown = [row for row in rows if row.seeds]
     with plt.style.context(STYLE):
@@ -76,12 +66,10 @@ def error_chart(rows: Sequence[Row], families: dict[str, str], ground: str) -> s
         log_axis(axes, "x")
         axes.set_xlabel("test error (%) with 95 % interval; small dots: single seeds")
         family_legend(axes, published=True)
-        return svg_of(figure, ground)
+        return svg_of(figure)
 
 
-def cost_chart(
-    rows: Sequence[Row], families: dict[str, str], cost: str, ground: str
-) -> str:
+def cost_chart(rows: Sequence[Row], families: dict[str, str], cost: str) -> str:
     """Draw error against one cost, a key of COSTS, and the Pareto front as a line."""
     shown = [row for row in rows if row.seeds and row[cost] > 0]
     points = [(row[cost], row["error_pct"]) for row in shown]
@@ -102,37 +90,7 @@ def cost_chart(
         axes.set_ylabel("test error (%)")
         label_points(axes, [row.method for row in shown], points)
         family_legend(axes, front=True)
-        return svg_of(figure, ground)
-
-
-def history_chart(records: Sequence[Record], ground: str) -> str:
-    """Draw the training error per epoch of every network (first net of each record)."""
-    shown = [record for record in records if record.histories]
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(figsize=(7.2, 4.2))
-        colours = plt.get_cmap("tab10")
-        for i, record in enumerate(shown):
-            history = record.histories[0]
-            epochs = range(1, len(history) + 1)
-            errors = [max(epoch["error_pct"] or 0.0, 0.005) for epoch in history]
-            # dashes let a line below show through: committees share their nets
-            line = ("-", "--", ":")[i % 3]
-            axes.plot(epochs, errors, line, label=record.method, color=colours(i % 10))
-        log_axis(axes, "y")
-        axes.grid(visible=True)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("training error during the epoch (%)")
-        axes.legend(ncols=2, fontsize=8)
-        return svg_of(figure, ground)
-
-
-def pareto_front(points: Sequence[tuple[float, float]]) -> set[int]:
-    """Return the indices of the points that no other point dominates."""
-    return {
-        i
-        for i, (x, y) in enumerate(points)
-        if not any(a <= x and b <= y and (a, b) != (x, y) for a, b in points)
-    }
+        return svg_of(figure)
 
 
 def label_points(
@@ -175,18 +133,6 @@ def family_legend(axes: Axes, published: bool = False, front: bool = False) -> N
     axes.legend(loc="best", fontsize=8)
 
 
-def line_styles(names: Sequence[str], families: dict[str, str]) -> dict[str, Any]:
-    """Choose a colour per family and a line style for each of its methods."""
-    used: dict[str, int] = {}
-    styles = {}
-    for name in names:
-        nth = used.setdefault(families[name], 0)
-        used[families[name]] += 1
-        line = ("-", "--", ":", "-.")[nth % 4]
-        styles[name] = {"color": COLOURS[families[name]], "linestyle": line}
-    return styles
-
-
 def log_axis(axes: Axes, which: str) -> None:
     """Make the "x" or "y" axis logarithmic, labelled at 1, 2 and 5 of each decade."""
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -203,11 +149,8 @@ def log_axis(axes: Axes, which: str) -> None:
     axes.grid(visible=True, axis=which)  # type: ignore[arg-type]
 
 
-def svg_of(figure: Figure, ground: str) -> str:
-    """Return the figure as an SVG element; ground: a colour, or "none" on the page."""
-    figure.set_facecolor(ground)
-    for axes in figure.axes:
-        axes.set_facecolor(ground)
+def svg_of(figure: Figure) -> str:
+    """Return the figure as an SVG element."""
     text = io.StringIO()
     figure.savefig(
         text,
@@ -217,18 +160,4 @@ def svg_of(figure: Figure, ground: str) -> str:
     )
     plt.close(figure)
     svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    ink = "currentColor" if ground == "none" else "#1a1a1a"
-    return svg.replace(INK, ink)
-
-
-def montage(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """Arrange tiles (n, h, w[, 3]) uint8 in rows with gaps, as one image."""
-    n, height, width, *channels = tiles.shape
-    rows = -(-n // columns)
-    size = rows * (height + gap) - gap, columns * (width + gap) - gap
-    page = np.full((*size, *channels), 255, np.uint8)
-    for i, tile in enumerate(tiles):
-        y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
-        page[y : y + height, x : x + width] = tile
-    return page
+    return svg[svg.index("<svg") :].replace(INK, "#1a1a1a")

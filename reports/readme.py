@@ -96,8 +96,8 @@ def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]
 
     families = {method_runs.method: method_runs.family for method_runs in runs}
     return {
-        "error.svg": error_chart(rows, families, "white"),
-        "fit.svg": cost_chart(rows, families, "fit_s", "white"),
+        "error.svg": error_chart(rows, families),
+        "fit.svg": cost_chart(rows, families, "fit_s"),
     }
 
 

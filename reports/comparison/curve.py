@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from visbase.reports.charts import Chart
 from visbase.reports.comparison.contestants import Contestant
 
 Curve = dict[int, float]  # training photographs -> accuracy (%), sizes ascending
@@ -23,26 +24,20 @@ def learning_curve(contestant: Contestant) -> Curve:
     return dict(zip(sizes, percents.tolist(), strict=True))
 
 
-def draw(curves: dict[str, Curve], families: Mapping[str, str]) -> str:
-    """Draw curves by method as an SVG element; families: method -> family."""
-    import matplotlib.pyplot as plt  # slow to import
-
-    from visbase.reports.figures import STYLE, line_styles, svg_of
-
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(figsize=(5.2, 3.2))
-        for name, style in line_styles(list(curves), dict(families)).items():
-            sizes, percents = list(curves[name]), list(curves[name].values())
-            axes.plot(sizes, percents, label=name, marker=".", **style)
-        sizes = sorted({size for curve in curves.values() for size in curve})
-        axes.set_xscale("log")
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.set_xticks([], minor=True)
-        axes.grid(visible=True)
-        axes.set_xlabel("number of training photographs")
-        axes.set_ylabel("accuracy (%)")
-        axes.legend(fontsize=8)
-        return svg_of(figure, "none")
+def chart(curves: dict[str, Curve], families: Mapping[str, str]) -> Chart:
+    """Show curves by method; families: method -> family."""
+    return Chart(
+        kind="lines",
+        title="Accuracy after training on a part of the photographs",
+        x="number of training photographs",
+        y="accuracy (%)",
+        log="x",
+        rows=[
+            {"method": name, "family": families[name], "x": size, "y": percent}
+            for name, curve in curves.items()
+            for size, percent in curve.items()
+        ],
+    )
 
 
 def table(curves: dict[str, Curve]) -> list[tuple[str, Sequence[str]]]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import printable
@@ -73,6 +72,7 @@ def render_page(
     shown_classes = [printable(name) for name in classes]
     return render(
         FOLDER,
+        has_charts=bool(curves),
         name=printable(root.resolve().name),
         statements=statements,
         found=found,
@@ -85,7 +85,7 @@ def render_page(
             if (ones := [one for one in suspicious if one.kind == kind])
         ],
         shown_names=[printable(name) for name in names],
-        curve=Markup(curve.draw(curves, families)) if curves else "",
+        curve=curve.chart(curves, families) if curves else None,
         curve_methods=list(curves),
         curve_rows=curve.table(curves),
         methods=photographs.methods,

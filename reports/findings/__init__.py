@@ -1,7 +1,7 @@
 """Findings beyond the table: each file here that assigns ORDER makes one.
 
-A finding is a chart, its data and a few sentences about it. Its file assigns ORDER, the
-place on the page; NAME and COLUMNS, the name and header of the CSV file; and defines
+A finding is charts, their data and a few sentences. Its file assigns ORDER, the place
+on the page; NAME and COLUMNS, the name and header of the CSV file; and defines
 find(folder, dataset) -> Finding or None, which reads the measurements in the folder.
 """
 
@@ -26,26 +26,29 @@ from visbase.pipeline.storage import declarations
 from visbase.pipeline.storage.reading import listed
 from visbase.pipeline.storage.tables import Row, as_text, to_csv
 from visbase.reports import findings
+from visbase.reports.charts import Chart
 
 M = TypeVar("M", CurvePoint, CorruptionErrors, Cost)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A chart, its data and what they show.
+    """Charts, their data and what they show.
 
     name: of the CSV file; sentences: computed from the rows; columns and rows: the data
-    as written to the CSV file; head and table: the summary shown on the page.
+    as written to the CSV file; head and table: the summary shown on the page; section:
+    where on the page, "worth" or "networks".
     """
 
     name: str
     title: str
     sentences: list[str]
-    svg: str
+    charts: Sequence[Chart]
     columns: tuple[str, ...]
     rows: Sequence[Row]
     head: tuple[str, ...]
     table: list[tuple[str, ...]]
+    section: str = "worth"
 
     @property
     def csv(self) -> str:

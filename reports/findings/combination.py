@@ -20,6 +20,7 @@ from visbase.pipeline.experiments.measured import (
 from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.reading import Count, Positive, listed
 from visbase.pipeline.storage.tables import Row
+from visbase.reports.charts import ERROR, Chart
 from visbase.reports.findings import Finding
 
 ORDER = 40
@@ -76,7 +77,15 @@ def combination_finding(
         name=NAME,
         title="Test error of two methods combined",
         sentences=sentences(rows),
-        svg=draw(bars, "test error (%)", "none"),
+        charts=[
+            Chart(
+                "bars",
+                "Both methods alone and combined",
+                ERROR,
+                "prediction",
+                [{"method": name, "x": error} for name, error in bars.items()],
+            )
+        ],
         columns=COLUMNS,
         rows=rows,
         head=("methods", "prediction", "test error (%)", "p against the better method"),
@@ -90,21 +99,6 @@ def combination_finding(
             for row in rows
         ],
     )
-
-
-def draw(bars: dict[str, float], label: str, ground: str) -> str:
-    """Draw horizontal bars (name -> value), labelled with their values."""
-    import matplotlib.pyplot as plt  # slow to import
-
-    from visbase.reports.figures import PUBLISHED, STYLE, svg_of
-
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(figsize=(7.2, 0.4 * len(bars) + 0.8))
-        drawn = axes.barh(list(bars), list(bars.values()), color=PUBLISHED, height=0.6)
-        axes.bar_label(drawn, fmt="%.2f", padding=3)
-        axes.invert_yaxis()
-        axes.set_xlabel(label)
-        return svg_of(figure, ground)
 
 
 def _read_all(place: Path, dataset: str, truth: NDArray[np.int64]) -> list[Combination]:

@@ -11,6 +11,7 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct
 from visbase.pipeline.experiments.measured import CLEAN, OTHER_HAND, CorruptionErrors
+from visbase.reports.charts import ERROR, Chart
 from visbase.reports.findings import Finding, families, read_evidence, tables
 
 ORDER = 20
@@ -37,53 +38,35 @@ def corruption_finding(folder: Path, dataset: str) -> Finding | None:
         return None
     methods = _methods(rows)
     _require_all(rows, folder / dataset)
-    errors = {
-        method: {
-            kind: [error_at(rows, method, kind, level) for level in (0, *LEVELS)]
-            for kind in _kinds(rows)
-        }
-        for method in methods
-    }
     return Finding(
         name=NAME,
         title="Test error on corrupted images",
         sentences=sentences(rows),
-        svg=draw(errors, families(rows), "none"),
+        charts=[
+            Chart(
+                "lines",
+                "Each corruption at five severities",
+                "severity (0: clean)",
+                ERROR,
+                [
+                    {
+                        "method": method,
+                        "family": families(rows)[method],
+                        "panel": _words(kind),
+                        "x": level,
+                        "y": error_at(rows, method, kind, level),
+                    }
+                    for method in methods
+                    for kind in _kinds(rows)
+                    for level in (0, *LEVELS)
+                ],
+            )
+        ],
         columns=COLUMNS,
         rows=rows,
         head=("corruption: mean error over five severities (%)", *methods),
         table=_table(rows),
     )
-
-
-def draw(
-    errors: dict[str, dict[str, list[float]]], families: dict[str, str], ground: str
-) -> str:
-    """Draw a small chart per corruption.
-
-    errors: method -> corruption -> errors in percent at severities 0 (clean) to 5.
-    """
-    import matplotlib.pyplot as plt  # slow to import
-
-    from visbase.reports.figures import STYLE, line_styles, svg_of
-
-    kinds = list(next(iter(errors.values())))
-    with plt.style.context(STYLE):
-        n_rows = -(-len(kinds) // 4)
-        size = (7.6, 1.7 * n_rows + 0.5)
-        figure, grid = plt.subplots(n_rows, 4, figsize=size, sharex=True, sharey=True)
-        for kind, axes in zip(kinds, grid.flat, strict=False):
-            for name, style in line_styles(list(errors), families).items():
-                axes.plot(range(6), errors[name][kind], label=name, **style)
-            axes.set_title(_words(kind), fontsize=9)
-            axes.grid(visible=True)
-        grid.flat[0].set_ylim(0, 92)
-        handles, labels = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="lower center", ncols=5, fontsize=8)
-        figure.supxlabel("severity (0: clean)", fontsize=9, y=0.06)
-        figure.supylabel("test error (%)", fontsize=9)
-        figure.tight_layout(rect=(0, 0.07, 1, 1))
-        return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import error_pct
 from visbase.pipeline.experiments.measured import BATCH, Cost
+from visbase.reports.charts import points_chart
 from visbase.reports.findings import Finding, families, read_evidence
 
 ORDER = 30
@@ -44,41 +45,19 @@ def cost_finding(folder: Path, dataset: str) -> Finding | None:
         name=NAME,
         title="Test error against prediction time",
         sentences=sentences(rows),
-        svg=draw(points, families(rows), "none"),
+        charts=[
+            points_chart(
+                "Test error against the time to predict a single image",
+                "time to predict a single image (µs)",
+                points,
+                families(rows),
+            )
+        ],
         columns=COLUMNS,
         rows=rows,
         head=HEAD,
         table=[_line(row) for row in rows],
     )
-
-
-def draw(
-    points: dict[str, tuple[float, float]], families: dict[str, str], ground: str
-) -> str:
-    """Draw points: method -> (microseconds per single image, error in percent)."""
-    import matplotlib.pyplot as plt  # slow to import
-
-    from visbase.reports.figures import (
-        COLOURS,
-        STYLE,
-        family_legend,
-        label_points,
-        log_axis,
-        svg_of,
-    )
-
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(figsize=(7.2, 4.2))
-        for name, (micros, error) in points.items():
-            axes.plot(micros, error, "o", color=COLOURS[families[name]])
-        log_axis(axes, "y")
-        axes.set_xscale("log")
-        axes.grid(visible=True)
-        axes.set_xlabel("time to predict a single image (µs)")
-        axes.set_ylabel("test error (%)")
-        label_points(axes, list(points), list(points.values()))
-        family_legend(axes)
-        return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:

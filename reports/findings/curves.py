@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import error_pct, t_interval
 from visbase.pipeline.experiments.measured import CurvePoint
+from visbase.reports.charts import ERROR, INTERVAL, Chart, known
 from visbase.reports.findings import Finding, families, read_evidence, tables
 
 ORDER = 10
@@ -55,39 +56,32 @@ def curves_finding(folder: Path, dataset: str) -> Finding | None:
         name=NAME,
         title="Test error against number of training images",
         sentences=sentences(rows),
-        svg=draw(curves, families(rows), "none"),
+        charts=[
+            Chart(
+                "lines",
+                "Test error after training on a part of the images",
+                "number of training images",
+                f"{ERROR} {INTERVAL}",
+                [
+                    {
+                        "method": name,
+                        "family": families(rows)[name],
+                        "x": size,
+                        "y": mean,
+                        "low": known(low),
+                        "high": known(high),
+                    }
+                    for name, curve in curves.items()
+                    for size, (mean, low, high) in curve.items()
+                ],
+                log="xy",
+            )
+        ],
         columns=COLUMNS,
         rows=rows,
         head=("training images", *curves),
         table=_table(curves),
     )
-
-
-def draw(
-    curves: dict[str, dict[int, tuple[float, float, float]]],
-    families: dict[str, str],
-    ground: str,
-) -> str:
-    """Draw curves: method -> training images -> mean, low and high error in percent."""
-    import matplotlib.pyplot as plt  # slow to import
-
-    from visbase.reports.figures import STYLE, line_styles, log_axis, svg_of
-
-    with plt.style.context(STYLE):
-        figure, axes = plt.subplots(figsize=(7.2, 4.6))
-        for name, style in line_styles(list(curves), families).items():
-            sizes, values = list(curves[name]), np.array(list(curves[name].values()))
-            values = np.maximum(values, 0.01)  # the axis has no zero
-            axes.plot(sizes, values[:, 0], label=name, marker=".", **style)
-            low, high = values[:, 1], values[:, 2]
-            axes.fill_between(sizes, low, high, color=style["color"], alpha=0.15)
-        axes.set_xscale("log")
-        log_axis(axes, "y")
-        axes.grid(visible=True)
-        axes.set_xlabel("number of training images")
-        axes.set_ylabel("test error (%) with 95 % interval")
-        axes.legend(fontsize=8)
-        return svg_of(figure, ground)
 
 
 def sentences(rows: Rows) -> list[str]:

@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from visbase.pipeline.datasets.splits import Dataset
+from visbase.reports.charts import COSTS, Chart, cost_chart, error_chart, history_chart
 from visbase.reports.compare import machine_lines, notes
-from visbase.reports.figures import COSTS, cost_chart, error_chart, history_chart
 from visbase.reports.findings import Finding
 from visbase.reports.lecture import walk_through
 from visbase.reports.measures import Measure, Row, Runs, columns, format_value
@@ -34,6 +34,7 @@ SECTIONS = (
     ("table", "Comparison"),
     ("charts", "Error and cost"),
     ("worth", "When is a network worth it?"),
+    ("networks", "Layer by layer"),
     ("classes", "Errors by class"),
     ("agreement", "Agreement"),
     ("mistakes", "Misclassified images"),
@@ -74,21 +75,23 @@ def render_page(
     details = details_of(runs, [row.method for row in rows], len(classes))
     test = dataset.test
     shown = atlas(np.asarray(test.images), test.labels, details, classes)
-    n_seeds = {method_runs.method: len(method_runs.good) for method_runs in runs}
     confusions = {
-        detail.method: (detail.confusion / n_seeds[detail.method]).round(1).tolist()
+        detail.method: {seed: one.tolist() for seed, one in detail.confusions.items()}
         for detail in details
     }
+    seeds = sorted({seed for detail in details for seed in detail.predictions})
     exhibits = [exhibit for detail in details for exhibit in exhibits_of(detail)]
     absent = {"learned"} if not exhibits else set()
-    absent |= {"worth"} if not findings else set()
+    absent |= {"worth", "networks"} - {finding.section for finding in findings}
     measures = columns()
     return render(
         FOLDER,
+        has_charts=True,
         dataset=dataset.name,
         answer=answer(rows, details),
         sections=[s for s in SECTIONS if s[0] not in absent],
-        findings=[(finding, Markup(finding.svg)) for finding in findings],
+        findings=findings,
+        seeds=seeds,
         columns=measures,
         rows=[_line(row, measures) for row in rows]
         + _published_lines(dataset.name, measures),
@@ -111,23 +114,30 @@ def render_page(
     )
 
 
-def render(folder: Path, **values: Any) -> str:
+def render(folder: Path, has_charts: bool, **values: Any) -> str:
     """Render page.html.j2 of a folder, with its page.css and page.js.
 
-    Every page shares this folder's other files: style, sorted table, heat tables.
+    Every page shares this folder's other files: style, sorted table, heat tables, and
+    charts with the library that draws them if it has any.
     """
     environment = Environment(
         loader=FileSystemLoader([folder, FOLDER]),
         autoescape=True,
         undefined=StrictUndefined,
     )
+    library = sorted((FOLDER / "vendor").glob("*.js"))  # d3 before plot, which needs it
+    own = [FOLDER / "plots.js", FOLDER / "charts.js"]
+    charts = [*library, *own] if has_charts else []
     css, js = (
-        Markup("".join(path.read_text(encoding="utf-8") for path in paths))
+        Markup("\n".join(path.read_text(encoding="utf-8") for path in paths))
         for paths in (
             (FOLDER / "style.css", folder / "page.css"),
-            (FOLDER / "table.js", folder / "page.js"),
+            (FOLDER / "table.js", *charts, folder / "page.js"),
         )
     )
+    if has_charts:
+        licence = (FOLDER / "vendor" / "LICENCE.txt").read_text(encoding="utf-8")
+        js = Markup(f"/*\n{licence}*/\n") + js
     return environment.get_template("page.html.j2").render(css=css, js=js, **values)
 
 
@@ -192,28 +202,18 @@ def _published_lines(dataset: str, measures: Sequence[Measure]) -> list[Line]:
 
 def _charts(
     rows: Sequence[Row], runs: Sequence[Runs], details: Sequence[Detail]
-) -> list[tuple[str, str, Markup]]:
-    """Draw the charts: title, description and SVG of each."""
+) -> list[Chart]:
+    """Show errors, costs and training histories; nothing if all runs failed."""
     if not details:
         return []
     families = {method_runs.method: method_runs.family for method_runs in runs}
-    order = "; ".join(f"{r.method} {r['error_pct']:.2f} %" for r in rows if r.seeds)
-    charts = [
-        (
-            "Test error of every method",
-            f"Test errors: {order}.",
-            error_chart(rows, families, "none"),
-        )
+    by_method = {method_runs.method: method_runs for method_runs in runs}
+    history = history_chart(by_method[detail.method] for detail in details)
+    return [
+        error_chart(rows, families),
+        *(cost_chart(rows, families, cost) for cost in COSTS),
+        *([history] if history else []),
     ]
-    for cost, label in COSTS.items():
-        title = f"Test error against {label}"
-        text = f"{title}; the comparison table has the numbers."
-        charts.append((title, text, cost_chart(rows, families, cost, "none")))
-    records = [detail.record for detail in details]
-    if any(record.histories for record in records):
-        title = "Training history of each network (first seed, first network)"
-        charts.append((title, title, history_chart(records, "none")))
-    return [(title, text, Markup(svg)) for title, text, svg in charts]
 
 
 def _agreement_text(shown: dict[str, Any], details: Sequence[Detail]) -> str:
@@ -235,8 +235,9 @@ def _agreement_text(shown: dict[str, Any], details: Sequence[Detail]) -> str:
 def _atlas_text(shown: dict[str, Any]) -> str:
     text = (
         f"These {len(shown['images']):,} test images are misclassified by at least one "
-        f"of {len(shown['methods'])} methods (first seed of each). Select one to see "
-        "what every method predicts."
+        f"of {len(shown['methods'])} methods with any of its seeds. Select one to see "
+        "what every method predicts. A method that did not run with the chosen seed "
+        "shows its first."
     )
     if shown["left_out"]:
         text += (

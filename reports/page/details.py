@@ -20,7 +20,6 @@ from visbase.pipeline.evaluation import (
     precision_recall_f1,
 )
 from visbase.pipeline.experiments.records import Record
-from visbase.reports.figures import montage
 from visbase.reports.measures import Runs
 
 COLUMNS = 40  # tiles per row of the sheet
@@ -32,21 +31,31 @@ Heat = list[list[tuple[float, float]]]  # value and colour intensity of each cel
 
 @dataclass(frozen=True)
 class Detail:
-    """One method with at least one good seed.
+    """One method with at least one good seed; record and exhibits are of the first.
 
-    confusion (C, C): counts summed over the seeds; prediction (n,), probabilities
-    (n, C) and exhibits: of the first good seed.
+    By good seed: confusions (C, C); predictions (n,); probabilities (n, C), where the
+    scores were kept.
     """
 
     record: Record
-    confusion: NDArray[np.int64]
-    prediction: NDArray[np.integer]
-    probabilities: NDArray[np.float64] | None
+    confusions: dict[int, NDArray[np.int64]]
+    predictions: dict[int, NDArray[np.integer]]
+    probabilities: dict[int, NDArray[np.float64]]
     exhibits: dict[str, NDArray[Any]]
 
     @property
     def method(self) -> str:
         return self.record.method
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts (C, C), summed over the seeds."""
+        return np.sum(list(self.confusions.values()), axis=0)
+
+    @property
+    def prediction(self) -> NDArray[np.integer]:
+        """Those of the first seed (n,)."""
+        return self.predictions[self.record.seed]
 
 
 @dataclass(frozen=True)
@@ -63,14 +72,18 @@ def detail_of(runs: Runs, n_classes: int) -> Detail | None:
     """Collect the details of one method; None if all its seeds failed."""
     if not runs.good:
         return None
+    seeds = {runs.records[i].seed: i for i in runs.good}
+    known = {seed: runs.probabilities(i) for seed, i in seeds.items()}
     first = runs.good[0]
-    good = [runs.predictions[i] for i in runs.good]
-    counts = [confusion_matrix(truth, labels, n_classes) for truth, labels in good]
     return Detail(
         record=runs.records[first],
-        confusion=np.sum(counts, axis=0),
-        prediction=runs.predictions[first][1],
-        probabilities=runs.probabilities(first),
+        confusions={
+            seed: confusion_matrix(truth, prediction, n_classes)
+            for seed, i in seeds.items()
+            for truth, prediction in [runs.predictions[i]]
+        },
+        predictions={seed: runs.predictions[i][1] for seed, i in seeds.items()},
+        probabilities={k: values for k, values in known.items() if values is not None},
         exhibits={k: v for k, v in runs.extras[first].items() if k != "scores"},
     )
 
@@ -129,10 +142,11 @@ def atlas(
     """Collect what the page's script needs to show misclassified images, for JSON.
 
     images (n, h, w[, 3]) and truth (n,) of the test set. Methods with an error above
-    WORST_ERROR are left out. `sheet` is a PNG with one tile per misclassified image;
-    `images` has one row per tile: position in the test set, true class, number of
-    methods that are wrong, then each method's prediction; `probabilities`: method ->
-    percentages per tile.
+    WORST_ERROR are left out. `sheet` is a PNG with one tile per image that any seed of
+    a method misclassifies, first those that most methods do; `images` has position in
+    the test set and true class of each tile; `answers`: method -> seed -> predictions
+    of the tiles; `probabilities`: method -> seed -> for each tile, class and
+    percentage in turn, without those of 0 %.
     """
     shown = [one for one in details if (one.prediction != truth).mean() <= WORST_ERROR]
     left_out = [one.method for one in details if one not in shown]
@@ -141,14 +155,12 @@ def atlas(
         if shown
         else np.zeros(len(truth), np.int64)
     )
-    rows = np.flatnonzero(wrong)
+    ever = np.zeros(len(truth), bool)
+    for one in shown:
+        for prediction in one.predictions.values():
+            ever |= prediction != truth
+    rows = np.flatnonzero(ever)
     rows = rows[np.argsort(-wrong[rows], kind="stable")]
-    percents = {
-        one.method: np.rint(100 * one.probabilities[rows]).astype(int).tolist()
-        for one in shown
-        if one.probabilities is not None
-    }
-    columns = [rows, truth[rows], wrong[rows]] + [one.prediction[rows] for one in shown]
     return {
         "methods": [one.method for one in shown],
         "left_out": left_out,
@@ -156,10 +168,28 @@ def atlas(
         "tile": images.shape[1:3],
         "columns": COLUMNS,
         "sheet": _sheet(images[rows]),
-        "images": np.stack(columns, axis=1).tolist(),
-        "probabilities": percents,
+        "images": np.stack([rows, truth[rows]], axis=1).tolist(),
+        "answers": {
+            one.method: {
+                k: labels[rows].tolist() for k, labels in one.predictions.items()
+            }
+            for one in shown
+        },
+        "probabilities": {
+            one.method: {k: _percents(p[rows]) for k, p in one.probabilities.items()}
+            for one in shown
+        },
         "n_oracle": int(np.count_nonzero(wrong == len(shown))) if shown else 0,
     }
+
+
+def _percents(probabilities: NDArray[np.float64]) -> list[list[int]]:
+    """List class, percentage, class, percentage ... of each row (n, C), without 0 %."""
+    percents = np.rint(100 * probabilities).astype(int)
+    return [
+        np.stack([np.flatnonzero(row), row[row > 0]], axis=1).ravel().tolist()
+        for row in percents
+    ]
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
@@ -194,7 +224,7 @@ def exhibits_of(detail: Detail) -> list[Exhibit]:
                 f"{detail.method}: the {len(tiles)} most frequent visual words, each "
                 f"shown as the mean of its patches ({size} x {size} pixels)"
             )
-            exhibits.append(_picture(title, montage(tiles, 20), WORD_PX))
+            exhibits.append(_picture(title, _montage(tiles, 20), WORD_PX))
     return exhibits
 
 
@@ -213,7 +243,7 @@ def _kernel_picture(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
     strength = kernels.astype(np.float32) / (float(np.abs(kernels).max()) or 1.0)
     columns = 16 if kernels.shape[1] < 16 else 8
     if kernels.ndim == 4:
-        return montage(np.rint(127.5 * (1 + strength)).astype(np.uint8), columns)
+        return _montage(np.rint(127.5 * (1 + strength)).astype(np.uint8), columns)
     fade = np.rint(255 * (1 - np.abs(strength))).astype(np.uint8)
     full = np.full_like(fade, 255)
     channels = (
@@ -221,4 +251,16 @@ def _kernel_picture(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
         fade,
         np.where(strength < 0, full, fade),
     )
-    return np.stack([montage(channel, columns) for channel in channels], axis=2)
+    return np.stack([_montage(channel, columns) for channel in channels], axis=2)
+
+
+def _montage(tiles: NDArray[np.uint8], columns: int, gap: int = 1) -> NDArray[np.uint8]:
+    """Arrange tiles (n, h, w[, 3]) uint8 in rows with gaps, as one image."""
+    n, height, width, *channels = tiles.shape
+    rows = -(-n // columns)
+    size = rows * (height + gap) - gap, columns * (width + gap) - gap
+    page = np.full((*size, *channels), 255, np.uint8)
+    for i, tile in enumerate(tiles):
+        y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        page[y : y + height, x : x + width] = tile
+    return page

@@ -1,12 +1,19 @@
 const data = JSON.parse(document.getElementById("data").textContent);
+let chosenSeed = "";
+// What a method has of the chosen seed, or else of its first.
+const ofSeed = (bySeed) => bySeed[chosenSeed] ?? Object.values(bySeed)[0];
 
-// Show the confusion matrix of one method.
+// Show the confusion matrix of one method, of the chosen seed or the mean over all.
 const chosen = document.getElementById("confusion-method");
 function showConfusion() {
-  const counts = data.confusions[chosen.value];
+  const bySeed = data.confusions[chosen.value];
+  const all = Object.values(bySeed);
+  const mean = all[0].map((row, i) => row.map((_, j) => d3.mean(all, (counts) => counts[i][j])));
+  const counts = chosenSeed === "" ? mean : ofSeed(bySeed);
+  const seeds = chosenSeed === "" ? "mean over its seeds" : `seed ${chosenSeed in bySeed ? chosenSeed : `${Object.keys(bySeed)[0]}, its first`}`;
   const place = document.getElementById("confusion");
   place.replaceChildren();
-  make("caption", `${chosen.value}: rows are true classes, columns are predicted classes`, place);
+  make("caption", `${chosen.value}, ${seeds}: rows are true classes, columns are predicted classes`, place);
   const first = place.createTHead().insertRow();
   for (const name of ["true class", ...data.classes]) make("th", name, first).scope = "col";
   const most = Math.max(1e-9, ...counts.flatMap((row, i) => row.filter((_, j) => j !== i)));
@@ -24,9 +31,10 @@ chosen.addEventListener("change", showConfusion);
 showConfusion();
 
 // Misclassified images: one button per tile of the sheet, one row per tile in the data:
-// [position, true class, number of methods that are wrong, ...predictions].
+// [position, true class]. `answers` are the predictions of the chosen seed, by method.
 const atlas = data.atlas;
-const [TRUTH, WRONG, PREDICTIONS] = [1, 2, 3];
+const TRUTH = 1;
+let answers, wrong;
 const style = document.documentElement.style;
 // a rule is parsed once, a custom property again for each of the tiles
 const sheet = new CSSStyleSheet();
@@ -39,53 +47,68 @@ const place = (tile, i) => {
   tile.style.setProperty("--x", i % atlas.columns);
   tile.style.setProperty("--y", Math.floor(i / atlas.columns));
 };
-const describe = (image) =>
-  `Test image ${image[0]}: true class ${atlas.classes[image[TRUTH]]}, misclassified by ${image[WRONG]} of ${atlas.methods.length} methods`;
-const tiles = atlas.images.map((image, i) => {
+const describe = (i) =>
+  `Test image ${atlas.images[i][0]}: true class ${atlas.classes[atlas.images[i][TRUTH]]}, misclassified by ${wrong[i]} of ${atlas.methods.length} methods`;
+const tiles = atlas.images.map((_, i) => {
   const tile = document.createElement("button");
   tile.type = "button";
   tile.className = "tile";
-  tile.ariaLabel = describe(image);
   place(tile, i);
   tile.addEventListener("click", () => open(i));
   return tile;
 });
 const filters = document.getElementById("filters");
+function chooseSeed() {
+  answers = atlas.methods.map((method) => ofSeed(atlas.answers[method]));
+  wrong = atlas.images.map((image, i) => answers.filter((labels) => labels[i] !== image[TRUTH]).length);
+  tiles.forEach((tile, i) => (tile.ariaLabel = describe(i)));
+  filter();
+}
 function filter() {
   const { method, truth, answer, order } = Object.fromEntries(new FormData(filters));
-  const column = atlas.methods.indexOf(method);
-  const shown = atlas.images
-    .map((_, i) => i)
-    .filter((i) => {
-      const image = atlas.images[i];
-      const predictions = column < 0 ? image.slice(PREDICTIONS) : [image[PREDICTIONS + column]];
-      const wrong = predictions.filter((predicted) => predicted !== image[TRUTH]);
-      return wrong.length && (truth === "" || image[TRUTH] === Number(truth)) && (answer === "" || wrong.includes(Number(answer)));
-    });
-  const by = { most: (i) => -atlas.images[i][WRONG], fewest: (i) => atlas.images[i][WRONG], position: (i) => atlas.images[i][0] }[order];
+  const chosen = method ? [answers[atlas.methods.indexOf(method)]] : answers;
+  const shown = d3.range(tiles.length).filter((i) => {
+    const isTrue = atlas.images[i][TRUTH];
+    const mistakes = chosen.map((labels) => labels[i]).filter((label) => label !== isTrue);
+    return mistakes.length && (truth === "" || isTrue === Number(truth)) && (answer === "" || mistakes.includes(Number(answer)));
+  });
+  const by = { most: (i) => -wrong[i], fewest: (i) => wrong[i], position: (i) => atlas.images[i][0] }[order];
   shown.sort((a, b) => by(a) - by(b) || a - b);
   document.getElementById("atlas").replaceChildren(...shown.map((i) => tiles[i]));
-  document.getElementById("shown").textContent = `Showing ${shown.length.toLocaleString("en")} of ${atlas.images.length.toLocaleString("en")} images`;
+  document.getElementById("shown").textContent = `Showing ${shown.length.toLocaleString("en")} of ${wrong.filter(Boolean).length.toLocaleString("en")} images`;
 }
 filters.addEventListener("change", filter);
-filter();
+chooseSeed();
+
+// The seed is one for the whole page.
+const seedSelects = document.querySelectorAll(".seed");
+for (const select of seedSelects) {
+  select.addEventListener("change", () => {
+    chosenSeed = select.value;
+    for (const other of seedSelects) other.value = chosenSeed;
+    showConfusion();
+    chooseSeed();
+    showSeed(chosenSeed);
+  });
+}
 
 const dialog = document.getElementById("digit");
 function open(i) {
-  const image = atlas.images[i];
-  document.getElementById("digit-title").textContent = describe(image);
+  document.getElementById("digit-title").textContent = describe(i);
   place(dialog.querySelector(".large"), i);
   const body = dialog.querySelector("tbody");
   body.replaceChildren();
   atlas.methods.forEach((method, k) => {
     const row = body.insertRow();
-    const predicted = image[PREDICTIONS + k];
-    row.className = predicted === image[TRUTH] ? "" : "wrong";
+    const predicted = answers[k][i];
+    row.className = predicted === atlas.images[i][TRUTH] ? "" : "wrong";
     make("td", method, row);
     make("td", atlas.classes[predicted], row);
-    const percents = atlas.probabilities[method]?.[i];
-    const text = percents?.map((p, c) => (p ? `${atlas.classes[c]}: ${p}` : "")).filter(Boolean).join(", ");
-    make("td", text ?? "not stored", row);
+    const bySeed = atlas.probabilities[method];
+    const seed = chosenSeed in atlas.answers[method] ? chosenSeed : Object.keys(atlas.answers[method])[0];
+    const percents = bySeed[seed]?.[i];
+    const pairs = percents && d3.pairs(percents).filter((_, at) => at % 2 === 0);
+    make("td", pairs?.map(([c, p]) => `${atlas.classes[c]}: ${p}`).join(", ") ?? "not stored", row);
   });
   dialog.showModal();
 }

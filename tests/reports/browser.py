@@ -21,7 +21,7 @@ def opened(path: Path) -> Iterator[Page]:
     events: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_page()
+        page = browser.new_page(reduced_motion="reduce")
         page.on("console", lambda message: events.append(message.text))
         page.on("pageerror", lambda error: events.append(str(error)))
         page.on("request", lambda request: events.append(request.url))

@@ -37,7 +37,7 @@ def find(folder, dataset):
     if not path.exists():
         return None
     said = [f"linear sees {path.read_text()}."]
-    return Finding(NAME, "Tints", said, "<svg/>", COLUMNS, [], COLUMNS, [])
+    return Finding(NAME, "Tints", said, [], COLUMNS, [], COLUMNS, [])
 """
 
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from tests.reports.browser import opened
 from tests.reports.builders import Committed, add_failure, tiny_dataset
 from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.evaluation import confusion_matrix
 from visbase.reports.compare import compare, read_runs
 from visbase.reports.page import render_page
 
@@ -109,6 +110,86 @@ def test_confusion_of_the_chosen_method_adds_up_to_all_images(page: Page) -> Non
         cells = page.locator("#confusion td").all_inner_texts()
         assert len(cells) == 100
         assert sum(map(float, cells)) == pytest.approx(10_000, abs=3)  # rounded means
+
+
+def lit(page: Page, place: str) -> set[str]:
+    """The methods that are highlighted there."""
+    marks = page.locator(f"{place} .lit").evaluate_all(
+        "all => all.map(mark => mark.dataset.method)"
+    )
+    return {*marks}
+
+
+def test_value_pointed_at_is_shown_and_its_method_highlighted_everywhere(
+    page: Page,
+) -> None:
+    charts = ("#charts figure:nth-child(1)", "#charts figure:nth-child(2)")
+    page.locator(f"{charts[0]} .values [data-method=lenet5]").hover()
+    tip = page.locator(f"{charts[0]} [aria-label=tip]").text_content()
+    for text in ("lenet5", "0.64 (0.502 to 0.816)", "published: 0.95"):
+        assert text in (tip or "")
+    for place in (*charts, "#worth", "#networks", "#comparison", "#agreement"):
+        assert lit(page, place) == {"lenet5"}
+    page.locator("#comparison tr[data-method=convnet] th").hover()
+    assert lit(page, "body") == {"convnet"}
+    page.locator("h1").hover()
+    assert lit(page, "body") == set()
+
+
+def test_arrow_keys_read_out_values_and_legends_keep_a_method(page: Page) -> None:
+    figure = page.locator("#worth figure").first
+    figure.locator(".chart").focus()
+    page.keyboard.press("ArrowRight")
+    said = figure.locator("[role=status]")
+    assert "training images: 10\n" in (said.text_content() or "")
+    page.keyboard.press("ArrowRight")
+    assert "training images: 30\n" in (said.text_content() or "")
+    button = figure.get_by_role("button", name="svm_rbf")
+    button.click()
+    page.locator("h1").hover()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert lit(page, "body") == {"svm_rbf"}
+    page.keyboard.press("Escape")
+    page.locator("h1").hover()
+    assert lit(page, "body") == set()
+
+
+@pytest.mark.parametrize("seed", ["4", "1", ""])
+def test_mistakes_confusion_and_history_are_those_of_the_chosen_seed(
+    page: Page, committed: Committed, seed: str
+) -> None:
+    (convnet,) = [runs for runs in committed[1] if runs.method == "convnet"]
+    page.locator(".seed").last.select_option(seed)
+    page.locator("#filters").evaluate("form => form.elements.method.value = 'convnet'")
+    page.evaluate(
+        "for (const n of ['truth', 'answer']) filters.elements[n].value = ''; filter()"
+    )
+    truth, prediction = convnet.predictions[int(seed or 0)]
+    assert {*positions(page)} == {*np.flatnonzero(truth != prediction)}
+    page.locator("#confusion-method").select_option("convnet")
+    rows = page.locator("#confusion tbody tr")
+    counts = np.array(
+        [row.locator("td").all_inner_texts() for row in rows.all()], float
+    )
+    if seed:
+        np.testing.assert_array_equal(counts, confusion_matrix(truth, prediction, 10))
+    history = convnet.records[int(seed or 0)].histories[0]
+    figure = page.locator("#charts figure").last
+    figure.locator("details").evaluate("details => details.open = true")
+    heads = figure.locator("thead th").all_inner_texts()
+    cells = figure.locator(f"tbody td:nth-child({heads.index('convnet') + 1})")
+    shown = [float(text) for text in cells.all_inner_texts() if text]
+    assert shown == [round(epoch["error_pct"] or 0, 2) for epoch in history]
+
+
+def test_every_layer_of_every_network_is_drawn(
+    page: Page, committed: Committed
+) -> None:
+    networks = {runs.method for runs in committed[1] if runs.family == "network"}
+    blocks = page.locator("#networks .values [data-method]")
+    drawn = blocks.evaluate_all("all => all.map(block => block.dataset.method)")
+    assert {*drawn} == networks
+    assert drawn.count("lenet5") == 8  # the image and seven layers
 
 
 def test_page_with_only_failures_shows_the_reason_escaped(tmp_path: Path) -> None:
