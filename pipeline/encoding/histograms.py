@@ -143,6 +143,20 @@ class BagOfWords:
             result.append((keypoints, values))
         return result
 
+    def words(self, image: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return the nearest word of each keypoint, in the order of `contributions`.
+
+        -> (N,); the words of all vocabularies are counted through.
+        """
+        found, start = [], 0
+        for descriptor, vocabulary in zip(
+            self.descriptors, self.vocabularies, strict=True
+        ):
+            values = descriptor.extract([image]).values
+            found.append(start + assign_hard(values, vocabulary).index[:, 0])
+            start += len(vocabulary)
+        return np.concatenate(found)
+
     def _encode(self, keypoints: Descriptors, vocabulary: FloatArray) -> FloatArray:
         words = self._words(keypoints, vocabulary)
         counts = self._counts(keypoints, words, len(vocabulary))
