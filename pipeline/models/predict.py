@@ -68,6 +68,7 @@ def predict_file(
     source: Path | IO[bytes],
     least: float = 0.0,
     single: bool = False,
+    page: Page | None = None,
 ) -> list[Prediction]:
     """Classify the image read from `source`; `file` is the name to report it by.
 
@@ -75,11 +76,13 @@ def predict_file(
     UNKNOWN if its probability is below `least`, or if the image has no keypoint or is
     (nearly) of one level. Raises BadInput if the file is not an image, if the model is
     to know probabilities and does not, or if `single` and there are several digits.
+    page: what `read_digits` found in the file, for several models to share.
     """
     started = time.perf_counter()
     images: Images
     if model.card.kind == "digits":
-        places, image, images = _digits(file, source, single)
+        page = page or read_digits(file, source, single)
+        places, image, images = page.places, page.image, page.digits
     else:
         image, images = _read(file, source, model.card)
         places = [(None, None)]
@@ -120,10 +123,17 @@ def _by_class(model: Model, numbers: list[float]) -> dict[str, float]:
     return dict(zip(model.classes, numbers, strict=True))
 
 
-def _digits(
-    file: str, source: Path | IO[bytes], single: bool
-) -> tuple[list[Place], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Where the digits of an image are, the image, and the digits (n, 28, 28)."""
+@dataclass(frozen=True)
+class Page:
+    """An image (h, w[, 3]), where its n digits are, and the digits (n, 28, 28)."""
+
+    places: list[Place]
+    image: NDArray[np.uint8]
+    digits: NDArray[np.uint8]
+
+
+def read_digits(file: str, source: Path | IO[bytes], single: bool = False) -> Page:
+    """Find the digits of an image file; BadInput as in `predict_file`."""
     from visbase.pipeline.images.digit.page import read_page
 
     image = read_image(source)
@@ -135,7 +145,7 @@ def _digits(
         raise BadInput(f"{printable(file)}: {error}") from None
     digits = [(at, digit) for at, line in enumerate(lines, 1) for digit in line]
     places: list[Place] = [(at, digit.box) for at, digit in digits]
-    return places, image, np.stack([digit.image for _, digit in digits])
+    return Page(places, image, np.stack([digit.image for _, digit in digits]))
 
 
 def _only(lines: list[list[Digit]]) -> NDArray[np.uint8]:
