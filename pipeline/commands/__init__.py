@@ -19,6 +19,7 @@ COMMANDS = {  # name -> the file in this folder that defines it
     "report": "report",
     "predict": "predict",
     "explain": "models",
+    "demo": "demo",
     "export": "models",
     "curve": "measure",
     "corruption": "measure",

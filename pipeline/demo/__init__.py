@@ -1,0 +1,1 @@
+"""A local page on which saved models answer pictures side by side."""
