@@ -14,7 +14,7 @@ NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time
 .PHONY: help setup baseline cnn report analysis worth depth bench test check soak search docs \
-    clean
+    demo clean
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
@@ -23,6 +23,7 @@ help:
 	@echo 'make test       run the tests'
 	@echo 'make check      run ruff, mypy and all tests, the slow ones too'
 	@echo 'make docs       build the documentation, site/index.html'
+	@echo 'make demo       draw digits, and see two quick models answer and why'
 	@echo 'make report     renew the tables of README.md and docs/ from the committed records'
 	@echo 'make analysis   measure learning curves, corruption and cost (about 3 hours)'
 	@echo 'make search     try the settings that docs/search does not have yet'
@@ -39,6 +40,12 @@ baseline: .venv/with-base
 
 cnn: .venv/with-cnn
 	$(call run_all,$(NETWORKS))
+
+demo: .venv/with-demo
+	@for method in lenet5 bovw_grid; do \
+	    test -f artifacts/$$method.visbase || \
+	    $(RUN) $$method --preset quick --save artifacts/$$method.visbase || exit; done
+	$(BIN)/visbase demo
 
 report: .venv/with-base
 	$(BIN)/visbase report --readme README.md --readme docs/results.md
@@ -106,8 +113,14 @@ endef
 	$(call install,.[cnn$(comma)pretrained])
 	@touch .venv/with-base
 
-.venv/with-dev: pyproject.toml requirements.lock
+.venv/with-demo: pyproject.toml requirements.lock requirements-demo.lock
+	$(call install,.[cnn])
+	$(install_gradio)
+	@touch .venv/with-base
+
+.venv/with-dev: pyproject.toml requirements.lock requirements-demo.lock
 	$(call install,.[cnn$(comma)pretrained$(comma)onnx$(comma)dask$(comma)dev])
+	$(install_gradio)
 	@touch .venv/with-base .venv/with-cnn
 
 .venv/with-bench: pyproject.toml requirements.lock
@@ -118,9 +131,14 @@ endef
 	$(call install,.[docs])
 	@touch .venv/with-base
 
-.venv/with-fuzz: pyproject.toml requirements.lock
+.venv/with-fuzz: pyproject.toml requirements.lock requirements-demo.lock
 	$(call install,.[cnn$(comma)pretrained$(comma)onnx$(comma)dask$(comma)dev$(comma)fuzz])
+	$(install_gradio)
 	@touch .venv/with-base .venv/with-cnn .venv/with-dev
+
+# Gradio asks for a Pillow below 13; the demo works with the one that is pinned.
+install_gradio = @$(BIN)/pip install -q --disable-pip-version-check --no-deps \
+    -r requirements-demo.lock
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

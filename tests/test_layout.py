@@ -25,6 +25,7 @@ SCIENCE = ("pipeline.images", "pipeline.contracts", "pipeline.evaluation")
 ENCODING = (*SCIENCE, "pipeline.descriptors", "pipeline.encoding")
 BOVW = (*ENCODING, "pipeline.svm", "pipeline.storage", "pipeline.progress")
 BELOW = (*SCIENCE, "pipeline.storage", "pipeline.progress", "pipeline.datasets")
+MEASURING = (*BELOW, "pipeline.models", "pipeline.experiments")
 RECORDS = ("pipeline.experiments.records", "pipeline.experiments.measured")
 RECORDS += ("pipeline.datasets", "pipeline.storage")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -39,7 +40,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pipeline.datasets": BELOW,
     "pipeline.models": BELOW,
     "pipeline.experiments": (*BELOW, "pipeline.models"),
-    "pipeline.commands": (*BELOW, "pipeline.models", "pipeline.experiments"),
+    "pipeline.demo": MEASURING,
+    "pipeline.commands": (*MEASURING, "pipeline.demo"),
     "baselines": ("pipeline",),
     "cnn": ("pipeline",),
     "reports": (*RECORDS, *SCIENCE),

@@ -108,11 +108,14 @@ def _card(
 
 def facts_of(model: Model) -> str:
     """One line about a model: what it is, its training and its test error."""
-    card = model.card
+    card, data = model.card, model.card.dataset
+    if data.startswith("folder-"):  # its name ends with a digest
+        data = data.removeprefix("folder-").rpartition("-")[0]
     wrong = error_pct(card.n_test - card.n_correct, card.n_test)
+    summary = find_method(model.method).summary
     return (
-        f"{find_method(model.method).summary}. Trained on {card.n_train:,} "
-        f"{card.dataset} images; test error {wrong:.2f} %."
+        f"{summary[:1].upper()}{summary[1:]}. {card.n_train:,} training images of "
+        f"{data}; test error {wrong:.2f} %."
     )
 
 

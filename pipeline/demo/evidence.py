@@ -24,7 +24,7 @@ from visbase.pipeline.models.file import Model
 from visbase.pipeline.models.predict import Prediction, prepare_file
 
 N_KEYPOINTS = 60  # strongest, drawn as circles
-N_WORDS = 5  # strongest of each class
+N_WORDS = 4  # strongest of each class
 PATCH_PX = 48
 
 

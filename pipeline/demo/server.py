@@ -42,7 +42,7 @@ def serve(models: Sequence[Model], browser: bool) -> None:
     except ModuleNotFoundError as error:
         raise BadEnvironment(
             f"the demo needs {error.name}, which is not installed: run `make demo`, or "
-            "`pip install 'visbase[demo]'`"
+            "`pip install -e '.[demo]'`"
         ) from None
 
     def reply(request: dict[str, Any]) -> dict[str, str]:
