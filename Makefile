@@ -138,7 +138,7 @@ endef
 
 # Gradio asks for a Pillow below 13; the demo works with the one that is pinned.
 install_gradio = @$(BIN)/pip install -q --disable-pip-version-check --no-deps \
-    -r requirements-demo.lock
+    -r requirements-demo.lock || { rm $@; exit 1; }
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

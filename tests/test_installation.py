@@ -38,7 +38,8 @@ def test_only_one_name_is_put_into_site_packages(site: Path) -> None:
     assert names == {"visbase", "bin"}
     assert not any(path.is_symlink() for path in site.rglob("*"))
     assert (site / "visbase" / "py.typed").is_file()
-    assert (site / "visbase" / "reports" / "comparison" / "page.js").is_file()
+    for folder in (("reports", "comparison"), ("pipeline", "demo")):
+        assert site.joinpath("visbase", *folder, "page.js").is_file()
     # an editable installation puts the folder src/ into the path
     names = {p.name for p in (ROOT / "src").iterdir() if p.suffix != ".egg-info"}
     assert names == {"visbase"}

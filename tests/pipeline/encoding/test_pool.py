@@ -100,3 +100,12 @@ def test_vocabularies_depend_on_the_seed_but_not_on_the_threads(
     assert [v.shape for v in vocabularies] == [(8, 128), (8, 128)]
     np.testing.assert_array_equal(learn(1, "3"), vocabularies)
     assert not np.array_equal(learn(2, "1"), vocabularies)
+
+
+def test_words_of_an_image_are_those_that_its_histogram_counts(mnist: Dataset) -> None:
+    settings = Histograms(n_words=5, n_samples=500, power=1.0)
+    image = mnist.train.images[0]
+    bag = settings.bag(GRIDS, settings.learn(mnist.train.images[:9], GRIDS, 0))
+    counts = np.bincount(bag.words(image), minlength=10).reshape(2, 5)
+    parts = bag.vectors(image[None]).reshape(2, 5)
+    np.testing.assert_allclose(parts, counts / np.linalg.norm(counts, axis=1)[:, None])
