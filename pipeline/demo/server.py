@@ -74,7 +74,7 @@ def serve(models: Sequence[Model], browser: bool) -> None:
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        blocks.close()
+        blocks.close(verbose=False)
 
 
 def page(models: Sequence[Model]) -> str:
