@@ -77,7 +77,8 @@ def answer(
         except BadInput as error:  # may name our copy
             named = str(error).replace(printable(path), printable(name))
             raise BadInput(named) from None
-    return environment.get_template("answers.html.j2").render(cards=cards)
+    template = environment.get_template("answers.html.j2")
+    return template.render(cards=cards, explained=explained)
 
 
 def _card(
@@ -89,11 +90,9 @@ def _card(
     read_ms: float,
 ) -> Card:
     shown = predictions[min(at, len(predictions) - 1)]
-    values = shown.probabilities or {}
+    values = {} if shown.note else shown.probabilities or {}
     likeliest = sorted(values, key=lambda label: -values[label])[:MOST_BARS]
-    labels = [label for label in values if label in likeliest]
-    if len(values) > MOST_BARS:
-        labels = likeliest
+    labels = list(values) if len(values) <= MOST_BARS else likeliest
     return Card(
         name=model.method,
         facts=facts_of(model),

@@ -118,7 +118,8 @@ def test_evidence_is_the_words_that_spoke_for_each_class(
         assert sums and sums == sorted(sums, reverse=True) and sums[-1] > 0
     assert max(abs(circle.weight) for circle in why.circles) == 1
     html = ask(models, as_data(mnist.test.images[SEVEN]), why=True)["answers"]
-    assert html.count("Visual words for") == 2  # svm_rbf cannot explain itself
+    assert html.count("Visual words for") == 2
+    assert "svm_rbf cannot show evidence" in html
 
 
 @pytest.mark.parametrize("content", [b"no picture", b"\xff\xd8\xff\xe0"])
