@@ -57,8 +57,10 @@ def page(fit_models: Callable[[int, str], list[Path]]) -> Iterator[Page]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert server.stdout is not None
-    address = server.stdout.readline().split()[1]
+    assert server.stdout is not None and server.stderr is not None
+    line = server.stdout.readline()
+    assert line, server.stderr.read()
+    address = line.split()[1]
     asked, said = [address], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
