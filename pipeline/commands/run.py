@@ -106,7 +106,8 @@ def run(
             else:
                 build = functools.partial(method.build, config, seed)
                 calibration = calibrate(model, build, train, seed)
-            save_model(save, model, card, calibration)
+            novelty = learn_novelty(train) if loaded.kind == "digits" else None
+            save_model(save, model, card, calibration, novelty)
 
     if save is not None:
         from msgspec.structs import asdict
@@ -115,6 +116,7 @@ def run(
         from visbase.pipeline.models.calibration import calibrate, uncalibrated
         from visbase.pipeline.models.card import make_card
         from visbase.pipeline.models.file import check_place, save_model
+        from visbase.pipeline.models.novelty import learn_novelty
 
         check_place(save)
     loaded = load_dataset(dataset, data, seed=seed, **of_folder)

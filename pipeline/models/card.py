@@ -14,10 +14,10 @@ from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.batches import sizes
 from visbase.pipeline.images.fingerprint import fingerprint
+from visbase.pipeline.images.ground import LARGEST_SIDE, Ground, learn_ground
 from visbase.pipeline.storage.reading import Count, Positive, in_words
 
 FORMAT = 1  # of the model file; other formats are refused
-LARGEST_SIDE = 4096  # pixels of a training image that a model may ask for
 Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
 
 
@@ -26,7 +26,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: of images; classes: names in the order of the scores' columns; image_size:
     (height, width), None for photographs of any size; n_correct: of the test images,
-    at the end of the run; pretrained: see `contracts.IsPretrained`.
+    at the end of the run; pretrained: see `contracts.IsPretrained`; ground: the form of
+    small grey training images other than digits, None if they have none in common.
     """
 
     format: int = FORMAT
@@ -48,6 +49,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     started: str
     licence: str
     pretrained: dict[str, str] = {}
+    ground: Ground | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) < len(self.classes):
@@ -71,7 +73,7 @@ def make_card(
     of any size.
     """
     facts = {name: record[name] for name in Card.__struct_fields__ if name in record}
-    of_model = {  # a record has the classes of the dataset
+    of_model: dict[str, Any] = {  # a record has the classes of the dataset
         "classes": [dataset.classes[label] for label in np.unique(train.labels)],
         "kind": dataset.kind,
         "image_size": (
@@ -80,6 +82,8 @@ def make_card(
         "training_data_sha256": data_fingerprint(train),
         "licence": licence,
     }
+    if dataset.kind == "objects" and of_model["image_size"] is not None:
+        of_model["ground"] = learn_ground(np.asarray(train.images))
     return Card(**facts | of_model)
 
 

@@ -2,7 +2,8 @@
 
 The format is safetensors: eight bytes for the length of a JSON header, the header, the
 numbers. The tensors are the method's arrays, and with names that begin with
-"calibration." those of its calibration; the header's metadata has the card
+"calibration." and "novelty." those of its calibration and of what tells digits from
+other things; the header's metadata has the card
 (`model_card`) and the SHA-256 of the whole file, counted with zeros in its own place.
 Code comes from the method's file of the same name here, never from the model.
 """
@@ -31,6 +32,7 @@ from visbase.pipeline.errors import BadEnvironment, BadInput, printable
 from visbase.pipeline.models.calibration import Calibration, restore_calibration
 from visbase.pipeline.models.card import Card, read_card
 from visbase.pipeline.models.methods import find_method
+from visbase.pipeline.models.novelty import Novelty, restore_novelty
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.reading import open_regular
 
@@ -45,7 +47,8 @@ PHOTO_SIZE = (64, 64)  # of the noise image that a model of photographs is tried
 class Model:
     """A classifier that is ready to score images, its card, and its file's SHA-256.
 
-    calibration: None if the file has none, as those of versions before 0.3.
+    calibration: None if the file has none, as those of versions before 0.3; novelty:
+    None if it has none, as those of other things than digits.
     """
 
     method: str
@@ -53,6 +56,7 @@ class Model:
     card: Card
     sha256: str
     calibration: Calibration | None = None
+    novelty: Novelty | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -107,6 +111,7 @@ def save_model(
     classifier: Method,
     card: Card,
     calibration: Calibration | None = None,
+    novelty: Novelty | None = None,
 ) -> None:
     """Write a fitted classifier with its card (`make_card`), whole or not at all."""
     from safetensors.numpy import save
@@ -114,6 +119,8 @@ def save_model(
     learned = classifier.arrays()
     if calibration is not None:
         learned = learned | join_parts({"calibration": calibration.arrays()})
+    if novelty is not None:
+        learned = learned | join_parts({"novelty": novelty.learned})
     arrays = {name: np.asarray(array, order="C") for name, array in learned.items()}
     content = save(
         arrays, {"card": msgspec.json.encode(card).decode(), "sha256": BLANK.decode()}
@@ -143,7 +150,10 @@ def load_model(path: Path | str) -> Model:
         classifier: Method = method.build(
             method.config_from_json(card.config), card.seed
         )
-        calibration = _take_calibration(arrays)
+        of_calibration = _take(arrays, "calibration")
+        of_novelty = _take(arrays, "novelty")
+        calibration = restore_calibration(of_calibration) if of_calibration else None
+        novelty = restore_novelty(of_novelty) if of_novelty else None
         classifier.restore(arrays)
         with np.errstate(all="ignore"):  # overflows raise BadInput below
             _try_out(classifier, arrays, card)
@@ -155,14 +165,13 @@ def load_model(path: Path | str) -> Model:
         raise BadInput(
             f"{name}: not a sound model of {method.name}: {reason}"
         ) from None
-    return Model(method.name, classifier, card, sha256, calibration)
+    return Model(method.name, classifier, card, sha256, calibration, novelty)
 
 
-def _take_calibration(arrays: Arrays) -> Calibration | None:
-    """Remove the arrays of the calibration from all, and restore it; None without."""
-    names = [name for name in arrays if name.startswith("calibration.")]
-    parts = split_parts({n: arrays.pop(n) for n in names}, ("calibration",))
-    return restore_calibration(parts["calibration"]) if names else None
+def _take(arrays: Arrays, part: str) -> Arrays:
+    """Remove the arrays of a part from all, and return them; none if it has none."""
+    names = [name for name in arrays if name.startswith(f"{part}.")]
+    return split_parts({name: arrays.pop(name) for name in names}, (part,))[part]
 
 
 def _try_out(classifier: Method, arrays: Arrays, card: Card) -> None:

@@ -21,11 +21,13 @@ from visbase.pipeline.models.file import Model
 from visbase.pipeline.models.picture import write_picture
 
 if TYPE_CHECKING:
-    from visbase.pipeline.images.digit.page import Digit
+    from visbase.pipeline.images.digit.page import Reading
 
 Place = tuple[int | None, tuple[int, int, int, int] | None]  # line and box
 UNKNOWN = "unknown"  # the label of an image that the model cannot tell
 NOTHING = "nothing found to judge by"
+NO_DIGIT = "no digit: unlike the training digits"
+NO_PAGE = "no digit: unlike ink on paper"
 SEEN_PX = 512  # longer side of a photograph, larger ones are shrunk to be shown
 SHOWN_SIDE = 112  # pixels; smaller images are enlarged to about this side
 GAP = 4  # pixels between shown images
@@ -73,8 +75,10 @@ def predict_file(
     """Classify the image read from `source`; `file` is the name to report it by.
 
     -> one prediction, or one per digit, from left to right in each line. The label is
-    UNKNOWN if its probability is below `least`, or if the image has no keypoint or is
-    (nearly) of one level. Raises BadInput if the file is not an image, if the model is
+    UNKNOWN if its probability is below `least`, if the image has no keypoint or is
+    (nearly) of one level, or if it is no digit, by the model's novelty. An image in
+    which other things than digits have the larger area gives one prediction, which is
+    UNKNOWN. Raises BadInput if the file is not an image, if the model is
     to know probabilities and does not, or if `single` and there are several digits.
     page: what `read_digits` found in the file, for several models to share.
     """
@@ -83,20 +87,23 @@ def predict_file(
     if model.card.kind == "digits":
         page = page or read_digits(file, source, single)
         places, image, images = page.places, page.image, page.digits
+        notes = _no_digits(model, page)
+        if all(notes):
+            places, notes = [(None, None)], notes[:1]
     else:
-        image, images = _read(file, source, model.card)
-        places = [(None, None)]
+        image, images, note = _read(file, source, model.card)
+        places, notes = [(None, None)], [note]
     scores, found = _scores(model.classifier, images)
     ms = round(1000 * (time.perf_counter() - started), 2)
     if _is_blank(image):
-        note = f"{NOTHING}: (nearly) one level"
-    else:
-        note = "" if found else f"{NOTHING}: no keypoint"
+        notes = [f"{NOTHING}: (nearly) one level"] * len(places)
+    elif not found:
+        notes = [f"{NOTHING}: no keypoint"] * len(places)
     probabilities = None
     if least or model.calibration is not None:
         probabilities = model.calibrated(scores)
     predictions = []
-    for row, (line, box) in enumerate(places):
+    for row, ((line, box), note) in enumerate(zip(places, notes, strict=True)):
         best = int(scores[row].argmax())
         likely = None if probabilities is None else probabilities[row].tolist()
         is_unknown = note or (likely and likely[best] < least)
@@ -119,17 +126,35 @@ def predict_file(
     return predictions
 
 
+def _no_digits(model: Model, page: Page) -> list[str]:
+    """Why each of the n parts of a page is no digit, or ""."""
+    if model.novelty is None:
+        return [""] * len(page.places)
+    if not page.is_paper:
+        return [NO_PAGE] * len(page.places)
+    is_novel = model.novelty.is_novel(page.digits)
+    boxes = np.array([box for _, box in page.places])
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    if 2 * areas[is_novel].sum() >= areas.sum():
+        is_novel[:] = True
+    return [NO_DIGIT if novel else "" for novel in is_novel.tolist()]
+
+
 def _by_class(model: Model, numbers: list[float]) -> dict[str, float]:
     return dict(zip(model.classes, numbers, strict=True))
 
 
 @dataclass(frozen=True)
 class Page:
-    """An image (h, w[, 3]), where its n digits are, and the digits (n, 28, 28)."""
+    """An image (h, w[, 3]), where its n digits are, and the digits (n, 28, 28).
+
+    is_paper: whether it looks like ink on paper.
+    """
 
     places: list[Place]
     image: NDArray[np.uint8]
     digits: NDArray[np.uint8]
+    is_paper: bool
 
 
 def read_digits(file: str, source: Path | IO[bytes], single: bool = False) -> Page:
@@ -138,40 +163,45 @@ def read_digits(file: str, source: Path | IO[bytes], single: bool = False) -> Pa
 
     image = read_image(source)
     try:
-        lines = read_page(image)
+        reading = read_page(image)
         if single:
-            _only(lines)
+            _only(reading)
     except BadInput as error:  # does not know the file's name
         raise BadInput(f"{printable(file)}: {error}") from None
-    digits = [(at, digit) for at, line in enumerate(lines, 1) for digit in line]
+    digits = [(at, digit) for at, line in enumerate(reading.lines, 1) for digit in line]
     places: list[Place] = [(at, digit.box) for at, digit in digits]
-    return Page(places, image, np.stack([digit.image for _, digit in digits]))
+    found = np.stack([digit.image for _, digit in digits])
+    return Page(places, image, found, reading.is_paper)
 
 
-def _only(lines: list[list[Digit]]) -> NDArray[np.uint8]:
+def _only(reading: Reading) -> NDArray[np.uint8]:
     """The only digit; BadInput if there are several."""
-    n = sum(map(len, lines))
+    n = sum(map(len, reading.lines))
     if n != 1:
         raise BadInput(f"expected one digit, found {n}; use an image of one digit")
-    return lines[0][0].image
+    return reading.lines[0][0].image
 
 
 def _read(
     file: str, source: Path | IO[bytes], card: Card
-) -> tuple[NDArray[np.uint8], Images]:
-    """The image for people to see, and the one image that the model gets."""
+) -> tuple[NDArray[np.uint8], Images, str]:
+    """The image for people to see, the one that the model gets, why it is unknown."""
     if card.image_size is not None:
-        image = prepare_file(file, source, card)
-        return image, image[None]
+        pixels = read_image(source)
+        try:
+            image, note = prepare(pixels, card), ""
+        except BadInput as reason:
+            image, note = _fitted(pixels, card.image_size), f"{NOTHING}: {reason}"
+        return image, image[None], note
     if not isinstance(source, Path):
         image = prepare_file(file, source, card)
-        return image, [image]
+        return image, [image], ""
     # decoded at the scale that the model needs, as the photographs of its training were
     try:
         seen = decode(source, SEEN_PX)
     except BadInput as reason:
         raise BadInput(f"{printable(file)}: cannot be read: {reason}") from None
-    return seen.pixels, PhotoFiles([source], np.array([seen.size]), [seen.digest])
+    return seen.pixels, PhotoFiles([source], np.array([seen.size]), [seen.digest]), ""
 
 
 def _scores(classifier: Method, images: Images) -> tuple[FloatArray, bool]:
@@ -201,8 +231,10 @@ def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
     """Prepare an image (h, w) or (h, w, 3) for the model that the card describes.
 
     The only digit is normalised like MNIST; BadInput if there are several. Other
-    models with a fixed image size get an image of that size; models of photographs get
-    the image unchanged. Colour is kept.
+    models with a fixed image size get an image of that size: what is in the picture is
+    brought to the form of their training images, if these have one (`ground`), and else
+    the middle of the picture is resized. Models of photographs get the image unchanged.
+    Colour is kept.
     """
     if card.kind == "digits":
         from visbase.pipeline.images.digit.page import read_page
@@ -210,7 +242,21 @@ def prepare(image: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
         return _only(read_page(image))
     if card.image_size is None:
         return image
-    return resized([image], *card.image_size, channels=1 if image.ndim == 2 else 3)[0]
+    if card.ground is not None:
+        from visbase.pipeline.images.ground import bring_to
+
+        return bring_to(image, card.image_size, card.ground)
+    return _fitted(image, card.image_size)
+
+
+def _fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize the largest part in the middle that has the shape of the size (h, w)."""
+    height, width = image.shape[:2]
+    unit = min(height / size[0], width / size[1])
+    down, across = (max(round(unit * side), 1) for side in size)
+    top, left = (height - down) // 2, (width - across) // 2
+    middle = image[top : top + down, left : left + across]
+    return resized([middle], *size, channels=1 if image.ndim == 2 else 3)[0]
 
 
 def show(images: Sequence[NDArray[np.uint8]], path: Path) -> None:

@@ -35,16 +35,18 @@ def find_ink(image: NDArray[np.uint8]) -> FloatArray:
     Images larger than WORK_PX are shrunk first. The ink is cropped to the digit and a
     rim of at least one pixel without ink. Raises BadInput if there is no ink.
     """
-    return _without_specks(*measure_ink(image, WORK_PX))
+    ink, mask, _ = measure_ink(image, WORK_PX)
+    return without_specks(ink, mask)
 
 
 def measure_ink(
     image: NDArray[np.uint8], longest_px: int
-) -> tuple[FloatArray, NDArray[np.bool_]]:
+) -> tuple[FloatArray, NDArray[np.bool_], float]:
     """Measure the ink of an image (h, w) or (h, w, 3) uint8, wherever it is.
 
     Images with a longer side than longest_px are shrunk first. -> ink (h', w') from 0
-    to 1, and where it is at least half (h', w'). Raises BadInput if there is no ink.
+    to 1; where it is at least half (h', w'); and how much there is of the opposite of
+    ink, light for dark, from 0 to 1. Raises BadInput if there is no ink.
     """
     image = image.reshape(*image.shape[:2], -1)
     values = _shrink(image, longest_px)
@@ -54,7 +56,7 @@ def measure_ink(
         background = cv2.resize(background, size).astype(np.float32)
     contrast = _contrast(values, background.reshape(values.shape))
     both = (_subtract_shadows(contrast), _subtract_shadows(-contrast))
-    ink = max(both, key=lambda ink: float(np.sum(np.maximum(ink, 0) ** 3)))
+    opposite, ink = sorted(both, key=_strength)
     if max(ink.shape) >= SMOOTHED_FROM_PX:
         ink = cv2.GaussianBlur(ink, (0, 0), 1).astype(np.float32)
     noise = _noise(ink)
@@ -65,10 +67,22 @@ def measure_ink(
         raise BadInput(BLANK)
     floor = min(2 * noise, full / 4)
     amount = np.clip((ink - floor) / (full - floor), 0, 1)
-    return amount.astype(np.float32), ink > max(full / 2, NOISE_FACTOR * noise)
+    against = _strength(_calm(opposite)) / _strength(_calm(ink))
+    return amount.astype(np.float32), ink > max(full / 2, NOISE_FACTOR * noise), against
 
 
-def _shrink(image: NDArray[np.uint8], longest_px: int) -> FloatArray:
+def _strength(ink: FloatArray) -> float:
+    """How much ink there is; much of it counts more than its area."""
+    return float(np.sum(np.maximum(ink, 0) ** 3))
+
+
+def _calm(ink: FloatArray) -> FloatArray:
+    """Average away noise."""
+    small = _shrink(ink[..., None], WORK_PX)[..., 0]
+    return cv2.GaussianBlur(small, (0, 0), 1).astype(np.float32)
+
+
+def _shrink(image: NDArray[np.uint8] | FloatArray, longest_px: int) -> FloatArray:
     """Shrink (h, w, c) by area averaging until no side exceeds longest_px."""
     height, width = image.shape[:2]
     values = image.astype(np.float32)
@@ -185,7 +199,7 @@ def _otsu(ink: FloatArray) -> float:
     return cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)[0] * largest / 255
 
 
-def _without_specks(amount: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
+def without_specks(amount: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
     """Crop to the digit's parts and their soft edges, without specks."""
     parts = _groups(mask)
     near = cv2.dilate(parts, np.ones((5, 5), np.uint8)) > 0

@@ -143,8 +143,8 @@ def test_digit_is_read_as_if_nothing_else_were_there(
     draw: Callable[[Page], Page], mnist: Dataset
 ) -> None:
     for digit in mnist.train.images[:3]:
-        ((alone,),) = read_page(photo(write(paper(), digit)))
-        ((read,),) = read_page(photo(draw(write(paper(), digit))))
+        ((alone,),) = read_page(photo(write(paper(), digit))).lines
+        ((read,),) = read_page(photo(draw(write(paper(), digit)))).lines
         inked = (alone.image > 0) | (read.image > 0)
         difference = np.abs(alone.image.astype(int) - read.image)[inked].mean()
         assert difference < 70  # another digit: over 100
@@ -155,7 +155,7 @@ def test_digit_is_read_as_if_nothing_else_were_there(
 def test_clean_digit_is_normalised_as_before(mnist: Dataset) -> None:
     for digit in mnist.train.images[:3]:
         image = photo(write(paper(), digit))
-        ((read,),) = read_page(image)
+        ((read,),) = read_page(image).lines
         assert np.array_equal(read.image, normalise_digit(image))
         rows, columns = np.nonzero(digit > 127)
         ends = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
@@ -167,7 +167,25 @@ def test_digits_of_a_number_are_found_from_left_to_right(mnist: Dataset) -> None
     for at, digit in enumerate(mnist.train.images[:4]):
         write(page, digit, AT + 200 * at)
         alone.append(normalise_digit(photo(write(paper(), digit))))
-    (line,) = read_page(photo(page))
+    (line,) = read_page(photo(page)).lines
     assert len(line) == 4
     for digit, expected in zip(line, alone, strict=True):
         assert np.abs(digit.image.astype(int) - expected)[expected > 0].mean() < 45
+
+
+def test_only_ink_on_paper_looks_like_a_page(mnist: Dataset) -> None:
+    page = write(paper(), mnist.train.images[0])
+    assert all(read_page(photo(draw(page))).is_paper for draw in (ruled, circled))
+    both = cv2.rectangle(paper() - 100, (60, 60), (80, 260), 20, cv2.FILLED)
+    both = cv2.rectangle(both, (200, 60), (220, 260), 250, cv2.FILLED)
+    assert not read_page(photo(np.asarray(both, np.float32))).is_paper
+    solid = cv2.circle(paper(), (160, 160), 110, 60, cv2.FILLED)
+    assert not read_page(photo(np.asarray(solid, np.float32))).is_paper
+
+
+def test_thread_too_thin_to_be_seen_in_a_digits_form_is_left_out(
+    mnist: Dataset,
+) -> None:
+    page = cv2.line(write(paper(920), mnist.train.images[0]), (500, 20), (504, 300), 90)
+    (line,) = read_page(photo(np.asarray(page, np.float32))).lines
+    assert len(line) == 1

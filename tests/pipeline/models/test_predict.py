@@ -111,7 +111,8 @@ def test_photograph_of_a_digit_is_normalised_and_mnists_own_digits_keep_their_la
     of_mnist = resave(saved, tmp_path / "m", lambda card, _: card.update(kind="digits"))
     labels = [[a["label"] for a in answers(m, *images)] for m in (of_mnist, saved)]
     assert labels[0] == labels[1]
-    found = [[page.Digit((0, 0, 40, 50), np.full((28, 28), 12, np.uint8))]]
+    digit = page.Digit((0, 0, 40, 50), np.full((28, 28), 12, np.uint8))
+    found = page.Reading([[digit]])
     with patch.object(page, "read_page", lambda image: found):
         assert (prepare(np.full((50, 40), 3, np.uint8), DIGITS) == 12).all()
 
