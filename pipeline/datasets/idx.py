@@ -119,13 +119,7 @@ def load_idx_dataset(
     variable VISBASE_DATA names another folder, or one with a subfolder `name`; kind:
     see `Dataset`. Raises BadInput if a file is wrong or no mirror has it.
     """
-    elsewhere = folder or os.environ.get(ENVIRONMENT) or None
-    if elsewhere is not None:
-        home = Path(elsewhere)
-        if not home.is_dir():
-            raise BadInput(f"{home}: expected a folder with {files[0].name}")
-        if (home / name).is_dir():
-            home = home / name
+    home = find_folder(name, home, folder, files[0].name)
     arrays = []
     for file in files:
         path = home / file.name
@@ -135,15 +129,33 @@ def load_idx_dataset(
     train_images, train_labels, test_images, test_labels = arrays
     return Dataset(
         name,
-        _split("train", train_images, train_labels),
-        _split("test", test_images, test_labels),
+        numbered_split("train", train_images, train_labels),
+        numbered_split("test", test_images, test_labels),
         classes,
         kind,
         channels=1,
     )
 
 
-def _split(part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:
+def find_folder(name: str, home: Path, folder: Path | None, first: str) -> Path:
+    """Return the folder of a dataset's files; BadInput if the named one is missing.
+
+    It is `home`, unless `folder` or VISBASE_DATA names another one, or one with a
+    subfolder `name`; first: a file that it should have, for the message.
+    """
+    elsewhere = folder or os.environ.get(ENVIRONMENT) or None
+    if elsewhere is None:
+        return home
+    home = Path(elsewhere)
+    if not home.is_dir():
+        raise BadInput(f"{home}: expected a folder with {first}")
+    return home / name if (home / name).is_dir() else home
+
+
+def numbered_split(
+    part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> Split:
+    """Name each of n images by its part, label (n,) and number: train/7/12."""
     names = [f"{part}/{label}/{i}" for i, label in enumerate(labels)]
     return Split(images, labels.astype(np.int64), names)
 
