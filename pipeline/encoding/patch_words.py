@@ -142,7 +142,7 @@ def _unit(rows: FloatArray) -> FloatArray:
     return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
 
 
-@compiled_inside(fastmath={"reassoc", "contract"})
+@compiled_inside(fastmath=True)
 def _cut_inside(image, even, odd):  # type: ignore[no-untyped-def]
     """Split each contrast-normalised patch of (h, w, c) into its halves (P, d).
 
@@ -196,6 +196,7 @@ def _encode(  # type: ignore[no-untyped-def]
     even_space = np.empty(n_patches * BLOCK, np.float32)
     odd_space = even_space.copy()
     sums = np.empty((N_CELLS, N_CELLS, 2, BLOCK), np.float32)
+    zero = np.float32(0)
     for i in range(len(images)):
         _cut_inside(images[i], even, odd)
         even -= mean
@@ -214,14 +215,21 @@ def _encode(  # type: ignore[no-untyped-def]
                 top, bottom = _bounds(down, n_rows)
                 for across in range(N_CELLS):
                     left, right = _bounds(across, n_columns)
-                    here = sums[down, across]
+                    plus, minus = sums[down, across, 0], sums[down, across, 1]
                     # the mirrored patch is in the mirrored cell of the mirror image
                     there = sums[down, N_CELLS - 1 - across]
+                    mirrored_plus, mirrored_minus = there[0], there[1]
                     for y in range(top, bottom):
                         for row in range(y * n_columns + left, y * n_columns + right):
-                            _add_rectified(
-                                by_even[row], by_odd[row], threshold, here, there
-                            )
+                            e, o = by_even[row], by_odd[row]
+                            for j in range(size):
+                                response = e[j] + o[j]
+                                plus[j] += max(response - threshold, zero)
+                                minus[j] += max(-response - threshold, zero)
+                            for j in range(size):
+                                response = e[j] - o[j]
+                                mirrored_plus[j] += max(response - threshold, zero)
+                                mirrored_minus[j] += max(-response - threshold, zero)
             for down in range(N_CELLS):
                 top, bottom = _bounds(down, n_rows)
                 for across in range(N_CELLS):
@@ -231,20 +239,6 @@ def _encode(  # type: ignore[no-untyped-def]
                         for j in range(size):
                             mean_of_both = sums[down, across, sign, j] * share
                             means[down, across, sign, start + j] = mean_of_both
-
-
-@compiled_inside(fastmath={"reassoc", "contract"})
-def _add_rectified(by_even, by_odd, threshold, here, there):  # type: ignore[no-untyped-def]
-    """Add the responses of a patch to `here`, of its mirror image to `there` (2, k)."""
-    zero = np.float32(0)
-    for j in range(len(by_even)):
-        response = by_even[j] + by_odd[j]
-        here[0, j] += max(response - threshold, zero)
-        here[1, j] += max(-response - threshold, zero)
-    for j in range(len(by_even)):
-        response = by_even[j] - by_odd[j]
-        there[0, j] += max(response - threshold, zero)
-        there[1, j] += max(-response - threshold, zero)
 
 
 @compiled_inside()
