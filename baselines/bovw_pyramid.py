@@ -55,6 +55,11 @@ PRESETS = {
     "quick": Config(n_words=200, n_samples=20_000, n_components=200, copies=0),
 }
 
+# upright as they are, and without the copies, which are those of digits; not searched
+OBJECTS = {
+    name: replace(config, deskewed=False, copies=0) for name, config in PRESETS.items()
+}
+
 # common values; docs/tried.md lists what was tried on validation images
 _PHOTOGRAPHS = Config(
     bins_px=(4.0, 8.0),

@@ -9,6 +9,7 @@ from visbase.pipeline.svm.kernel import Kernel
 from visbase.pipeline.svm.pixel import PixelSVM
 
 SUMMARY = "degree 4 polynomial SVM, deskewed"
+FOR = ("digits",)  # it deskews
 
 
 @dataclass(frozen=True)

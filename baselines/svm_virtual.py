@@ -22,6 +22,7 @@ from visbase.pipeline.svm.kernel import Kernel
 from visbase.pipeline.svm.virtual import VirtualSVM
 
 SUMMARY = "virtual SVM: degree 9 polynomial, deskewed, two widths, distorted copies"
+FOR = ("digits",)  # it deskews
 
 
 @dataclass(frozen=True)

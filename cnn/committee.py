@@ -25,6 +25,7 @@ from visbase.pipeline.images.batches import stack_grey
 from visbase.pipeline.images.deskew import deskew
 
 SUMMARY = "committee of 5 convolutional networks, distorted digits of several widths"
+FOR = ("digits",)  # it deskews
 
 MAX_PLAIN = 100  # a model file names n_plain; its networks are built before any check
 

@@ -23,14 +23,15 @@ with width 16 (2 cores).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.training.augment import Distortion
+from visbase.cnn.training.crops import PaddedCrops
 from visbase.cnn.training.trainer import Recipe
-from visbase.cnn.training.views import alone, shifted_views
+from visbase.cnn.training.views import alone, mirrored_views, shifted_views
 from visbase.pipeline.contracts import part_of
 
 SUMMARY = "convolutional network of 6 layers, distorted digits"
@@ -54,9 +55,13 @@ class Config:
     shift_px: float = 1.5  # largest
     elastic_px: float = 0.0  # root mean square displacement
     average_views: bool = True  # average over the image and its 1 px shifts
+    padding_px: int = 0  # largest move of a mirrored object; 0 distorts images instead
 
 
 PRESETS = {"full": Config(), "quick": Config(width=16, epochs=2)}
+
+# the augmentation of resnet, not searched
+OBJECTS = {name: replace(config, padding_px=4) for name, config in PRESETS.items()}
 
 NARROW = {"width": 16, "epochs": 30}  # trains about as long; the search began here
 
@@ -104,6 +109,9 @@ def build(config: Config, seed: int) -> NetworkClassifier:
         return network(height, width, n_classes, config, channels)
 
     recipe = part_of(config, Recipe)
+    if config.padding_px:
+        moves = PaddedCrops(config.padding_px)
+        return NetworkClassifier(make_network, recipe, seed, moves, mirrored_views)
     augment = part_of(config, Distortion)
     views = shifted_views if config.average_views else alone
     return NetworkClassifier(make_network, recipe, seed, augment, views)

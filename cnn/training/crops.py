@@ -1,4 +1,4 @@
-"""Random crops of photographs in random light, for training.
+"""Random crops for training: of photographs in random light, of small objects.
 
 Crops after Szegedy et al. 2015 (section 6), changes of light after Howard 2013, "Some
 improvements on deep convolutional neural network based image classification".
@@ -81,3 +81,32 @@ class Crops:
             images = grey + (images - grey) * saturation
         mean = images.mean((1, 2, 3), keepdim=True)
         return mean + (images - mean) * contrast + brightness
+
+
+@dataclass(frozen=True)
+class PaddedCrops:
+    """Moves each image by whole pixels and mirrors half of them (He et al. 2016).
+
+    padding_px: largest move along each axis; the mean colour of the training images
+    moves in. For small objects: their crops keep their scale.
+    """
+
+    padding_px: int
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Crops (n, c, h, w) of standardised images (n, c, h, w).
+
+        The generator lives on the CPU, so that every device gets the same crops.
+        """
+        n, channels, height, width = images.shape
+        moves = torch.randint(2 * self.padding_px + 1, (2, n, 1), generator=generator)
+        rows, columns = moves[0] + torch.arange(height), moves[1] + torch.arange(width)
+        mirrored = torch.rand(n, 1, generator=generator) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+        padded = F.pad(images, 4 * (self.padding_px,))
+        return padded[
+            torch.arange(n)[:, None, None, None],
+            torch.arange(channels)[None, :, None, None],
+            rows[:, None, :, None],
+            columns[:, None, None, :],
+        ]

@@ -1,4 +1,4 @@
-"""Views of an image to average over: shifted digits, crops of photographs.
+"""Views of an image to average over: shifted digits, mirrored objects, crops.
 
 The mean of the views' probabilities is the prediction, as in Krizhevsky et al. 2012,
 section 4.1, whose network averages over ten crops of a photograph. No view of a digit
@@ -32,6 +32,11 @@ def shifted_views(images: Tensor) -> list[Tensor]:
     padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
     corners = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
     return [padded[:, :, y : y + height, x : x + width] for y, x in corners]
+
+
+def mirrored_views(images: Tensor) -> list[Tensor]:
+    """Images (n, c, h, w) and their mirror images."""
+    return [images, images.flip(3)]
 
 
 @dataclass(frozen=True)

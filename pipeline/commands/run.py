@@ -121,9 +121,11 @@ def run(
         check_place(save)
     loaded = load_dataset(dataset, data, seed=seed, **of_folder)
     (method,) = methods
-    config = method.configure(preset, settings, loaded.photographs)
-    if method.presets(loaded.photographs) != method.presets(False):
-        click.echo(f"  {loaded.description}: using settings for photographs", err=True)
+    config = method.configure(preset, settings, loaded.kind)
+    if method.presets(loaded.kind) != method.presets("digits"):
+        click.echo(
+            f"  {loaded.description}: using settings for {loaded.kind}", err=True
+        )
     record, folder = run_method(method, config, preset, seed, loaded, save_if_asked)
     if not is_main_process():
         return

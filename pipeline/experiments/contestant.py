@@ -136,7 +136,7 @@ def run_task(task: Task) -> Iterator[Record]:
 
 
 def _run_split(task: Task, method: MethodFile, dataset: Dataset, seed: int) -> Record:
-    config = method.presets(dataset.photographs)[task.preset]
+    config = method.presets(dataset.kind)[task.preset]
     started = time.time()
 
     def examine(model: Method, train: Split, scores: NDArray[np.float32]) -> Arrays:

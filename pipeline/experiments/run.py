@@ -70,7 +70,7 @@ def run_method(
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     train = dataset.train if preset == "full" else every_kth(dataset.train)
-    changed = config != method.presets(dataset.photographs)[preset]
+    changed = config != method.presets(dataset.kind)[preset]
     dirty = provenance.dirty()
     folder = folder or results_folder(preset, changed, dirty, dataset.published)
     facts: dict[str, Any] = {

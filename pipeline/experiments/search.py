@@ -55,7 +55,7 @@ def search_method(
     table = _table(method.name, dataset)
     done = {_key(trial) for trial in read_measurements(table, Trial)}
     train, validation = _split(dataset, seed, n_train)
-    usual = method.presets(dataset.photographs)["full"]
+    usual = method.presets(dataset.kind)["full"]
     _add(table, [], as_json(usual))
     for changes in ({}, *trials):
         config = dataclasses.replace(usual, **changes)

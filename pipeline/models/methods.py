@@ -2,10 +2,11 @@
 
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
-also define PHOTOGRAPHS, which replaces PRESETS for photographs; SEARCH, the trials of
-`visbase search`; candidates(n_train), the changes among which `visbase curve` chooses
-for n_train images; FOR, the kinds of images that it has a row for (default: all); and
-PACE, milliseconds that a training and a test photograph take on two cores.
+also define OBJECTS and PHOTOGRAPHS, which replace PRESETS for images of that kind;
+SEARCH, the trials of `visbase search`; candidates(n_train), the changes among which
+`visbase curve` chooses for n_train images; FOR, the kinds of images that it has a row
+for (default: all); and PACE, milliseconds that a training and a test photograph take on
+two cores.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from visbase.pipeline.contracts import FAMILIES, KINDS, Family, Method
+from visbase.pipeline.contracts import FAMILIES, KINDS, Family, Kind, Method
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.storage import declarations
 from visbase.pipeline.storage.reading import in_words
@@ -69,11 +70,11 @@ class MethodFile:
         method: Method = self.load().build(config, seed)
         return method
 
-    def presets(self, photographs: bool) -> dict[str, Any]:
-        """Configs by preset; those for photographs if asked for and defined."""
+    def presets(self, kind: Kind) -> dict[str, Any]:
+        """Configs by preset, those for this kind of images if it has its own."""
         module = self.load()
         own: dict[str, Any] = module.PRESETS
-        return getattr(module, "PHOTOGRAPHS", own) if photographs else own
+        return getattr(module, kind.upper(), own)
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
@@ -89,13 +90,13 @@ class MethodFile:
         return ({},) if choose is None else choose(n_train)
 
     def configure(
-        self, preset: str, settings: Iterable[str], photographs: bool = False
+        self, preset: str, settings: Iterable[str], kind: Kind = "digits"
     ) -> Any:
         """The preset's Config with `key=value` settings applied.
 
         Raises BadInput on an unknown key, or a value that is not of the field's type.
         """
-        config = self.presets(photographs)[preset]
+        config = self.presets(kind)[preset]
         types = typing.get_type_hints(type(config))
         changes = {}
         for setting in settings:

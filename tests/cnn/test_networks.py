@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from visbase.cnn import committee, convnet, lenet5, mlp2, mlp3, plain, resnet
+from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.residual import Block, residual_network
+from visbase.cnn.training.crops import PaddedCrops
 from visbase.cnn.training.trainer import batch_sizes
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
@@ -48,7 +50,7 @@ def test_images_that_are_too_small_are_told_the_least_size(
     size: tuple[int, int], least: int, recwarn: pytest.WarningsRecorder
 ) -> None:
     method = find_method("resnet" if least == 5 else "lenet5")
-    model = method.build(method.presets(False)["quick"], 0)
+    model = method.build(method.presets("digits")["quick"], 0)
     expected = f"{size[1]} x {size[0]} pixels are too small .* {least} x {least} pixels"
     with pytest.raises(BadInput, match=expected):
         model.fit(*icons(4, *size))
@@ -57,7 +59,9 @@ def test_images_that_are_too_small_are_told_the_least_size(
 
 def test_last_batch_of_one_image_joins_the_one_before(fresh_folders: Path) -> None:
     method = find_method("resnet")
-    config = dataclasses.replace(method.presets(False)["quick"], epochs=1, batch_size=4)
+    config = dataclasses.replace(
+        method.presets("digits")["quick"], epochs=1, batch_size=4
+    )
     model = method.build(config, 0)
     model.fit(*icons(9, 8, 8))  # a batch of one leaves nothing to normalise
     assert model.scores(icons(9, 8, 8)[0]).shape == (9, 2)
@@ -175,3 +179,14 @@ def test_committee_of_too_many_members_is_refused_before_they_are_built() -> Non
 def test_crops_larger_than_the_squares_that_they_are_from_are_refused() -> None:
     with pytest.raises(BadInput, match="crop_px=96: expected at most square_px, 64"):
         resnet.build(resnet.Config(crop_px=96, square_px=64), 0)
+
+
+@pytest.mark.parametrize("name", ["resnet", "plain", "convnet", "lenet5_distorted"])
+def test_objects_are_mirrored_whatever_their_size_and_digits_are_not(name: str) -> None:
+    method = find_method(name)
+    objects = method.build(method.presets("objects")["full"], 0)
+    digits = method.build(method.presets("digits")["full"], 0)
+    assert isinstance(objects, NetworkClassifier)
+    assert isinstance(digits, NetworkClassifier)
+    assert isinstance(objects.augment, PaddedCrops)
+    assert not isinstance(digits.augment, PaddedCrops)

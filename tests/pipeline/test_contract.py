@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visbase.pipeline.contracts import Method, Refits
+from visbase.pipeline.contracts import KINDS, Method, Refits
 from visbase.pipeline.datasets import find_datasets
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.models.methods import MethodFile, find_methods
@@ -102,7 +102,7 @@ def test_config_can_be_set_by_command_and_recorded_as_json(method: MethodFile) -
 
 def test_search_changes_a_preset(method: MethodFile) -> None:
     for changes in getattr(method.load(), "SEARCH", ()):
-        presets = [method.presets(photographs)["full"] for photographs in (False, True)]
+        presets = [method.presets(kind)["full"] for kind in KINDS]
         assert any(dataclasses.replace(full, **changes) != full for full in presets)
 
 

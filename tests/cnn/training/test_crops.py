@@ -1,4 +1,4 @@
-"""Random crops of photographs, measured on images whose crop can be computed."""
+"""Random crops, measured on images whose crop can be computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from visbase.cnn.training.crops import Crops
+from visbase.cnn.training.crops import Crops, PaddedCrops
 from visbase.pipeline.errors import BadInput
 
 PLAIN = Crops(crop_px=16, smallest_crop=1.0, light=0.0, widest_crop=1.0)
@@ -98,3 +98,20 @@ def test_crops_too_small_or_dark_to_show_anything_are_refused(
     ((name, value),) = wrong.items()
     with pytest.raises(BadInput, match=f"^{name}={value}: expected"):
         replace(PLAIN, **wrong)  # type: ignore[arg-type]
+
+
+def test_objects_move_by_whole_pixels_and_half_of_them_are_mirrored() -> None:
+    images = torch.arange(1.0, 31).view(1, 1, 5, 6).expand(400, 2, 5, 6).contiguous()
+    crops = PaddedCrops(2)(images, generator())
+    padded = torch.nn.functional.pad(images[0], (2, 2, 2, 2))
+    moved = {
+        (top, left, mirrored): window.flip(2) if mirrored else window
+        for top in range(5)
+        for left in range(5)
+        for mirrored in (False, True)
+        for window in [padded[:, top : top + 5, left : left + 6]]
+    }
+    found = [[key for key, m in moved.items() if m.equal(crop)] for crop in crops]
+    assert all(len(keys) == 1 for keys in found)
+    assert len({key for (key,) in found}) == 50  # each of them, in 400 draws
+    assert 160 < sum(mirrored for ((_, _, mirrored),) in found) < 240
