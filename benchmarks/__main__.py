@@ -6,7 +6,7 @@ import os
 import statistics
 from pathlib import Path
 
-from benchmarks import backbones, stages
+from benchmarks import backbones, patch_words, stages
 from benchmarks.side_by_side import HEAD, measure, spread
 from benchmarks.stage_shares import stage_shares
 from benchmarks.vocabularies import N_DESCRIPTORS, N_WORDS, vocabularies
@@ -40,7 +40,10 @@ def main() -> None:
         "",
         HEAD,
     ]
-    lines += [measure(p).row() for p in (*stages.pairs(), *backbones.pairs())]
+    lines += [
+        measure(p).row()
+        for p in (*stages.pairs(), *backbones.pairs(), *patch_words.pairs())
+    ]
     lines += [
         "",
         f"## {N_WORDS} words from {N_DESCRIPTORS:,} descriptors",

@@ -149,7 +149,7 @@ def _cut_inside(image, even, odd):  # type: ignore[no-untyped-def]
     Both halves together have the length of the patch.
     """
     height, width, channels = image.shape
-    size = np.float32(PATCH_PX * PATCH_PX * channels)
+    size = PATCH_PX * PATCH_PX * channels
     row = 0
     for top in range(height - PATCH_PX + 1):
         for left in range(width - PATCH_PX + 1):
@@ -160,8 +160,9 @@ def _cut_inside(image, even, odd):  # type: ignore[no-untyped-def]
                         value = np.int64(image[y, x, c])
                         total += value
                         squares += value * value
-            mean = np.float32(total) / size
-            variance = np.float32(squares) / size - mean * mean
+            mean = np.float32(total) / np.float32(size)
+            # of whole numbers, so that no digits cancel
+            variance = np.float32(size * squares - total * total) / np.float32(size**2)
             scale = np.sqrt(np.float32(0.5) / (variance + np.float32(CONTRAST)))
             i = 0
             for y in range(top, top + PATCH_PX):
