@@ -28,7 +28,7 @@ from visbase.pipeline.images.batches import choose, stack, with_channels
 from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.progress import track, working
 
-SUMMARY = "whitened 6 x 6 patches, rectified responses, ridge regression"
+SUMMARY = "whitened 6 x 6 patches, mirrored images, rectified, ridge regression"
 FOR = ("objects",)
 
 HELD_OUT = 5000  # training images that choose the penalty, at most a tenth of all
