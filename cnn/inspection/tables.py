@@ -38,7 +38,7 @@ def networks() -> list[MethodFile]:
 
 def layer_rows(method: MethodFile) -> list[NetworkLayer]:
     """Trace the network of a method's full preset, from the image to the logits."""
-    model = method.build(method.presets(photographs=False)["full"], seed=0)
+    model = method.build(method.presets("digits")["full"], seed=0)
     n_networks = len(model.members) if isinstance(model, Committee) else 1
     member = model.members[0][0] if isinstance(model, Committee) else model
     assert isinstance(member, NetworkClassifier)
