@@ -118,8 +118,8 @@ def test_lists_have_every_method_and_every_dataset() -> None:
     assert any("classical" in line and "most frequent class" in line for line in lines)
     names = visbase("methods", "--family", "network", "--names").stdout.split()
     assert ("lenet5" in names, "linear" in names) == (True, False)
-    lines = visbase("datasets").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["fashion_mnist", "mnist"]
+    names = [line.split()[0] for line in visbase("datasets").stdout.splitlines()]
+    assert names == ["cifar10", "cifar100", "fashion_mnist", "mnist"]
 
 
 @patch.dict(os.environ, RANK="1")  # without WORLD_SIZE there is only one process
