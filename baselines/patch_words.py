@@ -96,7 +96,9 @@ class PatchWordsRidge:
                 ridge.add(vectors, targets[part])
             penalty = self.config.penalties[int(right.argmax())]
         with working("ridge regression"):
-            self.weights_, self.intercepts_ = ridge.solve(penalty)
+            weights, self.intercepts_ = ridge.solve(penalty)
+        # in the order in which a model file has them, on which the last bits depend
+        self.weights_ = np.ascontiguousarray(weights)
 
     def _chunks(
         self, pixels: NDArray[np.uint8], rows: NDArray[np.int64], label: str
