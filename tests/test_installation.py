@@ -33,6 +33,7 @@ def files_in(site: Path) -> set[Path]:
     return {path for path in site.rglob("*") if "__pycache__" not in path.parts}
 
 
+@pytest.mark.slow
 def test_only_one_name_is_put_into_site_packages(site: Path) -> None:
     names = {path.name for path in site.iterdir() if path.suffix != ".dist-info"}
     assert names == {"visbase", "bin"}
@@ -46,6 +47,7 @@ def test_only_one_name_is_put_into_site_packages(site: Path) -> None:
     assert (ROOT / "src" / "visbase" / "pipeline" / "bovw.py").is_file()
 
 
+@pytest.mark.slow
 def test_installation_reports_the_records_and_writes_into_the_working_folder(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +99,7 @@ print(before[0] == Image.MAX_IMAGE_PIXELS, ours)
     assert output.split() == ["True", "[]"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["majority"], ["majority", "linear"]])
 def test_no_module_of_the_working_folder_runs(names: list[str], tmp_path: Path) -> None:
     ran = tmp_path / "ran"

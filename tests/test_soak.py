@@ -20,6 +20,7 @@ Files = dict[str, bytes]  # contents by name
 linux = pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", readers.READERS)
 def test_any_content_is_read_or_refused_in_one_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
