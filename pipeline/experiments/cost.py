@@ -19,7 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from visbase.pipeline.contracts import Method
 from visbase.pipeline.datasets import load_dataset
+from visbase.pipeline.datasets.splits import Split
+from visbase.pipeline.errors import BadEnvironment, BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import (
     BATCH,
@@ -27,14 +30,14 @@ from visbase.pipeline.experiments.measured import (
     is_committed,
     read_measurements,
 )
-from visbase.pipeline.experiments.records import read_record
-from visbase.pipeline.experiments.run import OWN_PROGRAM
+from visbase.pipeline.experiments.records import Record, read_record
 from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import write_rows
 
-MODULE = "visbase.pipeline.experiments.cost"  # this file, as a process
+# this file, as a process; -P keeps modules of the working folder out of it
+OWN_MODULE = (sys.executable, "-P", "-m", "visbase.pipeline.experiments.cost")
 N_SINGLE, N_BATCHES = 200, 5  # timed
 
 
@@ -76,9 +79,8 @@ def _measure(name: str, dataset: str) -> Cost:
         }
         if (artifacts() / "data" / dataset).is_dir():  # what was downloaded before
             environment["VISBASE_DATA"] = str(artifacts() / "data")
-        run = ("run", name, "--dataset", dataset, "--save", str(model))
         process = subprocess.Popen(
-            [*OWN_PROGRAM, *run],
+            [*OWN_MODULE, "fit", str(model), dataset, name],
             env=environment,
             stdout=subprocess.DEVNULL,
         )
@@ -91,7 +93,7 @@ def _measure(name: str, dataset: str) -> Cost:
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, name)
         done = subprocess.run(
-            [sys.executable, "-P", "-m", MODULE, str(model), dataset],
+            [*OWN_MODULE, "predict", str(model), dataset],
             env=environment,
             stdout=subprocess.PIPE,
             check=False,
@@ -159,5 +161,31 @@ def latency(model: Path, dataset: str) -> dict[str, float]:
     }
 
 
+def fit(model: Path, dataset: str, name: str) -> None:
+    """Run a method and save its model, without what is learned for `predict` alone."""
+    from msgspec.structs import asdict
+
+    from visbase.pipeline.contracts import takes_any_size
+    from visbase.pipeline.experiments.run import run_method
+    from visbase.pipeline.models.card import make_card
+    from visbase.pipeline.models.file import check_place, save_model
+
+    method, data = find_method(name), load_dataset(dataset)
+    check_place(model)
+
+    def save(fitted: Method, record: Record, train: Split) -> None:
+        any_size = takes_any_size(fitted)
+        save_model(model, fitted, make_card(asdict(record), train, data, any_size, ""))
+
+    run_method(method, method.configure("full", (), data.kind), "full", 0, data, save)
+
+
 if __name__ == "__main__":
-    print(json.dumps(latency(Path(sys.argv[1]), sys.argv[2])))
+    task, path, *arguments = sys.argv[1:]
+    try:
+        if task == "fit":
+            fit(Path(path), *arguments)
+        else:
+            print(json.dumps(latency(Path(path), *arguments)))
+    except (BadInput, BadEnvironment) as reason:
+        sys.exit(f"visbase: {reason}")

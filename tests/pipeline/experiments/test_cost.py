@@ -49,7 +49,7 @@ def test_failed_process_is_status_1(end: str, output: str, fresh_folders: Path) 
     program.chmod(0o755)
     scratch = fresh_folders / "artifacts" / "scratch"
     (scratch / "cost" / "of a killed measurement").mkdir(parents=True)
-    with patch.object(cost, "OWN_PROGRAM", (str(program),)):
+    with patch.object(cost, "OWN_MODULE", (str(program),)):
         done = visbase("cost", "majority")
     assert done.exit_code == 1
     assert re.fullmatch(output, done.output)
