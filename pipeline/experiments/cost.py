@@ -22,7 +22,7 @@ import numpy as np
 from visbase.pipeline.contracts import Method
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.datasets.splits import Split
-from visbase.pipeline.errors import BadEnvironment, BadInput
+from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.measured import (
     BATCH,
@@ -187,5 +187,5 @@ if __name__ == "__main__":
             fit(Path(path), *arguments)
         else:
             print(json.dumps(latency(Path(path), *arguments)))
-    except (BadInput, BadEnvironment) as reason:
+    except BadInput as reason:
         sys.exit(f"visbase: {reason}")
