@@ -77,8 +77,8 @@ def predict_file(
     -> one prediction, or one per digit, from left to right in each line. The label is
     UNKNOWN if its probability is below `least`, if the image has no keypoint or is
     (nearly) of one level, or if it is no digit, by the model's novelty. An image in
-    which other things than digits have the larger area gives one prediction, which is
-    UNKNOWN. Raises BadInput if the file is not an image, if the model is
+    which half of the parts, or of their area, is no digit gives one prediction, which
+    is UNKNOWN. Raises BadInput if the file is not an image, if the model is
     to know probabilities and does not, or if `single` and there are several digits.
     page: what `read_digits` found in the file, for several models to share.
     """
@@ -135,7 +135,7 @@ def _no_digits(model: Model, page: Page) -> list[str]:
     is_novel = model.novelty.is_novel(page.digits)
     boxes = np.array([box for _, box in page.places])
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    if 2 * areas[is_novel].sum() >= areas.sum():
+    if is_novel.mean() >= 0.5 or 2 * areas[is_novel].sum() >= areas.sum():
         is_novel[:] = True
     return [NO_DIGIT if novel else "" for novel in is_novel.tolist()]
 

@@ -1,8 +1,7 @@
 """Draw pictures that are no digits, in MNIST's form, to learn from what digits differ.
 
-They are strokes at random, blobs, noise, and digits that were cut, turned, mirrored or
-put side by side. None is of a kind that digits are later told from: letters,
-photographs.
+They are strokes at random, letters in the plotter fonts of OpenCV (Hershey 1967),
+blobs, noise, and digits that were cut, turned, mirrored or put side by side.
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ from visbase.pipeline.images.digit.normalise import FIELD_PX, form
 DRAWN_PX = 84  # side of the drawing, three times MNIST's field
 MIRRORED = (3, 4, 7, 9)  # are no digits in a mirror; 2 and 5 look like each other
 UPRIGHT = (0, 1, 8)  # are digits when turned by 90 degrees, or look like other signs
+LETTERS = "AEFHKMNPRTUVWXYadehkmnrtuvwx"  # that look like no digit
+N_FONTS = 8
 SEEN = 0.6  # least ink that a drawing has somewhere
 NOISE = 0.03  # share of drawings that fill the whole field
 
@@ -30,6 +31,7 @@ def draw_no_digits(
     rng = np.random.default_rng(seed)
     kinds: tuple[Callable[[], FloatArray], ...] = (
         lambda: _strokes(rng),
+        lambda: _letter(rng),
         lambda: _blob(rng),
         lambda: _piece(rng, digits),
         lambda: _pair(rng, digits),
@@ -40,7 +42,7 @@ def draw_no_digits(
         if rng.random() < NOISE:
             drawn.append(_noise(rng))
             continue
-        ink = kinds[rng.choice(len(kinds), p=(0.45, 0.21, 0.11, 0.11, 0.12))]()
+        ink = kinds[rng.choice(len(kinds), p=(0.3, 0.25, 0.2, 0.08, 0.08, 0.09))]()
         if ink.max() >= SEEN:
             drawn.append(form(np.pad(np.clip(ink, 0, 1).astype(np.float32), 2)))
     return np.stack(drawn)
@@ -65,6 +67,19 @@ def _strokes(rng: np.random.Generator) -> FloatArray:
             cv2.ellipse(field, start.tolist(), axes, turn, 0, sweep, 255, width)
     soft = cv2.GaussianBlur(field, (0, 0), 1.5)
     return (soft / 255).astype(np.float32)
+
+
+def _letter(rng: np.random.Generator) -> FloatArray:
+    """A letter, upright or slanted, narrow or wide, in a thin or thick pen."""
+    text = LETTERS[rng.integers(len(LETTERS))]
+    font, width = int(rng.integers(N_FONTS)), int(rng.integers(2, 14))
+    field = np.zeros((3 * DRAWN_PX, 3 * DRAWN_PX), np.uint8)
+    cv2.putText(field, text, (80, 160), font, 4, 255, width, cv2.LINE_AA)
+    slant, across = rng.uniform(-0.2, 0.3), rng.uniform(0.6, 1.2)
+    change = np.array([[across, -slant, 120 * slant], [0, 1, 0]])
+    slanted = cv2.warpAffine(field, change, field.shape, flags=cv2.INTER_AREA)
+    small = cv2.resize(slanted, (DRAWN_PX, DRAWN_PX), interpolation=cv2.INTER_AREA)
+    return (small / 255).astype(np.float32)
 
 
 def _blob(rng: np.random.Generator) -> FloatArray:

@@ -158,14 +158,13 @@ def _read(image: NDArray[np.uint8]) -> Reading:
     if len(boxes) == 1 and page.is_clean:
         only = Digit(page.box_in(image, boxes[0]), normalise_digit(image))
         return Reading([[only]], page.is_paper)
-    forms = [page.digit(1 + at) for at in range(len(boxes))]
     found = [
-        Digit(page.box_in(image, box), seen)
-        for box, seen in zip(boxes, forms, strict=True)
-        if seen is not None
+        (box, Digit(page.box_in(image, box), seen))
+        for at, box in enumerate(boxes, 1)
+        if (seen := page.digit(at)) is not None
     ]
-    lines = lines_of([digit.box for digit in found])
-    return Reading([[found[at] for at in line] for line in lines], page.is_paper)
+    lines = lines_of([box for box, _ in found])
+    return Reading([[found[at][1] for at in line] for line in lines], page.is_paper)
 
 
 def analyse(image: NDArray[np.uint8]) -> Page:

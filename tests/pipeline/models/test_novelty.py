@@ -77,12 +77,18 @@ def test_distance_to_a_class_is_the_density_of_its_subspace() -> None:
 def test_edge_counts_in_its_direction_and_its_cell() -> None:
     image = np.zeros((1, 28, 28), np.uint8)
     image[0, :, 14:] = 200  # gets lighter to the right, in the middle
-    features = novelty.histograms_of_gradients(image)
+    features, levels = np.split(novelty.describe(image), [-49], axis=1)
     np.testing.assert_allclose((features**2).sum(), 1, rtol=1e-5)
     by_way = features.reshape(novelty.N_ORIENTATIONS, novelty.N_CELLS, -1)
     cells = by_way[0].reshape(novelty.N_CELLS, novelty.N_CELLS)
     assert by_way[2:7].max() < 0.01  # no gradient goes up, down or to the left
     np.testing.assert_allclose(cells[:, 3], cells[:, 4], rtol=0.2)
+    white = novelty.LEVEL * 200 / 255
+    np.testing.assert_allclose(
+        levels.reshape(7, 7)[:, [0, 3, 6]],
+        white * np.array([0, 0.5, 1]) + np.zeros((7, 1)),
+        rtol=1e-5,
+    )
     assert cells[:, 3:5].min() > 2.5 * np.delete(cells, [3, 4], axis=1).max()
 
 
@@ -103,8 +109,8 @@ def test_command_says_what_is_no_digit(
     page = np.full((300, 500), 235, np.uint8)
     page[90:202, 40:152] -= mnist.train.images[0].repeat(4, 0).repeat(4, 1) // 2
     page[90:202, 220:332] -= mnist.train.images[2].repeat(4, 0).repeat(4, 1) // 2
-    pictures = {"digits": page.copy(), "letter": letter("E")}
-    cv2.putText(page, "E", (370, 200), cv2.FONT_HERSHEY_DUPLEX, 4, 40, 10)
+    pictures = {"digits": page.copy(), "letter": letter("H")}
+    cv2.putText(page, "H", (370, 200), cv2.FONT_HERSHEY_DUPLEX, 4, 40, 10)
     pictures |= {"both": page}
     found = {}
     for name, picture in pictures.items():
