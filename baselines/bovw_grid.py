@@ -40,7 +40,7 @@ PRESETS = {
 
 # common values, as in bovw_pyramid
 PHOTOGRAPHS = {
-    "full": Config(bin_px=6.0, step_px=6, margin_px=8, longest_px=480),
+    "full": Config(bin_px=9.0, step_px=4, margin_px=8, longest_px=240),
     "quick": Config(
         bin_px=6.0,
         step_px=8,

@@ -62,12 +62,12 @@ OBJECTS = {
 
 # common values; docs/tried.md lists what was tried on validation images
 _PHOTOGRAPHS = Config(
-    bins_px=(4.0, 8.0),
-    step_px=6,
+    bins_px=(4.0, 9.0, 19.0),
+    step_px=4,
     margin_px=8,
     n_components=0,
     kernel="linear",
-    longest_px=480,
+    longest_px=240,
     deskewed=False,
     copies=0,
 )

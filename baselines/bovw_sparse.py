@@ -38,7 +38,7 @@ PRESETS = {
 
 # common values, not searched
 PHOTOGRAPHS = {
-    "full": Config(upscale=1.0, longest_px=480),
+    "full": Config(upscale=2.0, longest_px=240),
     "quick": Config(upscale=1.0, n_words=200, n_samples=20_000, longest_px=240),
 }
 
