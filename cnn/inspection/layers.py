@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import matplotlib
 
@@ -16,13 +18,15 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from visbase.cnn.inspection.kernels import first_kernels
 from visbase.pipeline.evaluation import receptive_fields
 from visbase.pipeline.storage.atomic import write_named
 
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that see a neighbourhood
-GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d)  # layers that see the whole input
+# layers that see the whole input
+GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 SHOWN = (*WINDOWS, *GLOBAL)
 MAX_MAPS = 16  # feature maps per layer in a picture
 
@@ -34,7 +38,9 @@ class Layer:
     shape: of the output, without the batch axis; field_px: side of the square of input
     pixels that one output sees (its receptive field), None if it sees all of them;
     kernel_px: side of the layer's own window, None without one;
-    stride_px: distance in the input between the fields of neighbouring outputs.
+    stride_px: distance in the input between the fields of neighbouring outputs;
+    weight_shape: of the weights without the intercepts, () without any;
+    depth: layers with weights on the longest way here from the image, with this one.
     """
 
     name: str
@@ -43,34 +49,96 @@ class Layer:
     field_px: int | None
     stride_px: int
     kernel_px: int | None
+    weight_shape: tuple[int, ...]
+    depth: int
+
+    @property
+    def n_weights(self) -> int:
+        """Parameters but for the intercepts."""
+        return math.prod(self.weight_shape) if self.weight_shape else 0
+
+    @property
+    def multiply_adds(self) -> int:
+        """Products of a weight and an input, for one image."""
+        return self.n_weights * math.prod(self.shape[1:])
+
+
+class _Path(NamedTuple):
+    """How a tensor came from the image: of several ways, what the longest one has.
+
+    windows: kernel and stride of each layer that sees a neighbourhood; depth: layers
+    with weights.
+    """
+
+    windows: tuple[tuple[int, int], ...] = ()
+    is_local: bool = True
+    depth: int = 0
+
+    @property
+    def field(self) -> tuple[int, int]:
+        return receptive_fields(self.windows)[-1] if self.windows else (1, 1)
+
+
+class _Following(TorchFunctionMode):
+    """Hand the paths of tensors on, through additions, concatenations and the like."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        _types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        paths = [*_paths(args)]
+        if isinstance(result, Tensor) and paths:
+            widest = max(paths, key=lambda path: (not path.is_local, path.field))
+            depth = max(path.depth for path in paths)
+            result.path = widest._replace(depth=depth)  # type: ignore[attr-defined]
+        return result
+
+
+def _paths(args: Any) -> Iterator[_Path]:
+    for arg in args:
+        if isinstance(arg, list | tuple):
+            yield from _paths(arg)
+        elif isinstance(arg, Tensor) and hasattr(arg, "path"):
+            yield arg.path
 
 
 def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
     """Layers with windows or weights and their outputs, in order of execution.
 
     image (1, c, h, w); outputs without the batch axis. Fields and strides come from
-    `receptive_fields`.
+    `receptive_fields`, along the widest of all ways from the image to an output.
     """
     layers: list[tuple[Layer, Tensor]] = []
-    windows: list[tuple[int, int]] = []  # kernel and stride of the layers so far
-    is_local = True
 
-    def record(module: nn.Module, _inputs: object, output: Tensor) -> None:
-        nonlocal is_local
+    def record(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        path: _Path = getattr(inputs[0], "path", _Path())
         kernel_px = None
-        is_local = is_local and not isinstance(module, GLOBAL)
+        if isinstance(module, GLOBAL):
+            if not isinstance(module, nn.Linear) and output.shape == inputs[0].shape:
+                return  # an adaptive pooling that has nothing to do
+            path = path._replace(is_local=False)
         if isinstance(module, WINDOWS):
             kernel_px = _single(module.kernel_size)
-            if is_local:
-                windows.append((kernel_px, _single(module.stride)))
-        field, step = receptive_fields(windows)[-1] if windows else (1, 1)
+            if path.is_local:
+                window = kernel_px, _single(module.stride)
+                path = path._replace(windows=(*path.windows, window))
+        weight = getattr(module, "weight", None)
+        path = path._replace(depth=path.depth + (weight is not None))
+        output.path = path  # type: ignore[attr-defined]
+        field, step = path.field
         layer = Layer(
             name=f"{type(module).__name__} {len(layers) + 1}",
             shape=tuple(output.shape[1:]),
             n_parameters=sum(p.numel() for p in module.parameters()),
-            field_px=field if is_local else None,
+            field_px=field if path.is_local else None,
             stride_px=step,
             kernel_px=kernel_px,
+            weight_shape=() if weight is None else tuple(weight.shape),
+            depth=path.depth,
         )
         layers.append((layer, output[0]))
 
@@ -81,7 +149,7 @@ def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
     ]
     try:
         network.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), _Following():
             network(image)
     finally:
         for hook in hooks:

@@ -42,6 +42,35 @@ def test_an_output_sees_its_receptive_field_and_no_more(shortcut: bool) -> None:
     assert field - 8 <= side <= field  # at the rim a rectified unit may hide a pixel
 
 
+def test_an_output_sees_what_the_widest_of_its_branches_sees() -> None:
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.wide, self.narrow = nn.Conv2d(1, 2, 5, 2, 2), nn.Conv2d(1, 2, 1, 2)
+            self.deep, self.after = nn.Conv2d(2, 2, 1), nn.Conv2d(4, 1, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            narrow = self.deep(self.narrow(x))
+            return self.after(torch.cat([narrow, self.wide(x).relu_()], 1))
+
+    traced = [layer for layer, _ in trace(Branches(), torch.zeros(1, 1, 16, 16))]
+    names = [layer.kernel_px for layer in traced]
+    assert names == [1, 1, 5, 3]  # in order of execution
+    # after the concatenation: 5 of the wide branch + 2 steps of its stride of 2
+    assert [layer.field_px for layer in traced] == [1, 1, 5, 9]
+    # the longest way to the last layer leads through the two narrow ones
+    assert [layer.depth for layer in traced] == [1, 2, 1, 3]
+
+
+def test_multiply_adds_are_weights_times_positions() -> None:
+    grouped = nn.Conv2d(4, 6, 3, padding=1, groups=2)
+    network = nn.Sequential(grouped, nn.Flatten(), nn.Linear(6 * 5 * 5, 7))
+    traced = [layer for layer, _ in trace(network, torch.zeros(1, 4, 5, 5))]
+    # 3 x 3 weights on 2 of the 4 inputs for 6 maps at 25 positions; 150 inputs, 7 units
+    assert [layer.multiply_adds for layer in traced] == [9 * 2 * 6 * 25, 150 * 7]
+    assert [layer.n_parameters for layer in traced] == [9 * 2 * 6 + 6, 150 * 7 + 7]
+
+
 def test_kernels_of_a_fully_connected_layer_are_images() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(20, 3))
     kernels = first_kernels(network, 4, 5)
