@@ -8,4 +8,5 @@ the device, and other processes that share the training   training.device
 kernels, feature maps, receptive fields                   inspection.layers, kernels
 an ONNX file from pixels to log-probabilities             inspection.onnx_export
 networks of increasing depth, with and without shortcuts  inspection.depth
+the lecture's networks for ImageNet, with random weights  imagenet
 """

@@ -9,23 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from visbase.cnn.imagenet.torchvision_networks import import_torchvision
 from visbase.pipeline.errors import BadInput, printable
 
 
 def _import_timm() -> ModuleType:
-    """Import timm, beside any build of torchvision.
-
-    timm imports torchvision but uses none of its compiled operators. PyPI's file for
-    Linux is built for CUDA; beside the CPU build of torch they do not load, and its
-    import then fails at two operators that it expects to exist.
-    """
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor a, Tensor b, float c) -> Tensor")
-        _import_timm.kept = library  # type: ignore[attr-defined]
+    import_torchvision()  # timm imports it too, but not beside any build of torch
     import timm
 
     return timm
