@@ -4,6 +4,7 @@ curves/<dataset>/<method>.csv               written by `curve`
 corruption/<dataset>/<method>.csv           `corruption`
 cost/<dataset>.csv                          `cost`
 layers/<dataset>/<method>.csv               `python -m visbase.cnn.inspection.tables`
+layers/imagenet.csv                         the same; the lecture's networks
 docs/search/<dataset>/<method>.csv          `search`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
 """
@@ -123,6 +124,23 @@ class NetworkLayer(Row, frozen=True, kw_only=True):
     field_px: Count  # side of the square that an output sees; 0: the whole image
     n_networks: Positive
     shortcut: Count  # how many layers back is the output that is added; 0: none
+
+
+class ImageNetNetwork(Row, frozen=True, kw_only=True):
+    """A network of the lecture's ImageNet table, and the errors published for it."""
+
+    KEY = ("network",)
+    network: str
+    year: Positive
+    n_layers: Positive  # with weights, on the longest way from the image to the logits
+    n_parameters: Positive
+    multiply_adds: Positive  # for one image
+    activation_bytes: Positive  # float32: image and outputs of its layers, one image
+    field_px: Positive  # side of the square that an output of the last map sees
+    side_px: Positive  # of the image
+    top1_error_pct: Amount  # of a single model, validation images; 0: not in the source
+    top5_error_pct: Amount
+    source: str
 
 
 class Trial(Measured, frozen=True, kw_only=True):

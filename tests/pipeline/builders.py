@@ -33,6 +33,7 @@ TABLES = {  # committed, of every kind of row
     measured.CorruptionErrors: ROOT / "reports/corruption/mnist/linear.csv",
     measured.Cost: ROOT / "reports/cost/mnist.csv",  # of all methods
     measured.NetworkLayer: ROOT / "reports/layers/mnist/mlp3.csv",
+    measured.ImageNetNetwork: ROOT / "reports/layers/imagenet.csv",
     measured.Trial: ROOT / "docs/search/mnist/linear.csv",
 }
 ROWS = [measured.read_measurements(path, kind)[0] for kind, path in TABLES.items()]

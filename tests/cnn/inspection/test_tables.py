@@ -1,7 +1,25 @@
 """The committed tables of layers are those of the networks."""
 
-from visbase.cnn.inspection.tables import FOLDER, layer_rows, networks
-from visbase.pipeline.experiments.measured import NetworkLayer, read_measurements
+import pytest
+
+from visbase.cnn.imagenet import find_networks
+from visbase.cnn.inspection.tables import (
+    DRAWN,
+    FOLDER,
+    LAYERS,
+    imagenet_rows,
+    imagenet_summary,
+    layer_rows,
+    networks,
+)
+from visbase.pipeline.experiments.measured import (
+    ImageNetNetwork,
+    NetworkLayer,
+    read_measurements,
+)
+from visbase.pipeline.storage.tables import read_rows
+
+IMAGENET = find_networks()
 
 
 def test_committed_tables_are_those_of_the_networks() -> None:
@@ -10,6 +28,23 @@ def test_committed_tables_are_those_of_the_networks() -> None:
         assert committed == layer_rows(method), (
             f"{method.name} has changed; run `python -m visbase.cnn.inspection.tables`"
         )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if "resnet1" in name else ())
+        for name in IMAGENET
+    ],
+)
+def test_committed_tables_for_imagenet_are_those_of_the_networks(name: str) -> None:
+    rows = read_rows(LAYERS / "imagenet.csv", ImageNetNetwork)
+    assert [row.network for row in rows] == [*IMAGENET]
+    assert imagenet_summary(name, IMAGENET[name]) in rows
+    if name in DRAWN:
+        table = LAYERS / "imagenet" / f"{name}.csv"
+        committed = read_measurements(table, NetworkLayer)
+        assert committed == imagenet_rows(name, IMAGENET[name])
 
 
 def test_shapes_and_parameters_of_lenet5_are_those_of_the_lecture() -> None:
