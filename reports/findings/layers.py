@@ -30,7 +30,7 @@ def find(folder: Path, dataset: Dataset) -> Finding | None:
         name=NAME,
         title="Output shape (above) and parameters (below) of each layer",
         sentences=[],
-        charts=[_chart(rows) for rows in networks],
+        charts=[chart(rows) for rows in networks],
         columns=COLUMNS,
         rows=[row for rows in networks for row in rows],
         head=("method", "layer", "output", "parameters", "one output sees"),
@@ -39,7 +39,8 @@ def find(folder: Path, dataset: Dataset) -> Finding | None:
     )
 
 
-def _chart(rows: Sequence[NetworkLayer]) -> Chart:
+def chart(rows: Sequence[NetworkLayer]) -> Chart:
+    """Draw the layers of one network as boxes side by side."""
     n_parameters = sum(row.n_parameters for row in rows)
     n = rows[0].n_networks
     each = f"{n} networks, each with " if n > 1 else ""

@@ -171,7 +171,7 @@ const plots = (() => {
   };
 
   // A network: a block per layer, as high as its maps and as wide as they are many.
-  const SLOT = 82; // pixels
+  const SLOT = 82, CHARACTER = 6; // pixels
   KINDS.layers = (chart, styles) => {
     const { rows } = chart;
     const isMap = (row) => row.height > 1;
@@ -181,8 +181,9 @@ const plots = (() => {
     const shape = (row) => (isMap(row) ? [row.maps, row.height, row.width] : [row.maps]).join(" × ");
     const write = (text, y, options) => Plot.text(rows, { x, y: () => y, text, fontSize: 11, ...options, ...tagged(rows, styles, []) });
     const shortcuts = rows.filter((row) => row.shortcut);
+    const slot = Math.max(SLOT, 8 + CHARACTER * Math.max(...rows.map((row) => shape(row).length)));
     return {
-      width: SLOT * rows.length,
+      width: slot * rows.length,
       height: 200,
       margin: 0,
       marginBottom: 0,

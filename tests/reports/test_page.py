@@ -192,6 +192,15 @@ def test_every_layer_of_every_network_is_drawn(
     assert drawn.count("lenet5") == 8  # the image and seven layers
 
 
+def test_networks_of_the_lecture_are_listed_and_some_are_drawn(page: Page) -> None:
+    blocks = page.locator("#lecture .values [data-method]")
+    drawn = blocks.evaluate_all("all => all.map(block => block.dataset.method)")
+    # the image and the layers, as many as in the lecture's table of VGG
+    assert (len({*drawn}), drawn.count("vgg16")) == (3, 22)
+    vgg = page.locator("#lecture details[open] tr", has_text="vgg16")
+    assert "138,357,544" in vgg.inner_text()
+
+
 def test_page_with_only_failures_shows_the_reason_escaped(tmp_path: Path) -> None:
     add_failure(tmp_path, "broken", "no <memory> & no hope", dataset="tiny")
     runs = read_runs(tmp_path, "tiny")
