@@ -185,6 +185,7 @@ def test_code_that_computes_nothing_loads_no_heavy_library() -> None:
         "run('predict', '--help')",
         "run('methods')",
         "run('datasets')",
+        "run('networks')",
         "import visbase.reports.compare, visbase.reports.write",
         "import numba",  # which the check must notice
     )

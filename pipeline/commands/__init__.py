@@ -12,6 +12,7 @@ import click
 COMMANDS = {  # name -> the file in this folder that defines it
     "methods": "lists",
     "datasets": "lists",
+    "networks": "lists",
     "compare": "compare",
     "check": "check",
     "run": "run",

@@ -1,6 +1,8 @@
-"""Commands that list the methods and the datasets."""
+"""Commands that list the methods, the datasets and the lecture's networks."""
 
 from __future__ import annotations
+
+import importlib
 
 import click
 
@@ -48,3 +50,41 @@ def datasets() -> None:
 
     for name, summary in find_datasets().items():
         click.echo(f"{name:<18}{summary}")
+
+
+@click.command()
+@click.argument("network", required=False)
+@ends_in_one_line
+def networks(network: str | None) -> None:
+    """List the ImageNet networks, or the layers of one.
+
+    Multiply-adds and activations (the image and the outputs of all layers) are those of
+    one image. An output of the last map sees a square of pixels of that side. Errors
+    are published ones. NETWORK may also be one that is trained on digits, such as
+    lenet5.
+
+    Example: visbase networks vgg16
+    """
+    from visbase.pipeline.errors import BadInput
+    from visbase.pipeline.storage import ROOT
+
+    if network is not None:
+        # imported by name: no file in pipeline/ may depend on cnn/ or reports/
+        try:
+            page = importlib.import_module("visbase.cnn.inspection.listing")
+            lines = page.listing(network)
+        except ModuleNotFoundError as error:
+            raise BadInput(
+                f"the layers of a network need {error.name}, which is not installed: "
+                "run `pip install -c requirements.lock -e '.[pretrained]'`"
+            ) from None
+        click.echo("\n".join(lines))
+        return
+    finding = importlib.import_module("visbase.reports.findings.imagenet")
+    found = finding.find(ROOT / "reports")
+    table = [found.head, *found.table]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = [text.rjust(width) for text, width in zip(row, widths, strict=True)]
+        line = [row[0].ljust(widths[0]), *cells[1:-1], row[-1]]
+        click.echo("  ".join(line).rstrip())

@@ -120,6 +120,11 @@ def test_lists_have_every_method_and_every_dataset() -> None:
     assert ("lenet5" in names, "linear" in names) == (True, False)
     names = [line.split()[0] for line in visbase("datasets").stdout.splitlines()]
     assert names == ["cifar10", "cifar100", "fashion_mnist", "mnist"]
+    head, *networks = visbase("networks").stdout.splitlines()
+    assert head.startswith("network") and head.endswith("source of the errors")
+    (vgg,) = (line.split() for line in networks if line.startswith("vgg16"))
+    assert vgg[1:5] == ["2014", "16", "138,357,544", "15,470,264,320"]
+    assert vgg[5:9] == ["61.0", "212", "24.40", "7.10"]
 
 
 @patch.dict(os.environ, RANK="1")  # without WORLD_SIZE there is only one process
