@@ -6,6 +6,8 @@ each pixel holds, from 0 to 1, cropped to the digit; uneven light and noise are 
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from visbase.pipeline.errors import BadInput
 FloatArray = NDArray[np.float32]
 
 WORK_PX = 400  # larger images are shrunk to this longest side: 20 times MNIST's box
+SMALL_PX = 150  # longest side of the image in which shadows are first looked for
 SMOOTHED_FROM_PX = 64  # smaller images have strokes too thin to be smoothed
 FAINTEST = 10.0  # least contrast of ink with its background, in grey levels
 NOISE_FACTOR = 5.0  # least contrast of ink, in standard deviations of the noise
@@ -73,7 +76,8 @@ def measure_ink(
 
 def _strength(ink: FloatArray) -> float:
     """How much ink there is; much of it counts more than its area."""
-    return float(np.sum(np.maximum(ink, 0) ** 3))
+    positive = np.maximum(ink, 0)
+    return float(np.sum(positive * positive * positive))
 
 
 def _calm(ink: FloatArray) -> FloatArray:
@@ -103,11 +107,13 @@ def _contrast(values: FloatArray, background: FloatArray) -> FloatArray:
     the light, so its contrast is lower in darker places; this is compensated.
     """
     difference = values - background
-    channels = difference.reshape(-1, values.shape[2])
-    axis = np.linalg.eigh(channels.T @ channels)[1][:, -1]
-    projected: FloatArray = difference @ (axis / np.abs(axis).sum())
-    light = background.mean(axis=2)
-    if np.sum(difference.mean(axis=2) ** 3) < 0:
+    projected = difference[..., 0]
+    if values.shape[2] > 1:
+        channels = difference.reshape(-1, values.shape[2])
+        axis = np.linalg.eigh(channels.T @ channels)[1][:, -1]
+        projected = difference @ (axis / np.abs(axis).sum())
+    light, mean = background.mean(axis=2), difference.mean(axis=2)
+    if np.sum(mean * mean * mean) < 0:
         projected = projected * (light.max() / np.maximum(light, light.max() / 4))
     return projected.astype(np.float32)
 
@@ -166,16 +172,24 @@ def _subtract_shadows(contrast: FloatArray) -> FloatArray:
 
     A morphological opening finds what is wider than a stroke. It would follow the
     lowest values of noise, so a median removes noise first and keeps the edges of
-    shadows in place.
+    shadows in place. All that is slow, so a small image tells first if there is any.
     """
+    small = np.maximum(_shrink(contrast[..., None], SMALL_PX)[..., 0], 0)
+    if not _wide_on_border(small, FAINTEST / 4).any():
+        return contrast
     longest = max(contrast.shape)
     levels = np.clip(contrast, 0, 255).astype(np.uint8)
     calm = cv2.medianBlur(levels, max(longest // 50, 1) | 1)
-    side = round(WIDEST_STROKE * longest) | 1
-    wide = cv2.morphologyEx(calm, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    _, labels = cv2.connectedComponents((wide > FAINTEST / 2).astype(np.uint8))
+    return contrast - _wide_on_border(calm, FAINTEST / 2)
+
+
+def _wide_on_border(levels: NDArray[Any], least: float) -> NDArray[Any]:
+    """What is wider than a stroke and touches the border; 0 elsewhere."""
+    side = round(WIDEST_STROKE * max(levels.shape)) | 1
+    wide = cv2.morphologyEx(levels, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    _, labels = cv2.connectedComponents((wide > least).astype(np.uint8))
     rim = np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()])
-    return contrast - np.where(np.isin(labels, rim[rim > 0]), wide, 0)
+    return np.where(np.isin(labels, rim[rim > 0]), wide, 0)
 
 
 def _noise(ink: FloatArray) -> float:
