@@ -8,6 +8,7 @@
     mean over positions      4 width
     linear                  10
 
+Small objects keep their size in the first convolution, 3 x 3 with stride 1 and padding.
 Photographs have a fourth stage, and a max pooling 3 x 3 after the first convolution, as
 in the paper's networks for ImageNet. The depth, 6 n + 2 or 8 n + 2, counts the layers
 with weights along the path. Batch normalisation follows every convolution (Ioffe &
@@ -57,12 +58,16 @@ def residual_network(
     n_classes: int,
     channels: int = 1,
     n_stages: int = 3,
+    first_stride: int = 2,
 ) -> nn.Sequential:
     """A network (n, channels, h, w) -> logits (n, n_classes) for images of any size.
 
-    n_stages: 3 for small images, 4 for photographs. Raises BadInput if the depth is not
-    2 n_stages n + 2 with n >= 1.
+    n_stages: 3 for small images, 4 for photographs; first_stride: of the first
+    convolution, which is 5 x 5 with stride 2, or 3 x 3 with stride 1. Raises BadInput
+    if the depth is not 2 n_stages n + 2 with n >= 1.
     """
+    if first_stride not in (1, 2):
+        raise BadInput(f"first_stride={first_stride}: expected 1 or 2")
     if n_stages not in (3, 4):
         raise BadInput(f"n_stages={n_stages}: expected 3 or 4")
     n_blocks, rest = divmod(depth - 2, 2 * n_stages)
@@ -73,7 +78,9 @@ def residual_network(
             f"depth={depth}: expected {2 * n_stages} n + 2 with n >= 1 ({series}, ...)"
         )
     layers: list[nn.Module] = [
-        nn.Conv2d(channels, width, 5, 2, bias=False),
+        nn.Conv2d(channels, width, 5, 2, bias=False)
+        if first_stride == 2
+        else nn.Conv2d(channels, width, 3, 1, 1, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(),
     ]

@@ -36,8 +36,11 @@ class Config:
 
     depth: int = 14  # layers with weights, 6 n + 2
     width: int = 24  # channels of the first stage
+    first_stride: int = 2  # 1 for small objects, see `residual_network`
     epochs: int = 12
-    learning_rate: float = 4e-3  # peak of the cycle
+    optimiser: str = "adamw"
+    schedule: str = "one_cycle"
+    learning_rate: float = 4e-3  # peak of the cycle, or the initial rate
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     balanced: bool = False  # whether small classes weigh as much as large ones
@@ -61,8 +64,21 @@ class Config:
 
 PRESETS = {"full": Config(), "quick": Config(depth=8, width=16, epochs=3)}
 
-# as He et al. 2016 train on CIFAR-10, not searched
-OBJECTS = {name: replace(config, padding_px=4) for name, config in PRESETS.items()}
+# layers, moves and schedule of He et al. 2016 (section 4.2), who have 164 epochs
+_OBJECTS = Config(
+    depth=20,
+    width=16,
+    first_stride=1,
+    epochs=75,
+    epochs_for=50_000,
+    optimiser="sgd",
+    schedule="two_steps",
+    learning_rate=0.1,
+    weight_decay=1e-4,
+    label_smoothing=0.0,
+    padding_px=4,
+)
+OBJECTS = {"full": _OBJECTS, "quick": replace(_OBJECTS, depth=8, epochs=3)}
 
 # chosen on held-out photographs, see docs/tried.md
 _PHOTOGRAPHS = Config(
@@ -101,6 +117,7 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
             n_classes,
             channels,
             config.n_stages,
+            config.first_stride,
         )
 
     if config.crop_px > config.square_px:

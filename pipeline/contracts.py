@@ -26,11 +26,7 @@ Images = Image | Sequence[Image]
 Arrays = dict[str, np.ndarray]  # learned arrays by name
 Scorer = Callable[[FloatArray], FloatArray]  # features (n, d) to scores (n, C)
 Family = Literal["classical", "network"]
-FAMILIES: dict[str, Family] = {  # by package that holds method files
-    "baselines": "classical",
-    "cnn": "network",
-    "cnn.dropout": "network",
-}
+FAMILIES: dict[str, Family] = {"baselines": "classical", "cnn": "network"}  # by folder
 Kind = Literal["digits", "objects", "photographs"]  # of images, see `Dataset`
 KINDS = get_args(Kind)
 

@@ -14,31 +14,28 @@ LEAST = 1e-12  # instead of dividing by 0 where all activations are 0
 class StochasticPool2d(nn.Module):
     """Pooling by chance (Zeiler & Fergus 2013, "Stochastic pooling").
 
-    (n, c, h, w), not negative -> the windows of a max pooling of this size and stride 2.
-    Training takes an activation a_i of each window with probability a_i / sum(a);
-    otherwise the output is the mean that these probabilities give, sum(a^2) / sum(a).
+    (n, c, h, w), not negative -> (n, c, h', w') as max pooling with this size, stride 2
+    and a padding of (size_px - 1) // 2. Training takes an activation a_i of each window
+    with probability a_i / sum(a); otherwise the output is the mean that these
+    probabilities give, sum(a^2) / sum(a).
     """
 
     def __init__(self, size_px: int) -> None:
         super().__init__()
-        self.window = {
-            "kernel_size": size_px,
-            "stride": 2,
-            "padding": (size_px - 1) // 2,
-        }
+        self.window = (size_px, 2, (size_px - 1) // 2)  # with stride and padding
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             x = x.float()
-            mean, square = (F.avg_pool2d(a, **self.window) for a in (x, x.square()))
-            return square / mean.clamp_min(LEAST)
+            mean = F.avg_pool2d(x, *self.window)
+            return F.avg_pool2d(x.square(), *self.window) / mean.clamp_min(LEAST)
         # The largest of a_i / e_i, with e_i from one exponential distribution, is a_i
         # with probability a_i / sum(a): a max pooling chooses in all windows at once.
         # Windows that overlap share their e_i, which leaves each one's probabilities.
         # The logarithm takes a third of the time of `exponential_`.
         waits = -torch.rand_like(x, dtype=torch.float32).log()
         ratios = x.detach() / waits
-        _, chosen = F.max_pool2d(ratios, **self.window, return_indices=True)
+        _, chosen = F.max_pool2d(ratios, *self.window, return_indices=True)
         return x.flatten(2).gather(2, chosen.flatten(2)).view(chosen.shape)
 
     def extra_repr(self) -> str:

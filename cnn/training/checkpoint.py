@@ -98,7 +98,7 @@ def read_checkpoint(
         )
         return []
     network.load_state_dict(weights)
-    parameters = list(network.parameters())
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimiser.").items():
         index, _, key = name.partition(".")

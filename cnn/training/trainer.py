@@ -31,14 +31,17 @@ from torch.nn.parallel import DistributedDataParallel
 
 from visbase.cnn.training.checkpoint import Epoch, read_checkpoint, write_checkpoint
 from visbase.cnn.training.device import join_processes, multiplies_bfloat16, n_processes
+from visbase.cnn.training.optimiser import make_optimiser
 from visbase.cnn.training.pixels import Pixels
-from visbase.cnn.training.schedule import one_cycle, plateau
+from visbase.cnn.training.schedule import one_cycle, plateau, two_steps
 from visbase.cnn.training.views import Views, alone, mean_of_views
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.progress import track
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
+OPTIMISERS = ("adamw", "sgd", "nesterov")
+SCHEDULES = ("one_cycle", "plateau", "two_steps")
 MAX_SCORED = 1000  # images per batch when scoring
 MAX_SCORED_PX = MAX_SCORED * 40 * 40  # pixels per batch of larger images
 
@@ -47,9 +50,10 @@ MAX_SCORED_PX = MAX_SCORED * 40 * 40  # pixels per batch of larger images
 class Recipe:
     """How a network is trained.
 
-    optimiser: "adamw" or "sgd" (momentum 0.9). schedule: "one_cycle", in which
-    learning_rate is the peak and warm_up the fraction of all steps that rises to it; or
-    "plateau", in which learning_rate is the initial rate, divided by 10 after
+    optimiser: see `make_optimiser`. schedule: "one_cycle", in which learning_rate is
+    the peak and warm_up the fraction of all steps that rises to it; "two_steps", in
+    which the initial rate is divided by 10 after half and after three quarters of the
+    steps; or "plateau", in which the initial rate is divided by 10 after
     `patience` epochs without progress on the last sixth of the training images, which
     is held out. epochs_for: number of training images that `epochs` is meant for; n
     images get sqrt(epochs_for / n) times as many, 0 leaves them. label_smoothing:
@@ -73,12 +77,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, is_valid, expected in (
-            ("optimiser", self.optimiser in ("adamw", "sgd"), "adamw or sgd"),
-            (
-                "schedule",
-                self.schedule in ("one_cycle", "plateau"),
-                "one_cycle or plateau",
-            ),
+            ("optimiser", self.optimiser in OPTIMISERS, " or ".join(OPTIMISERS)),
+            ("schedule", self.schedule in SCHEDULES, " or ".join(SCHEDULES)),
             ("learning_rate", self.learning_rate > 0, "a value above 0"),
             (
                 "label_smoothing",
@@ -125,7 +125,9 @@ def train(
     share = slice(rank, None, n_shares)
     n_held_out = len(images) // 6 if recipe.schedule == "plateau" else 0
     n = len(images) - n_held_out
-    optimiser = _optimiser(network, recipe)
+    optimiser = make_optimiser(
+        network, recipe.optimiser, recipe.learning_rate, recipe.weight_decay
+    )
     history = read_checkpoint(checkpoint, network, optimiser)
     spent_s = history[-1].seconds if history else 0.0
     started = time.perf_counter()
@@ -151,7 +153,7 @@ def train(
         for step, (batch, targets) in enumerate(batches, epoch * steps + 1):
             rate = _rate(recipe, history, step, steps)
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["rate_factor"]
             # the mean over the whole batch, once the processes' gradients are averaged
             weight = n_shares / len(targets)
             batch, targets = batch[share], targets[share]
@@ -247,28 +249,14 @@ def _loss_sum(
     )
 
 
-def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimiser of a recipe. Weights w, gradient g, rate r, decay d, step t:
-
-    sgd (Krizhevsky et al. 2012, section 5): v <- 0.9 v + g + d w; w <- w - r v.
-    adamw (Loshchilov & Hutter 2019, algorithm 2): m <- 0.9 m + 0.1 g and
-    s <- 0.999 s + 0.001 g^2; with m' = m / (1 - 0.9^t) and s' = s / (1 - 0.999^t),
-    w <- (1 - r d) w - r m' / (sqrt(s') + 1e-8).
-    """
-    rate, decay = recipe.learning_rate, recipe.weight_decay
-    parameters = network.parameters()
-    if recipe.optimiser == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
-    # fused: one pass over all weights; an epoch of lenet5 takes 0.92 of the time
-    return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
-
-
 def _rate(recipe: Recipe, history: list[Epoch], step: int, steps: int) -> float:
     """Learning rate of a step, counted from 1 across all epochs of `steps` steps."""
     if recipe.schedule == "plateau":
         errors = [epoch.validation_pct or 0.0 for epoch in history]
         return recipe.learning_rate * plateau(errors, recipe.patience)
     progress = step / (recipe.epochs * steps + 1)
+    if recipe.schedule == "two_steps":
+        return recipe.learning_rate * two_steps(progress)
     return recipe.learning_rate * one_cycle(progress, recipe.warm_up)
 
 

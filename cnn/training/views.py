@@ -39,6 +39,16 @@ def mirrored_views(images: Tensor) -> list[Tensor]:
     return [images, images.flip(3)]
 
 
+def mirrored_and_shifted_views(images: Tensor) -> list[Tensor]:
+    """Images (n, c, h, w), the same moved by a pixel up and left or down and right,
+    and the mirror images of all three.
+    """
+    height, width = images.shape[2:]
+    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    views = [padded[:, :, i : i + height, i : i + width] for i in (1, 2, 0)]
+    return views + [view.flip(3) for view in views]
+
+
 @dataclass(frozen=True)
 class CropsAndWhole:
     """The four corners and the middle of an image, the whole, and their mirror images.

@@ -1,4 +1,6 @@
-"""Methods by name: a file in baselines/ or cnn/ that assigns SUMMARY is a method.
+"""Methods by name: a file that assigns SUMMARY is a method.
+
+It lies in baselines/, in cnn/ or in cnn/dropout/, whose methods are one network.
 
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
@@ -29,6 +31,7 @@ from visbase.pipeline.storage import declarations
 from visbase.pipeline.storage.reading import in_words
 
 MOST_VALUES = 100  # of a setting
+PACKAGES = (*FAMILIES, "cnn.dropout")  # that hold method files
 EXTRAS = {"torch": "cnn", "timm": "pretrained", "torchvision": "pretrained"}
 
 
@@ -44,7 +47,7 @@ class MethodFile:
 
     @property
     def family(self) -> Family:
-        return FAMILIES[self.folder]
+        return FAMILIES[self.folder.partition(".")[0]]
 
     def load(self) -> ModuleType:
         """Import the file; BadInput if a library is missing or it defines no method."""
@@ -136,7 +139,7 @@ class MethodFile:
 def find_methods() -> dict[str, MethodFile]:
     """All methods by name; their files are read, not imported."""
     found: dict[str, MethodFile] = {}
-    for folder in FAMILIES:
+    for folder in PACKAGES:
         package = importlib.import_module(f"visbase.{folder}")
         kinds, paces = declarations(package, "FOR"), declarations(package, "PACE")
         for name, summary in declarations(package, "SUMMARY").items():

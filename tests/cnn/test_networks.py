@@ -114,6 +114,19 @@ def test_plain_network_is_as_deep_and_large_as_with_shortcuts(depth: int) -> Non
     assert plain.PRESETS is resnet.PRESETS  # so that only the shortcuts differ
 
 
+def test_network_for_objects_is_the_one_of_the_paper() -> None:
+    config = resnet.OBJECTS["full"]
+    model = resnet.build(config, 0)
+    network = model.make_network(32, 32, 10, 3)
+    counts = parameters_by_layer(network)
+    assert round(sum(counts) / 1e6, 2) == 0.27  # table 6 of He et al. 2016, ResNet-20
+    assert counts[0] == 9 * 3 * 16
+    assert network[:-3](torch.zeros(1, 3, 32, 32)).shape == (1, 64, 8, 8)
+    for first_stride in (0, 3):
+        with pytest.raises(BadInput, match="expected 1 or 2"):
+            residual_network(8, 4, True, 10, first_stride=first_stride)
+
+
 def test_network_for_photographs_has_the_parameters_of_its_four_stages() -> None:
     network = residual_network(10, 2, True, n_classes=5, channels=3, n_stages=4)
     # convolutions 9 c_in c_out without intercepts, each norm a scale and a shift

@@ -13,8 +13,11 @@ from visbase.cnn.dropout import (
     cuda_convnet,
     cuda_convnet_dropout,
     cuda_convnet_dropout_fc,
+    cuda_convnet_searched,
     cuda_convnet_stochastic,
     maxout,
+    wide_cuda_convnet_dropout,
+    wide_maxout,
 )
 from visbase.cnn.dropout.layers import Maxout, StochasticPool2d
 from visbase.pipeline.errors import BadInput
@@ -27,11 +30,11 @@ def made(method: Any, **changes: Any) -> nn.Sequential:
         return cuda_convnet.network(32, 32, 10, 3, config)
 
 
-def kinds(network: nn.Module, kind: type[nn.Module]) -> list[Any]:
-    return [module for module in network if isinstance(module, kind)]  # type: ignore[attr-defined]
+def kinds(network: nn.Sequential, kind: type[nn.Module]) -> list[Any]:
+    return [module for module in network if isinstance(module, kind)]
 
 
-def rates(network: nn.Module) -> list[float]:
+def rates(network: nn.Sequential) -> list[float]:
     return [layer.p for layer in kinds(network, nn.Dropout)]
 
 
@@ -64,6 +67,28 @@ def test_pooling_before_rectification_gives_the_same_maps() -> None:
     assert torch.equal(pool(x).relu(), pool(x.relu()))
     maps = torch.randn(2, 6, 8, 8)
     assert torch.equal(Maxout(2)(pool(maps)), pool(Maxout(2)(maps)))
+
+
+def test_wide_rows_have_the_maps_units_and_pieces_of_the_papers() -> None:
+    network = made(wide_cuda_convnet_dropout)
+    sizes = [m.out_channels for m in kinds(network, nn.Conv2d)]
+    sizes += [m.out_features for m in kinds(network, nn.Linear)]
+    assert sizes == [96, 128, 256, 2048, 2048, 10]
+    assert rates(network) == rates(made(cuda_convnet_dropout))
+    network = made(wide_maxout)
+    assert [m.out_channels for m in kinds(network, nn.Conv2d)] == [192, 384, 384]
+    assert [m.out_features for m in kinds(network, nn.Linear)] == [2500, 10]
+
+
+def test_search_draws_nine_settings_that_make_networks() -> None:
+    for changes in cuda_convnet_searched.SEARCH:
+        costs = changes["weight_costs"]
+        assert len(changes) - 1 + len(costs) == 9
+        network = made(cuda_convnet_searched, **changes)
+        sizes = [layer.size for layer in kinds(network, nn.LocalResponseNorm)]
+        assert sizes == [changes["response_px"]] * 2
+    distinct = {str(changes) for changes in cuda_convnet_searched.SEARCH}
+    assert len(distinct) == cuda_convnet_searched.N_TRIALS
 
 
 @pytest.mark.parametrize("height", [28, 32])

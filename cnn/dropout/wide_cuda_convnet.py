@@ -1,0 +1,21 @@
+"""`cuda_convnet` in the size of the published network (Srivastava et al. 2014)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from visbase.cnn.dropout import cuda_convnet
+from visbase.cnn.dropout.cuda_convnet import build as build
+from visbase.cnn.dropout.cuda_convnet import presets
+
+SUMMARY = "convolutional network, 96 to 256 maps, max pooling"
+FOR = ("objects",)
+
+
+@dataclass(frozen=True)
+class Config(cuda_convnet.Config):
+    maps: tuple[int, ...] = (96, 128, 256)
+    units: tuple[int, ...] = (2048, 2048)
+
+
+PRESETS = presets(Config())
