@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import (
     Record,
+    facts_beside,
     read_extras,
     read_predictions,
     read_record,
@@ -37,7 +39,7 @@ from visbase.reports.measures import (
     find_measures,
     mean_of_known,
 )
-from visbase.reports.published import WITHOUT_LEARNED_FILTERS, lecture_figure
+from visbase.reports.published import GPU, WITHOUT_LEARNED_FILTERS, lecture_figure
 
 SHORT_COLUMNS = ("error_pct", "low_pct", "lecture_pct", "fit_s")  # of the README
 
@@ -64,18 +66,18 @@ def _read_runs(results: Path, dataset: str, folders: Sequence[Path]) -> list[Run
             f"`visbase run majority --dataset {dataset}`"
         )
     for array in (path for path in files if path.suffix == ".npy"):
-        record_name = array.name.partition(".")[0] + ".json"
-        if not array.with_name(record_name).exists():
+        if not facts_beside(array).exists():
             raise BadInput(
-                f"{array}: has no record {record_name} beside it; run the method "
-                "again or remove the file"
+                f"{array}: has no record {facts_beside(array).name} beside it; run the "
+                "method again or remove the file"
             )
     runs: list[tuple[Record, NDArray[np.integer], dict[str, NDArray[Any]]]] = []
     truth: tuple[Path, NDArray[np.integer]] | None = None
     for path in paths:
         record = read_record(path)
         _require_full_committed_run(path, record)
-        if path != record_path(results, record.dataset, record.method, record.seed):
+        at = (record.dataset, record.method, record.seed, record.on_gpu)
+        if path != record_path(results, *at):
             raise BadInput(
                 f"{path}: expected a record with this name, found {record.method} on "
                 f"{record.dataset}, seed {record.seed}; move or remove it"
@@ -90,6 +92,9 @@ def _read_runs(results: Path, dataset: str, folders: Sequence[Path]) -> list[Run
                     "the method again"
                 )
             _require_scores_of(predictions[1], extras, path)
+        if record.on_gpu:  # a row of its own
+            label = {"method": record.method + GPU, "summary": record.summary + ", GPU"}
+            record = msgspec.structs.replace(record, **label)
         runs.append((record, predictions, extras))
     runs.sort(key=lambda run: (run[0].method, run[0].seed))
     groups = groupby(runs, lambda run: run[0].method)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 LECUN = "LeCun, Cortes & Burges, table of results on the MNIST page"
 
+GPU = "-cuda"  # at the end of the name of a GPU's row
+
 
 @dataclass(frozen=True)
 class Published:
@@ -92,5 +94,5 @@ WITHOUT_LEARNED_FILTERS = {
 
 
 def lecture_figure(dataset: str, method: str) -> Published | None:
-    """Return the lecture's figure for a method, or None."""
-    return LECTURE.get(dataset, {}).get(method)
+    """Return the lecture's figure for a method, on whatever device, or None."""
+    return LECTURE.get(dataset, {}).get(method.removesuffix(GPU))

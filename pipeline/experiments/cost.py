@@ -101,7 +101,7 @@ def _measure(name: str, dataset: str) -> Cost:
         if done.returncode:
             raise subprocess.CalledProcessError(done.returncode, name)
         latency = json.loads(done.stdout)
-        record = read_record(next(folder.rglob("seed0.json")))
+        record = read_record(next(folder.rglob("seed0*.json")))
         size = model.stat().st_size
     assert record.n_correct is not None
     assert record.fit_s is not None and record.n_parameters is not None

@@ -5,6 +5,7 @@
     <results>/<dataset>/<method>/seed<k>.scores.npy    (n_test, C) float16
     <results>/<dataset>/<method>/seed<k>.<exhibit>.npy    (n, h, w[, 3]): kernels, words
 
+A GPU's run on a published data set stands beside it, as seed<k>.cuda.json and so on.
 The JSON is written last: a record without it does not exist. `visbase compare` keeps
 more beside it, see `experiments.contestant`.
 """
@@ -99,6 +100,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ):
             raise ValueError("an epoch of its history has no error_pct")
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it stands beside the record of a CPU; a folder has but one."""
+        return "cuda" in self.device and not self.fingerprint
+
     def line(self) -> str:
         """The result in one line, for a terminal."""
         what = f"{self.method} ({self.preset}, seed {self.seed})"
@@ -112,8 +118,23 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
 
-def record_path(results: Path, dataset: str, method: str, seed: int) -> Path:
-    return results / dataset / method / f"seed{seed}.json"
+def record_path(
+    results: Path, dataset: str, method: str, seed: int, on_gpu: bool = False
+) -> Path:
+    beside = ".cuda" if on_gpu else ""
+    return results / dataset / method / f"seed{seed}{beside}.json"
+
+
+def facts_beside(array: Path) -> Path:
+    """The record that an array belongs to, from the array's name."""
+    seed, *others = array.name.split(".")
+    return array.with_name(f"{seed}{'.cuda' * (others[0] == 'cuda')}.json")
+
+
+def arrays_beside(facts: Path) -> list[Path]:
+    """The further arrays of a record, sorted."""
+    arrays = sorted(facts.parent.glob(f"{facts.stem}.*.npy"))
+    return [array for array in arrays if facts_beside(array) == facts]
 
 
 def write_record(
@@ -130,7 +151,8 @@ def write_record(
     on disk. Then the old facts are removed first and the new ones appear last, so that
     facts never stand beside the arrays of another run.
     """
-    path = record_path(results, record.dataset, record.method, record.seed)
+    at = (record.dataset, record.method, record.seed, record.on_gpu)
+    path = record_path(results, *at)
     arrays = {path.with_suffix(f".{name}.npy"): a for name, a in (extras or {}).items()}
     if truth is not None and prediction is not None:
         both = np.stack([truth, prediction])
@@ -147,7 +169,7 @@ def write_record(
             np.save(file, values)
             file.flush()
         path.unlink(missing_ok=True)
-        for old in path.parent.glob(f"{path.stem}.*.npy"):
+        for old in arrays_beside(path):
             if old not in arrays and old.is_file():
                 old.unlink(missing_ok=True)
     return path
@@ -164,7 +186,7 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
     Raises BadInput if one is damaged, or if scores are not one row per test image.
     """
     arrays = {}
-    for beside in sorted(path.parent.glob(f"{path.stem}.*.npy")):
+    for beside in arrays_beside(path):
         values = read_array(beside)
         name = beside.name.removeprefix(f"{path.stem}.").removesuffix(".npy")
         if name in ("scores", "probabilities"):

@@ -103,10 +103,11 @@ def run_method(
             scores, predict_s = _timed(lambda: model.scores(dataset.test.images))
         prediction = np.unique(train.labels)[scores.argmax(axis=1)]
     except Exception as error:
-        if not _is_good(record_path(folder, dataset.name, method.name, seed)):
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            if is_main_process():
-                write_record(folder, _failure(facts, reason))
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        failure = _failure(facts | _names(dataset, fingerprint), reason)
+        at = (dataset.name, method.name, seed, failure.on_gpu)
+        if is_main_process() and not _is_good(record_path(folder, *at)):
+            write_record(folder, failure)
         raise
     record = Record(
         **facts,

@@ -53,6 +53,20 @@ def test_rows_are_sorted_by_error_and_compared_with_the_next(tmp_path: Path) -> 
     assert table_line(markdown, "broken")[1] == "failed: MemoryError: kernel cache"
 
 
+def test_runs_on_a_gpu_are_a_row_of_their_own(tmp_path: Path) -> None:
+    add_run(tmp_path, "lenet5", range(3))
+    add_run(tmp_path, "lenet5", range(1), device="cuda (NVIDIA H100)", config={"a": 1})
+    on_cpu, on_gpu = rows_of(tmp_path)
+    assert (on_cpu.method, on_gpu.method) == ("lenet5", "lenet5-cuda")
+    assert (on_cpu["error_pct"], on_gpu["error_pct"]) == pytest.approx((30, 10))
+    assert on_gpu.summary == "the lenet5 method, GPU"
+    assert on_gpu.lecture == on_cpu.lecture
+    (stray,) = tmp_path.rglob("seed0.cuda.json")
+    stray.unlink()
+    with pytest.raises(BadInput, match=r"has no record seed0\.cuda\.json"):
+        rows_of(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [

@@ -151,6 +151,20 @@ def test_arrays_beside_a_record_are_read_and_replaced_with_it(tmp_path: Path) ->
     np.testing.assert_equal(records.read_extras(path, record), extras)  # of seed 11
 
 
+def test_record_of_a_gpu_stands_beside_that_of_the_cpu(tmp_path: Path) -> None:
+    cpu, gpu = make_record(), make_record(device="cuda (NVIDIA H100), bfloat16")
+    kernels = {"kernels": np.ones((3, 2, 2), np.float16)}
+    first = records.write_record(tmp_path, cpu, TRUTH, PREDICTION, SCORES)
+    second = records.write_record(tmp_path, gpu, TRUTH, TRUTH, kernels)
+    assert (first.name, second.name) == ("seed0.json", "seed0.cuda.json")
+    records.write_record(tmp_path, cpu, TRUTH, PREDICTION, SCORES)  # removes none
+    np.testing.assert_equal(records.read_extras(first, cpu), SCORES)
+    np.testing.assert_equal(records.read_extras(second, gpu), kernels)
+    assert np.array_equal(np.load(second.with_suffix(".npy"))[1], TRUTH)
+    folder = make_record(device="cuda (NVIDIA H100)", fingerprint="ab")
+    assert not folder.on_gpu  # `compare` continues on whatever device there is
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
