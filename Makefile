@@ -7,19 +7,24 @@ comma := ,
 RUN := $(BIN)/visbase run
 PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
 COMPARED := linear svm_rbf bovw_pyramid lenet5 convnet
+CIFAR := linear svm_rbf bovw_pyramid bovw_fisher patch_words resnet convnet
 # evaluated after installation, so that a new method is only one new file
 BASELINES = $(shell $(BIN)/visbase methods --family classical --for digits --names)
 NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
+# the dropout table; its wide networks are meant for a GPU
+DROPOUT = $(filter-out $(if $(filter-out 0,$(WIDE)),,wide_%) $(NETWORKS),\
+    $(shell $(BIN)/visbase methods --family network --for objects --names))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time
-.PHONY: help setup baseline cnn report analysis worth depth bench test check soak search docs \
+.PHONY: help setup baseline cnn cifar report analysis worth depth bench test check soak search docs \
     demo clean
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
 	@echo '                QUICK=1 takes about 2 minutes, no table; SEEDS=5 runs seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
+	@echo 'make cifar      the table of CIFAR-10 (a working day); WIDE=1 adds the published sizes'
 	@echo 'make test       run the tests'
 	@echo 'make check      run ruff, mypy and all tests, the slow ones too'
 	@echo 'make docs       build the documentation, site/index.html'
@@ -40,6 +45,9 @@ baseline: .venv/with-base
 
 cnn: .venv/with-cnn
 	$(call run_all,$(NETWORKS))
+
+cifar: .venv/with-cnn
+	$(call run_all,$(CIFAR) $(DROPOUT),--dataset cifar10)
 
 demo: .venv/with-demo
 	@for method in lenet5 bovw_grid; do \
@@ -100,9 +108,9 @@ define run_all
 	    echo 'SEEDS=$(SEEDS): expected a positive number' >&2; exit 2;; esac; \
 	status=0; \
 	for seed in $$(seq 0 $$(($(SEEDS) - 1))); do \
-	    $(RUN) $(1) --preset $(PRESET) --seed $$seed || status=$$?; \
+	    $(RUN) $(1) $(2) --preset $(PRESET) --seed $$seed || status=$$?; \
 	done; \
-	if [ $(PRESET) = full ]; then $(BIN)/visbase report || status=$$?; fi; exit $$status
+	if [ $(PRESET) = full ]; then $(BIN)/visbase report $(2) || status=$$?; fi; exit $$status
 endef
 
 # pyproject.toml says what is installed, requirements.lock in which versions.

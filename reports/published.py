@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LECUN = "LeCun, Cortes & Burges, table of results on the MNIST page"
+
+SRIVASTAVA = "Srivastava et al. 2014, table 4"
+ZEILER = "Zeiler & Fergus 2013"
+NARROW = "fewer maps and units, images standardised instead of whitened"
 
 GPU = "-cuda"  # at the end of the name of a GPU's row
 
@@ -72,8 +76,36 @@ LECTURE = {
             "Ciresan et al. 2012",
             "the same idea with fewer and smaller networks",
         ),
-    }
+    },
+    "cifar10": {
+        "cuda_convnet": Published(15.60, "hand tuned", SRIVASTAVA, NARROW),
+        "cuda_convnet_stochastic": Published(
+            15.13, "3 convolutions of 64 maps", ZEILER, NARROW
+        ),
+        "cuda_convnet_searched": Published(
+            14.98,
+            "Bayesian optimisation of nine settings",
+            "Snoek, Larochelle & Adams 2012",
+            "random search of the same settings",
+        ),
+        "cuda_convnet_dropout_fc": Published(
+            14.32, "kept with probability 0.5", SRIVASTAVA, NARROW
+        ),
+        "cuda_convnet_dropout": Published(
+            12.61,
+            "kept with probability 0.9 (input), 0.75, 0.75, 0.5 (maps), 0.5 (units)",
+            SRIVASTAVA,
+            NARROW,
+        ),
+        "maxout": Published(
+            11.68,
+            "96 to 192 maps, whitened images",
+            "Goodfellow et al. 2013",
+            "the network of `cuda_convnet_dropout` with two pieces per unit",
+        ),
+    },
 }
+WIDE = "wide_"  # at the beginning of the name of a network in its published size
 
 # dataset -> results of methods that learn no filters by backpropagation
 WITHOUT_LEARNED_FILTERS = {
@@ -94,5 +126,9 @@ WITHOUT_LEARNED_FILTERS = {
 
 
 def lecture_figure(dataset: str, method: str) -> Published | None:
-    """Return the lecture's figure for a method, on whatever device, or None."""
-    return LECTURE.get(dataset, {}).get(method.removesuffix(GPU))
+    """Return the lecture's figure for a method of whatever size and device, or None."""
+    figures = LECTURE.get(dataset, {})
+    figure = figures.get(method.removesuffix(GPU).removeprefix(WIDE))
+    if figure is not None and method.startswith(WIDE):
+        return replace(figure, ours="images standardised instead of whitened")
+    return figure

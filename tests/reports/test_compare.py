@@ -21,6 +21,7 @@ from tests.reports.builders import (
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.folder_lock import locked
 from visbase.reports.compare import read_runs, require_images_of
+from visbase.reports.published import lecture_figure
 
 
 def test_error_and_times_are_means_over_good_seeds(tmp_path: Path) -> None:
@@ -60,7 +61,13 @@ def test_runs_on_a_gpu_are_a_row_of_their_own(tmp_path: Path) -> None:
     assert (on_cpu.method, on_gpu.method) == ("lenet5", "lenet5-cuda")
     assert (on_cpu["error_pct"], on_gpu["error_pct"]) == pytest.approx((30, 10))
     assert on_gpu.summary == "the lenet5 method, GPU"
-    assert on_gpu.lecture == on_cpu.lecture
+    assert lecture_figure("mnist", "lenet5-cuda") == lecture_figure("mnist", "lenet5")
+    small, wide = (
+        lecture_figure("cifar10", name) for name in ("maxout", "wide_maxout-cuda")
+    )
+    assert small is not None and wide is not None
+    assert small.error_pct == wide.error_pct == 11.68
+    assert small.ours != wide.ours
     (stray,) = tmp_path.rglob("seed0.cuda.json")
     stray.unlink()
     with pytest.raises(BadInput, match=r"has no record seed0\.cuda\.json"):
