@@ -30,12 +30,14 @@ def methods(family: str | None, kind: str | None, names: bool) -> None:
     """
     from visbase.pipeline.models.methods import find_methods
 
-    for method in find_methods().values():
+    found = find_methods()
+    width = max(map(len, found)) + 2
+    for method in found.values():
         if family not in (None, method.family):
             continue
         if kind is not None and kind not in method.kinds:
             continue
-        line = f"{method.name:<18}{method.family:<12}{method.summary}"
+        line = f"{method.name:<{width}}{method.family:<12}{method.summary}"
         click.echo(method.name if names else line)
 
 
