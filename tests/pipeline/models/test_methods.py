@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import visbase.baselines
 import visbase.cnn
+import visbase.cnn.dropout
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.models.methods import MethodFile, find_method, find_methods
 
@@ -98,7 +99,7 @@ def test_any_text_is_a_config_or_bad_input(key: str, text: str) -> None:
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Empty folders in place of those of the methods."""
-    for package in (visbase.baselines, visbase.cnn):
+    for package in (visbase.baselines, visbase.cnn, visbase.cnn.dropout):
         folder = tmp_path / package.__name__.rpartition(".")[2]
         folder.mkdir()
         monkeypatch.setattr(package, "__path__", [str(folder)])
