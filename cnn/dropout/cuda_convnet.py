@@ -29,7 +29,7 @@ from typing import Any
 from torch import nn
 
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.cnn.dropout.layers import Maxout, StochasticPool2d, add_cost, limit_norms
+from visbase.cnn.dropout.layers import Constrained, Maxout, StochasticPool2d
 from visbase.cnn.training.trainer import Recipe
 from visbase.pipeline.contracts import part_of
 from visbase.pipeline.errors import BadInput
@@ -118,13 +118,7 @@ def network(
         ]
         n_inputs = units
     layers.append(nn.Linear(n_inputs, n_classes))
-    weighted = [m for m in layers if isinstance(m, nn.Conv2d | nn.Linear)]
-    for i, layer in enumerate(weighted):
-        if config.max_norm:
-            limit_norms(layer, config.max_norm)
-        if config.weight_costs:
-            add_cost(layer, config.weight_costs[i])
-    return nn.Sequential(*layers)
+    return Constrained(layers, config.max_norm, config.weight_costs)
 
 
 def _unit(pieces: int) -> nn.Module:

@@ -1,8 +1,9 @@
-"""Stochastic pooling, maxout, and limits and costs of weights."""
+"""Stochastic pooling, maxout, and weights with a limit or a cost."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -60,21 +61,34 @@ class Maxout(nn.Module):
         return str(self.pieces)
 
 
-def limit_norms(layer: nn.Conv2d | nn.Linear, most: float) -> None:
-    """Scale each unit's weights down to the length `most` before every training step.
+class Constrained(nn.Sequential):
+    """Layers in turn whose weights have a limit and a cost.
 
-    The max-norm constraint of Srivastava et al. 2014, section 5.1.
+    max_norm: before every training step, each unit's weights are scaled down to this
+    length (Srivastava et al. 2014, section 5.1), 0 for no limit. costs: for each layer
+    with weights c, which adds c / 2 * sum(weight^2) to the loss; none if empty.
     """
 
-    def shorten(module: nn.Module, _inputs: object) -> None:
-        if module.training:
+    def __init__(
+        self, layers: Iterable[nn.Module], max_norm: float, costs: Sequence[float] = ()
+    ) -> None:
+        super().__init__(*layers)
+        self.max_norm, self.costs = max_norm, tuple(costs)
+        weighted = [m for m in self if isinstance(m, nn.Conv2d | nn.Linear)]
+        for layer in weighted if max_norm else ():
+            layer.register_forward_pre_hook(self._shorten)
+        for layer, cost in zip(weighted if costs else (), costs, strict=True):
+            weight = layer.weight  # the gradient of the cost is cost * weight
+            weight.register_hook(functools.partial(_with_cost, weight, cost))
+
+    def _shorten(self, layer: nn.Module, _inputs: object) -> None:
+        if layer.training:
             with torch.no_grad():
-                layer.weight.renorm_(2, 0, most)
+                layer.get_parameter("weight").renorm_(2, 0, self.max_norm)
 
-    layer.register_forward_pre_hook(shorten)
+    def extra_repr(self) -> str:  # by which checkpoints tell such networks apart
+        return f"max_norm={self.max_norm}, costs={self.costs}"
 
 
-def add_cost(layer: nn.Conv2d | nn.Linear, cost: float) -> None:
-    """Add cost / 2 * sum(weight^2) of one layer to the loss, through its gradient."""
-    weight = layer.weight
-    weight.register_hook(lambda gradient: gradient + cost * weight.detach())
+def _with_cost(weight: Tensor, cost: float, gradient: Tensor) -> Tensor:
+    return gradient + cost * weight.detach()

@@ -77,29 +77,31 @@ def test_nesterov_steps_by_hand_and_shifts_have_a_rate_of_their_own() -> None:
     w1 = 2 - 0.1 * (g1 + 0.85 * g1)
     g2 = 3 + 0.01 * w1
     v2 = 0.85 * g1 + g2
-    assert float(norm.weight) == pytest.approx(w1 - 0.1 * (g2 + 0.85 * v2))
+    assert norm.weight.item() == pytest.approx(w1 - 0.1 * (g2 + 0.85 * v2))
     rate, decay = 0.1 * SHIFT_RATE, 0.01 / SHIFT_RATE
     g1 = 0.25 + decay * 0.5
     b1 = 0.5 - rate * 1.85 * g1
     g2 = 0.25 + decay * b1
     expected = b1 - rate * (g2 + 0.85 * (0.85 * g1 + g2))
-    assert float(norm.bias) == pytest.approx(expected, rel=1e-5)
+    assert norm.bias.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_velocities_of_shifts_return_from_a_checkpoint(tmp_path: Path) -> None:
     def made() -> tuple[nn.Module, torch.optim.Optimizer]:
-        network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 2, 1))
+        network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 2, 3))
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network, make_optimiser(network, "nesterov", 0.1, 0.0)
 
     network, optimiser = made()
-    network(torch.randn(4, 3, 2, 2)).sum().backward()
+    network(torch.randn(4, 3, 4, 4)).sum().backward()
     optimiser.step()
     write_checkpoint(tmp_path / "x", network, optimiser, [Epoch(1.0, 2.0, None, 3, 4)])
     again, resumed = made()
     assert read_checkpoint(tmp_path / "x", again, resumed)
     for one, other in zip(network.parameters(), again.parameters(), strict=True):
-        velocity = optimiser.state[one]["momentum_buffer"]
-        assert torch.equal(velocity, resumed.state[other]["momentum_buffer"])
+        velocity = resumed.state[other]["momentum_buffer"]
+        assert torch.equal(velocity, optimiser.state[one]["momentum_buffer"])
+        assert velocity.stride() == other.stride()  # laid out in memory alike
 
 
 def test_views_are_shifted_by_a_pixel_and_mirrored() -> None:

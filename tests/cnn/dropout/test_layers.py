@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from visbase.cnn.dropout.layers import Maxout, StochasticPool2d, add_cost, limit_norms
+from visbase.cnn.dropout.layers import Constrained, Maxout, StochasticPool2d
 
 KEPT = 0.75
 
@@ -22,11 +22,11 @@ def test_expected_output_under_dropout_is_the_output_at_test_time() -> None:
         mean += probability * kept / KEPT
     layers = nn.Sequential(nn.Dropout(1 - KEPT), nn.Linear(3, 1, bias=False))
     layers[1].weight.data = weight[None]
-    at_test_time = float(layers.eval()(x[None]))
+    at_test_time = layers.eval()(x[None]).item()
     assert at_test_time == pytest.approx(mean) == 3.0  # 3 - 2 + 2
     # the lecture's rule, all weights times the probability of keeping a unit
     layers[1].weight.data *= KEPT
-    assert float(layers(x[None])) == pytest.approx(mean_of_lecture) == 0.75 * 3
+    assert layers(x[None]).item() == pytest.approx(mean_of_lecture) == 0.75 * 3
 
 
 def test_dropout_keeps_this_fraction_and_divides_by_it() -> None:
@@ -82,17 +82,26 @@ def test_maxout_is_the_largest_of_its_linear_pieces() -> None:
 def test_weights_longer_than_the_limit_are_scaled_to_it_in_training_only() -> None:
     layer = nn.Linear(2, 2, bias=False)
     layer.weight.data = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
-    limit_norms(layer, 2.0)
-    layer.eval()(torch.zeros(1, 2))
+    network = Constrained([layer], max_norm=2.0)
+    network.eval()(torch.zeros(1, 2))
     assert layer.weight[0].tolist() == [3.0, 4.0]
-    layer.train()(torch.zeros(1, 2))
+    network.train()(torch.zeros(1, 2))
     expected = torch.tensor([[1.2, 1.6], [0.3, 0.4]])
     torch.testing.assert_close(layer.weight.data, expected)
 
 
 def test_cost_of_a_layer_adds_its_weights_to_their_gradient() -> None:
-    layer = nn.Linear(2, 1, bias=False)
-    layer.weight.data = torch.tensor([[3.0, -4.0]])
-    add_cost(layer, 0.5)
-    layer(torch.tensor([[10.0, 20.0]])).sum().backward()
-    assert layer.weight.grad.tolist() == [[10 + 1.5, 20 - 2.0]]
+    layers = [nn.Linear(2, 1, bias=False), nn.ReLU(), nn.Linear(1, 1, bias=False)]
+    for layer, weights in ((layers[0], [[3.0, 4.0]]), (layers[2], [[2.0]])):
+        layer.weight.data = torch.tensor(weights)
+    network = Constrained(layers, max_norm=0, costs=(0.5, 0.25))
+    network(torch.tensor([[10.0, 20.0]])).sum().backward()
+    first, second = (layer.weight.grad.tolist() for layer in (layers[0], layers[2]))
+    assert first == [[2 * 10 + 0.5 * 3, 2 * 20 + 0.5 * 4]]
+    assert second == [[110 + 0.25 * 2]]
+
+
+def test_checkpoints_of_other_constraints_are_not_taken() -> None:
+    given = [(4.0, ()), (2.0, ()), (4.0, (0.5,))]
+    texts = {str(Constrained([nn.Linear(2, 1)], *one)) for one in given}
+    assert len(texts) == len(given)
