@@ -67,10 +67,10 @@ class Config:
 
 def presets(config: Any) -> dict[str, Any]:
     """The presets of a row with this full Config."""
-    units = tuple(128 for _ in config.units)
+    units = tuple(256 for _ in config.units)
     return {
         "full": config,
-        "quick": replace(config, maps=(16, 16, 32), units=units, epochs=3),
+        "quick": replace(config, maps=(32, 32, 64), units=units, epochs=8),
     }
 
 
