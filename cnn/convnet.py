@@ -42,7 +42,7 @@ from visbase.cnn.training.views import (
 from visbase.cnn.whitened import whitened_network
 from visbase.pipeline.contracts import part_of
 
-SUMMARY = "convolutional network of 6 layers, distorted digits"
+SUMMARY = "convolutional network of 6 layers, augmented images"
 
 
 @dataclass(frozen=True)
