@@ -73,7 +73,7 @@ def test_each_machine_is_named_with_its_number_of_runs(results: Path) -> None:
     add_run(results, "mlp2", **other, versions={"python": "3.11", "numpy": "2"})
     lines = machine_lines(read_runs(results, "mnist"))
     assert sorted(lines) == [
-        "1 run (mlp2) on another one, 1 core, cuda; numpy 2, python 3.11",
+        "1 run (mlp2-cuda) on another one, 1 core, cuda; numpy 2, python 3.11",
         "4 runs (broken, linear, svm_rbf) on a processor, 2 cores, cpu; python 3.11",
     ]
     markdown = markdown_of(results)

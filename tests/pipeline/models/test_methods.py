@@ -1,5 +1,6 @@
 """Settings from the command line become a typed Config, or one clear line."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import visbase.baselines
-import visbase.cnn
-import visbase.cnn.dropout
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.models.methods import MethodFile, find_method, find_methods
+from visbase.pipeline.models.methods import (
+    PACKAGES,
+    MethodFile,
+    find_method,
+    find_methods,
+)
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,9 @@ def test_any_text_is_a_config_or_bad_input(key: str, text: str) -> None:
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Empty folders in place of those of the methods."""
-    for package in (visbase.baselines, visbase.cnn, visbase.cnn.dropout):
-        folder = tmp_path / package.__name__.rpartition(".")[2]
+    for name in PACKAGES:
+        package = importlib.import_module(f"visbase.{name}")  # as `find_methods` does
+        folder = tmp_path / name.rpartition(".")[2]
         folder.mkdir()
         monkeypatch.setattr(package, "__path__", [str(folder)])
     return tmp_path
