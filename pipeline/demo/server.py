@@ -74,7 +74,8 @@ def serve(models: Sequence[Model], browser: bool) -> None:
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        blocks.close(verbose=False)
+        # Gradio would wait for connections that browsers keep open, and sometimes hang
+        os._exit(0)
 
 
 def page(models: Sequence[Model]) -> str:
