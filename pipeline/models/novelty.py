@@ -100,7 +100,6 @@ def learn_novelty(train: Split) -> Novelty:
         features = describe(images[held_out])
         both = np.stack([_to_classes(features, learned), _to_drawn(features, learned)])
         learned["scale"] = np.stack([both.mean(axis=1), both.std(axis=1)], axis=1)
-        learned["threshold"] = np.zeros(1)
         distances = Novelty(learned).distances(images[held_out])
         learned["threshold"] = np.quantile(distances, [1 - FALSE_ALARMS])
         return learned
