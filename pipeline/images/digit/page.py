@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.images.digit.ink import FloatArray, measure_ink
-from visbase.pipeline.images.digit.normalise import form, in_form, normalise_digit
+from visbase.pipeline.images.digit.normalise import (
+    FIELD_PX,
+    form,
+    in_form,
+    normalise_digit,
+)
 from visbase.pipeline.images.digit.parts import (
     Box,
     Labels,
@@ -130,12 +135,15 @@ class Page:
 def read_page(image: NDArray[np.uint8]) -> Reading:
     """Find the digits of an image (h, w) or (h, w, 3) uint8.
 
-    An image with one digit and nothing else gives what `normalise_digit` gives. Raises
-    BadInput if there is no ink.
+    An image with one digit and nothing else gives what `normalise_digit` gives, and so
+    does one no larger than MNIST's: it has no room for more. Raises BadInput if there
+    is no ink.
     """
     height, width = image.shape[:2]
-    if in_form(image) is not None:
-        return Reading([[Digit((0, 0, width, height), normalise_digit(image))]])
+    is_small = max(height, width) <= FIELD_PX
+    if is_small or in_form(image) is not None:
+        only = Digit((0, 0, width, height), normalise_digit(image))
+        return Reading([[only]], not is_small or analyse(image).is_paper)
     sheet = find_sheet(image)
     if sheet is not None:
         reading = _read(sheet[0])

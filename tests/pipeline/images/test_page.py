@@ -189,3 +189,14 @@ def test_thread_too_thin_to_be_seen_in_a_digits_form_is_left_out(
     page = cv2.line(write(paper(920), mnist.train.images[0]), (500, 20), (504, 300), 90)
     (line,) = read_page(photo(np.asarray(page, np.float32))).lines
     assert len(line) == 1
+
+
+def test_image_as_small_as_mnists_has_one_digit(mnist: Dataset) -> None:
+    trousers = np.zeros((28, 28), np.uint8)
+    trousers[4:24, 8:12] = trousers[4:24, 16:20] = 200
+    for image in (trousers, 255 - trousers):
+        ((digit,),) = read_page(image).lines
+        assert digit.box == (0, 0, 28, 28)
+        assert (digit.image[10] > 100).sum() == 8  # both legs
+    larger = np.kron(trousers, np.ones((10, 10), np.uint8))
+    assert len(read_page(larger).lines[0]) == 2
