@@ -1,4 +1,4 @@
-"""A frozen backbone and a linear discriminant as a method: fit, scores, explain."""
+"""A backbone and a linear discriminant as a method: fit, scores, explain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STAGE_WEIGHT = 0.5  # of the features of a stage, see docs/tried.md
 
 
 @dataclass
-class FrozenBackbone:
+class BackboneClassifier:
     """Classifies images by the features of a network that others have trained.
 
     backbone: timm's name of the network; weights: their file, "" for those that
@@ -65,7 +65,7 @@ class FrozenBackbone:
             raise BadInput(
                 f"shrinkage={self.shrinkage}: expected a number above 0, at most 1"
             )
-        self.backbone_ = self._load()
+        self.backbone_ = self._backbone_for(images, labels)
         self.classes_ = np.unique(labels)
         features = self.features(images)
         with working("linear discriminant"):
@@ -79,11 +79,6 @@ class FrozenBackbone:
     def scores_of(self, features: FloatArray) -> FloatArray:
         """Compute the `scores` (n, C) of images with features (n, d)."""
         return _log_probabilities(features, self.weights_, self.intercepts_)
-
-    def refit(self, features: FloatArray, labels: NDArray[np.int64]) -> Scorer:
-        """Fit another discriminant, see `contracts.Refits`."""
-        weights, intercepts = self._discriminant(features, labels)
-        return lambda others: _log_probabilities(others, weights, intercepts)
 
     def _discriminant(
         self, features: FloatArray, labels: NDArray[np.int64]
@@ -116,8 +111,8 @@ class FrozenBackbone:
         al. 2016). It is exact: the values sum to the difference of the two decisions
         without intercepts.
         """
-        views = self._views(self.resize(image))
-        maps = self._in_one_thread(lambda: self.backbone_.maps(views))
+        views = self.views(self.resize(image))
+        maps = self.in_one_thread(lambda: self.backbone_.maps(views))
         sums = np.concatenate([each.mean(axis=(0, 2, 3)) for each in maps])
         features = features_of(sums[None], self.backbone_.lengths)[0]
         winner, runner_up = two_best(features @ self.weights_ + self.intercepts_)
@@ -177,6 +172,10 @@ class FrozenBackbone:
         self.backbone_, self.classes_ = backbone, head["classes"]
         self.weights_, self.intercepts_ = head["weights"], head["intercepts"]
 
+    def _backbone_for(self, images: Images, labels: NDArray[np.int64]) -> Backbone:
+        """The backbone whose features are classified."""
+        return self._load()
+
     def _load(self, sha256: str = "") -> Backbone:
         backbone, self.facts_ = load_backbone(
             self.backbone, self.size_px, self.weights, sha256
@@ -192,13 +191,13 @@ class FrozenBackbone:
             "timm": timm.__version__,
         }
 
-        code = (Backbone, type(self))
+        code = (Backbone, BackboneClassifier)
         pooled = recall_rows("pooled", key, images, self.pooled, code)
         return features_of(pooled, self.backbone_.lengths)
 
     def pooled(self, images: Images) -> FloatArray:
         """Compute the pooled features of n images in threads: (n, d)."""
-        return self._in_one_thread(
+        return self.in_one_thread(
             lambda: map_blocks(self._pooled, images, "pooled features", track)
         )
 
@@ -211,15 +210,15 @@ class FrozenBackbone:
         rows = np.empty((len(images), self.backbone_.n_features), np.float32)
         side = self.backbone_.size_px
         for row, image in zip(rows, coarsely(images, side, side), strict=True):
-            views = self._views(self.backbone_.square(image))
+            views = self.views(self.backbone_.square(image))
             row[:] = self.backbone_.pooled(views).mean(axis=0)
         return rows
 
-    def _views(self, square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def views(self, square: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The image, and its mirror image if that counts: (1 or 2, side, side, 3)."""
         return np.stack([square, square[:, ::-1]] if self.mirrored else [square])
 
-    def _in_one_thread(self, work: Callable[[], T]) -> T:
+    def in_one_thread(self, work: Callable[[], T]) -> T:
         """Do work whose operators each run in one thread; several images run at once.
 
         So the last bits do not depend on the number of cores.
@@ -232,10 +231,19 @@ class FrozenBackbone:
             torch.set_num_threads(n_threads)
 
 
-class _Scores(nn.Module):
-    """The computation of `FrozenBackbone.scores` on squares (n, 3, side, side)."""
+class FrozenBackbone(BackboneClassifier):
+    """Its features depend on no label, so the discriminant can be fitted anew."""
 
-    def __init__(self, model: FrozenBackbone) -> None:
+    def refit(self, features: FloatArray, labels: NDArray[np.int64]) -> Scorer:
+        """Fit another discriminant, see `contracts.Refits`."""
+        weights, intercepts = self._discriminant(features, labels)
+        return lambda others: _log_probabilities(others, weights, intercepts)
+
+
+class _Scores(nn.Module):
+    """The computation of the `scores` on squares (n, 3, side, side)."""
+
+    def __init__(self, model: BackboneClassifier) -> None:
         super().__init__()
         self.backbone = model.backbone_
         self.mirrored = model.mirrored

@@ -59,7 +59,7 @@ class Backbone(nn.Module):
         n = 3 * self.size_px**2
         ramp = torch.linspace(0, 255, n).view(1, 3, self.size_px, self.size_px)
         try:
-            self.network = folded(network, (ramp - self.mean) / self.deviation)
+            self.network = folded(network, self.standardised(ramp))
             with torch.inference_mode():
                 stages = [stage.shape[1] for stage in self._maps(ramp)[1]]
                 self.n_features = int(self(ramp).shape[1])
@@ -83,9 +83,13 @@ class Backbone(nn.Module):
         pooled = self.network.forward_head(final, pre_logits=True)  # type: ignore[operator]
         return torch.cat([pooled, *(stage.mean((2, 3)) for stage in stages)], dim=1)
 
+    def standardised(self, images: Tensor) -> Tensor:
+        """Images of 8 bits as the network takes them, in float32."""
+        return (images.to(torch.float32) - self.mean) / self.deviation
+
     def _maps(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The network's last map, and the ends of its last stages if they differ."""
-        standard = (images.to(torch.float32) - self.mean) / self.deviation
+        standard = self.standardised(images)
         if not hasattr(self.network, "forward_intermediates"):
             return self.network.forward_features(standard), []  # type: ignore[operator]
         final, stages = self.network.forward_intermediates(  # type: ignore[operator]
@@ -98,7 +102,7 @@ class Backbone(nn.Module):
     @torch.inference_mode()
     def pooled(self, views: NDArray[np.uint8]) -> FloatArray:
         """Pooled features (n, d) of squares (n, size, size, 3), in one batch."""
-        return self(self._tensor(views)).numpy()
+        return self(self.tensor(views)).numpy()
 
     @torch.inference_mode()
     def maps(self, views: NDArray[np.uint8]) -> list[FloatArray]:
@@ -106,10 +110,10 @@ class Backbone(nn.Module):
 
         Raises BadInput for a network that pools in another way.
         """
-        final, stages = self._maps(self._tensor(views))
+        final, stages = self._maps(self.tensor(views))
         if final.ndim == 4 and final.shape[1] == self.lengths[0]:
             means = torch.cat([each.mean((2, 3)) for each in (final, *stages)], dim=1)
-            if torch.allclose(means, self(self._tensor(views)), rtol=1e-3, atol=1e-4):
+            if torch.allclose(means, self(self.tensor(views)), rtol=1e-3, atol=1e-4):
                 return [each.numpy() for each in (final, *stages)]
         raise BadInput(
             f"backbone {self.name} does not average a map, so its evidence has no "
@@ -125,7 +129,7 @@ class Backbone(nn.Module):
         rgb = result if result.ndim == 3 else np.repeat(result[..., None], 3, axis=2)
         return np.asarray(rgb, np.uint8)
 
-    def _tensor(self, views: NDArray[np.uint8]) -> Tensor:
+    def tensor(self, views: NDArray[np.uint8]) -> Tensor:
         """(n, h, w, 3) uint8 -> (n, 3, h, w), channels last in memory."""
         return torch.from_numpy(np.ascontiguousarray(views)).permute(0, 3, 1, 2)
 
