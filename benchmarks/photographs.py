@@ -100,7 +100,7 @@ def _page(rows: list[dict[str, str]]) -> str:
         "scenes anew; the clothes have a fixed split. The column s shows the seconds",
         "to fit the method and predict all test images in the quickest run (other",
         "programs ran beside some), and MiB the largest peak memory. `pretrained`",
-        "has also been trained on 1.3 million other photographs.",
+        "and `finetuned` have also learned from 1.3 million other photographs.",
         "",
         "| photographs | method | training images | accuracy % | seeds | s | MiB |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
