@@ -55,7 +55,7 @@ def map_blocks(
     scheduler = os.environ.get("VISBASE_SCHEDULER")
     if scheduler:
         return np.concatenate(_on_cluster(scheduler, function, images, blocks))
-    with _one_blas_thread():
+    with one_blas_thread():
         results = Parallel(n_jobs(), prefer="threads", return_as="generator")(
             delayed(function)(images[rows]) for rows in blocks
         )
@@ -77,7 +77,7 @@ def _joined(parts: Iterator[NDArray[Number]]) -> NDArray[Number]:
 
 def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
     """Return work(start) for each start, in order, with single-threaded products."""
-    with _one_blas_thread():
+    with one_blas_thread():
         return Parallel(n_jobs(), prefer="threads")(map(delayed(work), starts))
 
 
@@ -105,11 +105,11 @@ def _apply(
     function: Callable[[Images], NDArray[Number]], images: Images
 ) -> NDArray[Number]:
     """Call function(images) with single-threaded matrix products."""
-    with _one_blas_thread():
+    with one_blas_thread():
         return function(images)
 
 
-def _one_blas_thread() -> AbstractContextManager[Any]:
+def one_blas_thread() -> AbstractContextManager[Any]:
     """Limit matrix products to one thread inside a `with` block."""
     return _controller().limit(limits=1, user_api="blas")
 

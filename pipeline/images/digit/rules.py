@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+Runs = NDArray[np.int32]
+Labels = NDArray[np.int32]
 
 SEARCH_PX = 500  # rules are searched in a mask shrunk to this longest side
 SLOPES = np.tan(np.deg2rad(np.arange(-12, 13, 2)))
@@ -30,39 +32,41 @@ def remove_rules(mask: Mask, frames: Mask) -> tuple[Mask, Mask]:
 
     frames (h, w): what was removed before; a stroke between two frames is a rule.
     """
-    lying, standing = _strokes(mask), _strokes(mask.T).T
+    runs, across = _runs(mask), _runs(mask.T)
+    lying, standing = _strokes(mask, runs), _strokes(mask.T, across).T
     if not (lying.any() or standing.any()):
         return mask, np.zeros_like(mask)
     height = _height(_opened(mask & ~lying & ~standing))
     if not height:
         return mask, np.zeros_like(mask)
     removed = np.zeros_like(mask)
+    flat, upright = _parts(lying, height), _parts(standing.T, height)
     for _ in range(2):  # the first rules that are found help to find others
         near = cv2.dilate(
             (removed | frames).astype(np.uint8), np.ones((9, 9), np.uint8)
         )
         bounds = near > 0
         bounds[[0, -1]] = bounds[:, [0, -1]] = True
-        removed |= _rules(lying, mask, bounds, height, LONGER)
-        removed |= _rules(standing.T, mask.T, bounds.T, height, LONGEST_STEM).T
+        removed |= _rules(flat, lying, runs, bounds, height, LONGER)
+        removed |= _rules(upright, standing.T, across, bounds.T, height, LONGEST_STEM).T
     if not removed.any():
         return mask, removed
     return _closed(mask, removed), removed
 
 
-def _strokes(mask: Mask) -> Mask:
+def _strokes(mask: Mask, runs: Runs) -> Mask:
     """Mark what may belong to a nearly horizontal rule: thin, straight and long."""
     longest = max(mask.shape)
-    runs = _runs(mask)
     thin = mask & (runs <= max(THICKEST * longest, 3))
     ratio = min(SEARCH_PX / longest, 1)
     size = tuple(max(round(side * ratio), 1) for side in mask.shape[::-1])
     small = cv2.resize(thin.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     # 3 rows thick, to bear slopes between those that are tried, and waves
-    small = cv2.dilate((small > 0.2).astype(np.float32), np.ones((3, 1), np.uint8))
+    ink = np.uint8(255) * (small > 0.2)
+    small = cv2.dilate(ink, np.ones((3, 1), np.uint8))
     window = max(round(WINDOW * max(size)), 15)
     height, width = small.shape
-    if width < window or small.sum() < window:
+    if width < window or np.count_nonzero(small) < window:
         return np.zeros_like(mask)
     found = np.zeros_like(small)
     for slope in SLOPES:
@@ -70,10 +74,9 @@ def _strokes(mask: Mask) -> Mask:
         level = cv2.warpAffine(small, shear, (width, height), flags=cv2.INTER_NEAREST)
         covered = cv2.blur(level, (window, 1), borderType=cv2.BORDER_CONSTANT)
         # shorter at the image's ends, where the window sees the border's zeros
-        full = cv2.dilate(
-            (covered >= COVERED).astype(np.float32), np.ones((1, window), np.uint8)
-        )
-        if full.any():
+        is_full = covered >= COVERED * 255
+        if is_full.any():
+            full = cv2.dilate(is_full.astype(np.uint8), np.ones((1, window), np.uint8))
             back = cv2.warpAffine(
                 full * level,
                 shear,
@@ -88,7 +91,7 @@ def _strokes(mask: Mask) -> Mask:
     return thin & (cv2.resize(near, size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def _runs(mask: Mask) -> NDArray[np.int32]:
+def _runs(mask: Mask) -> Runs:
     """How long the vertical run of ink through each pixel is, (h, w); 0 outside."""
     height = len(mask)
     rows = np.arange(height, dtype=np.int32)[:, None]
@@ -113,26 +116,36 @@ def _opened(rest: Mask) -> Mask:
     )
 
 
-def _rules(
-    strokes: Mask, mask: Mask, bounds: Mask, height: float, longer: float
-) -> Mask:
-    """Keep the nearly horizontal strokes that are rules.
-
-    A rule is so many times longer than the digits' height, or it is about as long and
-    ends at other rules or the image's border on both sides, or goes from there into a
-    digit.
-    """
-    removed = np.zeros_like(mask)
-    gap = max(round(height / 2), 3) | 1  # digits cross rules
+def _parts(strokes: Mask, height: float) -> tuple[Labels, NDArray[np.int32]]:
+    """Join nearly horizontal strokes where digits cross them: labels and boxes."""
+    gap = max(round(height / 2), 3) | 1
     joined = cv2.morphologyEx(
         np.pad(strokes.astype(np.uint8), gap),
         cv2.MORPH_CLOSE,
         np.ones((3, gap), np.uint8),
     )[gap:-gap, gap:-gap]
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
-    runs = _runs(mask)
-    for part in range(1, n):
-        left, top, width, tall = stats[part, :4].tolist()
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    return np.asarray(labels, np.int32), np.asarray(stats[:, :4], np.int32)
+
+
+def _rules(
+    parts: tuple[Labels, NDArray[np.int32]],
+    strokes: Mask,
+    runs: Runs,
+    bounds: Mask,
+    height: float,
+    longer: float,
+) -> Mask:
+    """Keep the parts of nearly horizontal strokes that are rules.
+
+    A rule is so many times longer than the digits' height, or it is about as long and
+    ends at other rules or the image's border on both sides, or goes from there into a
+    digit.
+    """
+    removed = np.zeros_like(strokes)
+    labels, boxes = parts
+    for part in range(1, len(boxes)):
+        left, top, width, tall = boxes[part].tolist()
         box = np.s_[top : top + tall, left : left + width]
         stroke = (labels[box] == part) & strokes[box]
         if width < longer * height:
