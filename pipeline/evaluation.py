@@ -138,7 +138,10 @@ def mcnemar_exact(truth: IntArray, first: IntArray, second: IntArray) -> float:
     only_first = int(np.count_nonzero((first == truth) & (second != truth)))
     only_second = int(np.count_nonzero((first != truth) & (second == truth)))
     flips = only_first + only_second
-    tail = sum(math.comb(flips, k) for k in range(min(only_first, only_second) + 1))
+    term = tail = 1  # binomial coefficients, each from the one before: exact and quick
+    for k in range(min(only_first, only_second)):
+        term = term * (flips - k) // (k + 1)
+        tail += term
     return min(1.0, 2 * tail / 2**flips)
 
 
@@ -210,22 +213,19 @@ def log_loss(truth: IntArray, probabilities: NDArray[np.floating]) -> float:
     return float(-np.log(np.clip(of_truth.astype(np.float64), least, 1)).mean())
 
 
-def cohens_kappa(confusion: NDArray[np.int64]) -> float:
-    """Measure the agreement of two labellings beyond chance (Cohen 1960).
-
-    confusion (C, C) counts one labelling against the other. The result is 1 if both
-    give every image the same label.
-    """
-    n = confusion.sum()
-    agreed = np.trace(confusion) / n
-    by_chance = confusion.sum(axis=0) @ confusion.sum(axis=1) / n**2
-    return 1.0 if by_chance == 1 else float((agreed - by_chance) / (1 - by_chance))
-
-
 def agreement(predictions: Sequence[IntArray]) -> NDArray[np.float64]:
     """Compute the fraction of images that each pair of methods labels alike: (m, m)."""
     labels = np.stack(predictions)
     return (labels[:, None] == labels[None]).mean(axis=2)
+
+
+def independent_agreement(first: float, second: float, n_classes: int) -> float:
+    """Compute how often two independent classifiers of these error rates agree.
+
+    All arguments and the result but n_classes are fractions. Both are right, or both
+    give the same of the C - 1 wrong labels, which are equally likely.
+    """
+    return (1 - first) * (1 - second) + first * second / (n_classes - 1)
 
 
 def n_failures(truth: IntArray, predictions: Sequence[IntArray]) -> NDArray[np.int64]:
