@@ -4,6 +4,8 @@
 <!-- table begins: linear convnet --> ... <!-- table ends -->: the rows of these methods
 with a few columns, without notes.
 <!-- findings begin --> ... <!-- findings end -->: the findings' sentences.
+<!-- finding begins: curves --> ... <!-- finding ends -->: one finding by its name, with
+its sentences and its table; "Not measured yet." without it.
 """
 
 from __future__ import annotations
@@ -22,9 +24,12 @@ from visbase.reports.measures import Row, Runs
 PICTURES = Path("docs") / "pictures"  # beside a file that shows them, the README
 TABLE = "<!-- table begins -->", "<!-- table ends -->"
 FINDINGS = "<!-- findings begin -->", "<!-- findings end -->"
-BLOCKS = {  # the whole block; its begin marker, the methods it names, its end marker
+FINDING = "<!-- finding begins: NAME -->", "<!-- finding ends -->"
+NOT_YET = "Not measured yet.\n"
+BLOCKS = {  # the whole block; its begin marker, the names in it, its end marker
     TABLE: r"(<!-- table begins(?:: ([\w ]+))? -->).*?(<!-- table ends -->)",
     FINDINGS: r"(<!-- findings begin()? -->).*?(<!-- findings end -->)",
+    FINDING: r"(<!-- finding begins: (\w+) -->).*?(<!-- finding ends -->)",
 }
 
 
@@ -67,12 +72,15 @@ def renewed(
     sentences = [line for finding in findings for line in finding.sentences]
 
     def content(block: re.Match[str]) -> str:
-        begin, methods, end = block.groups()
+        begin, names, end = block.groups()
         if end == FINDINGS[1]:
             new = "".join(f"- {line}\n" for line in sentences)
-        elif methods:
-            chosen = {row.method: row for row in rows if row.method in methods.split()}
-            _require_records(path, methods.split(), chosen)
+        elif end == FINDING[1]:
+            chosen_findings = (one for one in findings if one.name == names)
+            new = "".join(map(finding_markdown, chosen_findings)) or NOT_YET
+        elif names:
+            chosen = {row.method: row for row in rows if row.method in names.split()}
+            _require_records(path, names.split(), chosen)
             new = short_table(list(chosen.values()), dataset)
         else:
             new = to_markdown(rows, runs, dataset)
@@ -82,12 +90,21 @@ def renewed(
     for (begin, end), pattern in BLOCKS.items():
         text, n = re.subn(pattern, content, text, flags=re.DOTALL)
         n_blocks += n
-        if not n == text.count(begin.removesuffix(" -->")) == text.count(end):
+        marker = re.split(":| -->", begin)[0]  # names may follow
+        if not n == text.count(marker) == text.count(end):
             raise BadInput(f"{path}: expected the lines {begin!r} and {end!r} in pairs")
     if not n_blocks:
         expected = " or ".join(f"{begin!r} and {end!r}" for begin, end in BLOCKS)
         raise BadInput(f"{path}: expected the lines {expected}, found neither pair")
     return text
+
+
+def finding_markdown(finding: Finding) -> str:
+    """Return a finding's sentences as a list, and its table."""
+    lines = [f"- {sentence}" for sentence in finding.sentences] + [""]
+    for row in (finding.head, ("---",) * len(finding.head), *finding.table):
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines).lstrip() + "\n"
 
 
 def readme_pictures(rows: Sequence[Row], runs: Sequence[Runs]) -> dict[str, str]:

@@ -48,6 +48,20 @@ def test_marker_that_names_methods_shows_them(results: Path, tmp_path: Path) -> 
     assert table_line(path.read_text(), "linear") == row
 
 
+def test_marker_that_names_a_finding_shows_its_table(
+    results: Path, tmp_path: Path
+) -> None:
+    begin, end = "<!-- finding begins: {} -->", readme.FINDING[1]
+    table = Finding("cost", "", ["a is dear."], "", (), [], ("one", "s"), [("a", "2")])
+    path = tmp_path / "page.md"
+    path.write_text("\n".join(f"{begin.format(name)}\n{end}" for name in ("cost", "x")))
+    readme.renew_files([path], [], [], "mnist", [table])
+    shown = ["- a is dear.", "", "| one | s |", "| --- | --- |", "| a | 2 |"]
+    expected = [begin.format("cost"), *shown, end]
+    expected += [begin.format("x"), "Not measured yet.", end]
+    assert path.read_text().splitlines() == expected
+
+
 WITHOUT_RECORD = f"<!-- table begins: linear nearest -->{END}"
 TURNED, OPEN = f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{TOLD}"
 
