@@ -39,7 +39,12 @@ from visbase.reports.measures import (
     find_measures,
     mean_of_known,
 )
-from visbase.reports.published import GPU, WITHOUT_LEARNED_FILTERS, lecture_figure
+from visbase.reports.published import (
+    GPU,
+    lecture_figure,
+    others_note,
+    published_rows,
+)
 
 SHORT_COLUMNS = ("error_pct", "low_pct", "lecture_pct", "fit_s")  # of the README
 
@@ -187,18 +192,8 @@ def notes(rows: Sequence[Row], dataset: str, n_test: int) -> list[str]:
             for row in rows
             if row.lecture is not None
         ),
-        *_others(dataset),
+        *others_note(dataset),
     ]
-
-
-def _others(dataset: str) -> list[str]:
-    """List published errors without learned filters, if any are known."""
-    figures = [
-        f"{other.error_pct:g} % with {other.condition} ({other.source})"
-        for other in WITHOUT_LEARNED_FILTERS.get(dataset, ())
-    ]
-    note = "Published test errors without filters learned by backpropagation: "
-    return [note + "; ".join(figures) + "."] if figures else []
 
 
 def _require_full_committed_run(path: Path, record: Record) -> None:
@@ -258,7 +253,11 @@ def _require_same_settings(records: Sequence[Record]) -> None:
 def to_markdown(rows: Sequence[Row], runs: Sequence[Runs], dataset: str) -> str:
     """Return the table with the notes that explain it and the machines."""
     below = [*notes(rows, dataset, runs[0].records[0].n_test), *machine_lines(runs)]
-    return _table(rows, columns(MARKDOWN), dataset) + "\n" + "\n\n".join(below) + "\n"
+    measures, answers = columns(MARKDOWN), [one.answers for one in runs if one.good]
+    table = _table(rows, measures, dataset)
+    if answers:
+        table += published_rows(dataset, answers[0][0], len(measures))
+    return table + "\n" + "\n\n".join(below) + "\n"
 
 
 def short_table(rows: Sequence[Row], dataset: str) -> str:

@@ -50,6 +50,11 @@ def make_report(
     require_images_of(dataset, runs)
     rows = compare(runs)
     findings = find_findings(results.parent, dataset)
+    if dataset.name.startswith("cifar"):  # loaded for the datasets that have them only
+        from visbase.reports.published import dropout, models
+
+        against = dropout.find(runs, dataset.name), models.find(runs, dataset)
+        findings += [finding for finding in against if finding is not None]
     write_report(folder, rows, runs, dataset, findings)
     if readmes:
         from visbase.reports.readme import renew_files

@@ -58,6 +58,11 @@ class Runs:
         return [i for i, record in enumerate(self.records) if record.error is None]
 
     @property
+    def answers(self) -> IntArray:
+        """Truth and prediction (2, n_test) of the first run that did not fail."""
+        return self.predictions[self.good[0]]
+
+    @property
     def errors_pct(self) -> list[float]:
         """Error of each good run, in percent."""
         return [

@@ -63,9 +63,8 @@ def _published(runs: Runs) -> float:
 def _p_next(runs: Runs) -> float:
     if runs.better is None or not runs.good or not runs.better.good:
         return math.nan
-    truth, ours = runs.predictions[runs.good[0]]
-    theirs = runs.better.predictions[runs.better.good[0]][1]
-    return mcnemar_exact(truth, ours, theirs)
+    truth, ours = runs.answers
+    return mcnemar_exact(truth, ours, runs.better.answers[1])
 
 
 def _half(which: int) -> Callable[[Runs], float]:

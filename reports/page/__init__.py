@@ -27,7 +27,7 @@ from visbase.reports.page.details import (
     disagreement,
     exhibits_of,
 )
-from visbase.reports.published import WITHOUT_LEARNED_FILTERS
+from visbase.reports.published import WITHOUT_LEARNED_FILTERS, published_models
 
 FOLDER = Path(__file__).parent
 SECTIONS = (
@@ -94,7 +94,7 @@ def render_page(
         seeds=seeds,
         columns=measures,
         rows=[_line(row, measures) for row in rows]
-        + _published_lines(dataset.name, measures),
+        + _published_lines(dataset, measures),
         notes=notes(rows, dataset.name, len(test)),
         charts=_charts(rows, runs, details),
         methods=[detail.method for detail in details],
@@ -185,19 +185,33 @@ def _line(row: Row, measures: Sequence[Measure]) -> Line:
     return Line("ours", row.summary, [name, *cells])
 
 
-def _published_lines(dataset: str, measures: Sequence[Measure]) -> list[Line]:
-    """Make a line per published method that learns no filters by backpropagation."""
-    lines = []
-    for other in WITHOUT_LEARNED_FILTERS.get(dataset, ()):
-        shown, value = f"{other.error_pct:g}", f"{other.error_pct}"
-        known = {
-            "error_pct": Cell(shown, value, title=other.source),
-            "lecture_pct": Cell(shown, value, title=other.source, note=other.source),
-        }
-        name = Cell("published", f"published {other.condition}")
-        cells = [known.get(measure.name, Cell("")) for measure in measures]
-        lines.append(Line("published", other.condition, [name, *cells]))
+def _published_lines(dataset: Dataset, measures: Sequence[Measure]) -> list[Line]:
+    """Make a line per published method that learns no filters by backpropagation.
+
+    Published models whose answers are known follow, whatever they learn.
+    """
+    lines = [
+        _published_line(other.condition, f"{other.error_pct:g}", other.source, measures)
+        for other in WITHOUT_LEARNED_FILTERS.get(dataset.name, ())
+    ]
+    for model, error in published_models(dataset.name, dataset.test.labels):
+        summary = f"{model.model}: {model.summary}"
+        source = "counted from the model's answers (Recht et al. 2018)"
+        lines.append(_published_line(summary, f"{error:.2f}", source, measures))
     return lines
+
+
+def _published_line(
+    summary: str, error_pct: str, source: str, measures: Sequence[Measure]
+) -> Line:
+    known = {
+        "error_pct": Cell(error_pct, error_pct, title=source),
+        "lecture_pct": Cell(error_pct, error_pct, title=source, note=source),
+    }
+    cells = [known.get(measure.name, Cell("")) for measure in measures]
+    return Line(
+        "published", summary, [Cell("published", f"published {summary}"), *cells]
+    )
 
 
 def _charts(
@@ -233,12 +247,15 @@ def _agreement_text(shown: dict[str, Any], details: Sequence[Detail]) -> str:
 
 
 def _atlas_text(shown: dict[str, Any]) -> str:
+    n, n_wrong = len(shown["images"]), shown["n_wrong"]
     text = (
-        f"These {len(shown['images']):,} test images are misclassified by at least one "
+        f"These {n:,} test images are misclassified by at least one "
         f"of {len(shown['methods'])} methods with any of its seeds. Select one to see "
         "what every method predicts. A method that did not run with the chosen seed "
         "shows its first."
     )
+    if n < n_wrong:
+        text += f" They are those of {n_wrong:,} that most methods misclassify."
     if shown["left_out"]:
         text += (
             " Methods that misclassify more than "

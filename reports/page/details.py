@@ -23,6 +23,7 @@ from visbase.pipeline.experiments.records import Record
 from visbase.reports.measures import Runs
 
 COLUMNS = 40  # tiles per row of the sheet
+MOST_TILES = 2000  # of colour images, which fill 6 MB
 WORST_ERROR = 0.5  # methods with more would fill the atlas with easy images
 KERNEL_PX, WORD_PX = 8, 3  # screen pixels per pixel of a kernel, of a visual word
 
@@ -143,10 +144,10 @@ def atlas(
 
     images (n, h, w[, 3]) and truth (n,) of the test set. Methods with an error above
     WORST_ERROR are left out. `sheet` is a PNG with one tile per image that any seed of
-    a method misclassifies, first those that most methods do; `images` has position in
-    the test set and true class of each tile; `answers`: method -> seed -> predictions
-    of the tiles; `probabilities`: method -> seed -> for each tile, class and
-    percentage in turn, without those of 0 %.
+    a method misclassifies, first those that most methods do, at most MOST_TILES of the
+    `n_wrong` images; `images` has position in the test set and true class of each tile;
+    `answers`: method -> seed -> predictions of the tiles; `probabilities`: method ->
+    seed -> for each tile, class and percentage in turn, without those of 0 %.
     """
     shown = [one for one in details if (one.prediction != truth).mean() <= WORST_ERROR]
     left_out = [one.method for one in details if one not in shown]
@@ -160,7 +161,8 @@ def atlas(
         for prediction in one.predictions.values():
             ever |= prediction != truth
     rows = np.flatnonzero(ever)
-    rows = rows[np.argsort(-wrong[rows], kind="stable")]
+    n_wrong = len(rows)
+    rows = rows[np.argsort(-wrong[rows], kind="stable")][:MOST_TILES]
     return {
         "methods": [one.method for one in shown],
         "left_out": left_out,
@@ -179,6 +181,7 @@ def atlas(
             one.method: {k: _percents(p[rows]) for k, p in one.probabilities.items()}
             for one in shown
         },
+        "n_wrong": n_wrong,
         "n_oracle": int(np.count_nonzero(wrong == len(shown))) if shown else 0,
     }
 

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from visbase.pipeline.errors import BadInput
+from visbase.pipeline.evaluation import error_pct, n_errors
+from visbase.pipeline.storage import tables
 
 LECUN = "LeCun, Cortes & Burges, table of results on the MNIST page"
 
@@ -10,6 +20,7 @@ SRIVASTAVA = "Srivastava et al. 2014, table 4"
 ZEILER = "Zeiler & Fergus 2013"
 NARROW = "fewer maps and units, images standardised instead of whitened"
 
+FOLDER = Path(__file__).parent  # of the answers of published models
 GPU = "-cuda"  # at the end of the name of a GPU's row
 
 
@@ -78,6 +89,18 @@ LECTURE = {
         ),
     },
     "cifar10": {
+        "patch_words": Published(
+            20.4,
+            "4,000 k-means words, triangle coding, quadrants, linear SVM",
+            "Coates, Lee & Ng 2011",
+            "random patches and their mirror images, both signs, ridge regression",
+        ),
+        "convnet": Published(
+            5.99,
+            "airbench94, which was chosen on the test images",
+            "Jordan 2024, arXiv 2404.00498",
+            "the same idea, chosen on held-out training images",
+        ),
         "cuda_convnet": Published(15.60, "hand tuned", SRIVASTAVA, NARROW),
         "cuda_convnet_stochastic": Published(
             15.13, "3 convolutions of 64 maps", ZEILER, NARROW
@@ -105,6 +128,25 @@ LECTURE = {
         ),
     },
 }
+
+# Srivastava et al. 2014, table 4, in its order: method -> the row's name, and its error
+# on CIFAR-100; the conditions are those of CIFAR-10
+DROPOUT = {
+    "cuda_convnet": ("convolutional net, max pooling", 43.48),
+    "cuda_convnet_stochastic": ("stochastic pooling", 42.51),
+    "cuda_convnet_searched": ("max pooling, settings by search", None),
+    "cuda_convnet_dropout_fc": (
+        "max pooling, dropout in fully connected layers",
+        41.26,
+    ),
+    "cuda_convnet_dropout": ("max pooling, dropout in all layers", 37.20),
+    "maxout": ("maxout", 38.57),
+}
+LECTURE["cifar100"] = {
+    method: replace(LECTURE["cifar10"][method], error_pct=error)
+    for method, (_, error) in DROPOUT.items()
+    if error is not None
+}
 WIDE = "wide_"  # at the beginning of the name of a network in its published size
 
 # dataset -> results of methods that learn no filters by backpropagation
@@ -121,8 +163,61 @@ WITHOUT_LEARNED_FILTERS = {
             "fixed filters, a random stage and least squares",
             "McDonnell & Vladusich 2015, arXiv 1503.04596",
         ),
-    )
+    ),
+    "cifar10": (
+        Published(
+            16.5,
+            "4,096 random patches, training images cropped and mirrored",
+            "Thiry et al. 2021",
+        ),
+        Published(
+            14.5,
+            "16,384 random patches, the same; 19 hours on 2 GPUs",
+            "Thiry et al. 2021",
+        ),
+        Published(11, "a convolutional kernel on many GPUs", "Li et al. 2019"),
+        Published(10, "a compositional kernel on many GPUs", "Shankar et al. 2020"),
+    ),
 }
+
+
+class PublishedModel(tables.Row, frozen=True, kw_only=True):
+    """What a published model answered; LICENCE.txt has the source.
+
+    file: its name there; answers: a digit per test image, its label.
+    """
+
+    KEY = ("model",)
+    model: str
+    file: str
+    summary: str
+    answers: Annotated[str, Meta(pattern="^[0-9]+$")]
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """Its answers, (n_test,)."""
+        return np.frombuffer(self.answers.encode(), np.uint8) - ord("0")
+
+
+def published_models(
+    dataset: str, truth: NDArray[np.integer]
+) -> list[tuple[PublishedModel, float]]:
+    """Return the models whose answers are known with their errors in percent, counted.
+
+    truth (n_test,): labels of the official test images, in their order. The largest
+    error comes first; no model is known for most datasets.
+    """
+    table = FOLDER / f"{dataset}.csv"
+    counted = []
+    for model in tables.read_rows(table, PublishedModel):
+        if len(model.answers) != len(truth):
+            raise BadInput(
+                f"{table}: {model.model}: expected an answer for each of the "
+                f"{len(truth):,} test images, found {len(model.answers):,}; restore it"
+            )
+        error = error_pct(n_errors(truth, model.labels), len(truth))
+        counted.append((model, error))
+    return sorted(counted, key=lambda one: -one[1])
 
 
 def lecture_figure(dataset: str, method: str) -> Published | None:
@@ -132,3 +227,23 @@ def lecture_figure(dataset: str, method: str) -> Published | None:
     if figure is not None and method.startswith(WIDE):
         return replace(figure, ours="images standardised instead of whitened")
     return figure
+
+
+def others_note(dataset: str) -> list[str]:
+    """List published errors without learned filters, if any are known."""
+    figures = [
+        f"{other.error_pct:g} % with {other.condition} ({other.source})"
+        for other in WITHOUT_LEARNED_FILTERS.get(dataset, ())
+    ]
+    note = "Published test errors without filters learned by backpropagation: "
+    return [note + "; ".join(figures) + "."] if figures else []
+
+
+def published_rows(dataset: str, truth: NDArray[np.integer], n_columns: int) -> str:
+    """Return a line of a Markdown table per model whose answers are known."""
+    models = published_models(dataset, truth)
+    empty = " |" * (n_columns - 1)
+    return "".join(
+        f"| published: {model.model} ({model.summary}) | {error:.2f} |{empty}\n"
+        for model, error in models
+    )

@@ -18,6 +18,7 @@ from tests.reports.builders import (
 )
 from visbase.reports.compare import machine_lines, read_runs
 from visbase.reports.measures import LATEX, MARKDOWN, columns
+from visbase.reports.page import details, render_page
 from visbase.reports.write import print_table, to_csv, to_json, to_latex, write_report
 
 
@@ -98,3 +99,16 @@ def test_report_is_written_in_every_form(
     shown = capsys.readouterr().out
     for part in ("10 test images", "45.00 ± 7.07", "10.00", "no memory", "4 runs ("):
         assert part in shown
+
+
+def test_page_shows_the_images_that_most_methods_misclassify(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(details, "MOST_TILES", 2)
+    add_run(results, "nearest", range(1, 2))
+    rows, runs = rows_of(results), read_runs(results, "mnist")
+    page = render_page(rows, runs, tiny_dataset("mnist"))
+    assert "These 2 test images" in page
+    # linear misclassifies 0 to 4, nearest 1, svm_rbf 9
+    assert "They are those of 6 that most methods misclassify." in page
+    assert '"images": [[1, 1], [0, 0]]' in page
