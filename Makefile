@@ -47,7 +47,7 @@ cnn: .venv/with-cnn
 	$(call run_all,$(NETWORKS))
 
 cifar: .venv/with-cnn
-	$(call run_all,$(CIFAR) $(DROPOUT),--dataset cifar10)
+	$(call run_all,$(CIFAR) $(DROPOUT),--dataset cifar10,--readme docs/cifar10.md)
 
 demo: .venv/with-demo
 	@for method in lenet5 bovw_grid; do \
@@ -110,7 +110,7 @@ define run_all
 	for seed in $$(seq 0 $$(($(SEEDS) - 1))); do \
 	    $(RUN) $(1) $(2) --preset $(PRESET) --seed $$seed || status=$$?; \
 	done; \
-	if [ $(PRESET) = full ]; then $(BIN)/visbase report $(2) || status=$$?; fi; exit $$status
+	if [ $(PRESET) = full ]; then $(BIN)/visbase report $(2) $(3) || status=$$?; fi; exit $$status
 endef
 
 # pyproject.toml says what is installed, requirements.lock in which versions.
