@@ -85,9 +85,10 @@ def curve(
 def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
     """Measure the error of saved models on corrupted test images.
 
-    Applies twelve corruptions at five severities each, which are the same in every run.
-    Models of digits are also tested on digits from another dataset. MODEL must come
-    from `visbase run METHOD --save MODEL` with the full preset.
+    Applies twelve corruptions of digits, or the fifteen usual ones of small objects, at
+    five severities each, which are the same in every run. Models of digits are also
+    tested on digits from another dataset. MODEL must come from `visbase run METHOD
+    --save MODEL` with the full preset.
 
     Example: visbase corruption lenet5.visbase bovw.visbase
     """

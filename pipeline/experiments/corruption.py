@@ -49,13 +49,13 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
     committed = is_committed(revision)
     table = measured_table(artifacts() / "corruption" / digest, model.method, dataset)
     family = find_method(model.method).family
-    images, labels = stack(dataset.test.images), dataset.test.labels
+    images = stack(dataset.test.images)
     wanted = list(_all(dataset))
     rows = _held(table, wanted, digest, committed)
     for name, level, strength in wanted:
         if (name, level, strength) in rows:
             continue
-        corrupted, truth = _images(name, level, images, labels)
+        corrupted, truth = _images(name, level, images, dataset)
         row = CorruptionErrors(
             method=model.method,
             family=family,
@@ -113,22 +113,23 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
 def _all(dataset: Dataset) -> Iterator[TestSet]:
     """Name, level and strength of every test set."""
     yield CLEAN, 0, ""
-    for corruption in find_corruptions():
-        for level, strength in enumerate(corruption.strengths, 1):
-            yield corruption.name, level, f"{strength:g} {corruption.unit}"
+    for corruption in find_corruptions(dataset.kind, dataset.channels):
+        for level in range(1, 1 + len(corruption.strengths)):
+            yield corruption.name, level, corruption.strength(level)
     if dataset.kind == "digits":
         yield OTHER_HAND, 0, ""
 
 
 def _images(
-    name: str, level: int, images: NDArray[np.uint8], labels: NDArray[np.int64]
+    name: str, level: int, images: NDArray[np.uint8], dataset: Dataset
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     if name == CLEAN:
-        return images, labels
+        return images, dataset.test.labels
     if name == OTHER_HAND:
         return other_hand()
-    corruption = next(one for one in find_corruptions() if one.name == name)
-    return corruption.apply(images, level), labels
+    known = find_corruptions(dataset.kind, dataset.channels)
+    corruption = next(one for one in known if one.name == name)
+    return corruption.apply(images, level), dataset.test.labels
 
 
 def _errors_of(

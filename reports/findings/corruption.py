@@ -157,7 +157,8 @@ def _require_all(rows: Rows, folder: Path) -> None:
 
 
 def _words(kind: str) -> str:
-    return kind.replace("_", " ").replace("gaussian", "Gaussian")
+    words = kind.replace("_", " ").replace("gaussian", "Gaussian")
+    return words.replace("jpeg", "JPEG")
 
 
 def _methods(rows: Rows) -> list[str]:

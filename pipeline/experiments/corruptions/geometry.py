@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visbase.pipeline.experiments.corruptions import Batch, Corruption
+from visbase.pipeline.experiments.corruptions import DIGITS, Batch, Corruption
 from visbase.pipeline.images.warp import about_middle, warp
 
 
@@ -49,8 +49,10 @@ def _moved(
 
 
 CORRUPTIONS = (
-    Corruption("shift", shift, (1, 2, 3, 4, 5), "pixels", 1),
-    Corruption("rotation", rotation, (10, 20, 30, 40, 50), "degrees", 2),
-    Corruption("scale", scale, (0.9, 0.8, 0.7, 0.6, 0.5), "of the size", 3),
-    Corruption("shear", shear, (0.15, 0.3, 0.45, 0.6, 0.75), "columns a row", 4),
+    Corruption("shift", shift, (1, 2, 3, 4, 5), "pixels", 1, DIGITS),
+    Corruption("rotation", rotation, (10, 20, 30, 40, 50), "degrees", 2, DIGITS),
+    Corruption("scale", scale, (0.9, 0.8, 0.7, 0.6, 0.5), "of the size", 3, DIGITS),
+    Corruption(
+        "shear", shear, (0.15, 0.3, 0.45, 0.6, 0.75), "columns a row", 4, DIGITS
+    ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visbase.pipeline.experiments.corruptions import Batch, Corruption, rounded
+from visbase.pipeline.experiments.corruptions import DIGITS, Batch, Corruption, rounded
 
 
 def inversion(images: Batch, part: float, _rng: np.random.Generator) -> Batch:
@@ -18,6 +18,10 @@ def brightness(images: Batch, part: float, _rng: np.random.Generator) -> Batch:
 
 
 CORRUPTIONS = (
-    Corruption("inversion", inversion, (0.2, 0.4, 0.6, 0.8, 1), "of the way", 10),
-    Corruption("brightness", brightness, (0.1, 0.2, 0.3, 0.4, 0.5), "of white", 11),
+    Corruption(
+        "inversion", inversion, (0.2, 0.4, 0.6, 0.8, 1), "of the way", 10, DIGITS
+    ),
+    Corruption(
+        "brightness", brightness, (0.1, 0.2, 0.3, 0.4, 0.5), "of white", 11, DIGITS
+    ),
 )

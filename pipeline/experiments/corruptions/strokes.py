@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from visbase.pipeline.experiments.corruptions import Batch, Corruption
+from visbase.pipeline.experiments.corruptions import DIGITS, Batch, Corruption
 from visbase.pipeline.images.batches import to_grey
 
 FINE = 4  # pixels per pixel and axis while strokes are thickened
@@ -50,8 +50,12 @@ def spatter(images: Batch, part: float, rng: np.random.Generator) -> Batch:
 
 
 CORRUPTIONS = (
-    Corruption("blur", blur, (0.5, 1, 1.5, 2, 2.5), "pixels", 7),
-    Corruption("occlusion", occlusion, (4, 6, 8, 10, 12), "pixels a side", 8),
-    Corruption("thickness", thickness, (0.25, 0.5, 1, 1.5, 2), "pixels a side", 9),
-    Corruption("spatter", spatter, (0.02, 0.05, 0.1, 0.15, 0.2), "of the area", 12),
+    Corruption("blur", blur, (0.5, 1, 1.5, 2, 2.5), "pixels", 7, DIGITS),
+    Corruption("occlusion", occlusion, (4, 6, 8, 10, 12), "pixels a side", 8, DIGITS),
+    Corruption(
+        "thickness", thickness, (0.25, 0.5, 1, 1.5, 2), "pixels a side", 9, DIGITS
+    ),
+    Corruption(
+        "spatter", spatter, (0.02, 0.05, 0.1, 0.15, 0.2), "of the area", 12, DIGITS
+    ),
 )

@@ -24,14 +24,16 @@ from visbase.pipeline.models.methods import find_method
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.tables import read_rows
 
-KINDS = [kind for kind in find_corruptions() if kind.name in ("shift", "blur")]
+KINDS = [
+    kind for kind in find_corruptions("digits", 1) if kind.name in ("shift", "blur")
+]
 OTHER_HAND = functools.cache(other_hand)  # slow to prepare
 N_TEST_SETS = 1 + 5 * len(KINDS) + 1  # clean, five severities per kind, other digits
 
 
 @pytest.fixture(autouse=True)
 def committed_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corruption, "find_corruptions", lambda: KINDS)
+    monkeypatch.setattr(corruption, "find_corruptions", lambda *_: KINDS)
     monkeypatch.setattr(corruption, "other_hand", OTHER_HAND)
     monkeypatch.setattr(provenance, "commit", lambda: "abcdefabcdef")
     monkeypatch.setattr(provenance, "dirty", lambda: False)

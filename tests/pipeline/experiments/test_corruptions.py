@@ -12,7 +12,7 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.experiments.corruptions import Corruption, find_corruptions
 from visbase.pipeline.experiments.corruptions.other_hand import other_hand
 
-KINDS = {corruption.name: corruption for corruption in find_corruptions()}
+KINDS = {corruption.name: corruption for corruption in find_corruptions("digits", 1)}
 Batch = NDArray[np.uint8]
 
 
