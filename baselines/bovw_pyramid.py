@@ -100,8 +100,10 @@ SEARCH = (
 )
 
 
-def candidates(n_train: int) -> tuple[dict[str, int], ...]:
+def candidates(n_train: int, config: Config) -> tuple[dict[str, int], ...]:
     """Settings that a learning curve chooses from: fewer words, more or no copies."""
+    if not config.copies:
+        return ({}, {"n_words": 100})
     more_copies = {"copies": 32} if n_train <= 1000 else {"copies": 0}
     return ({}, {"n_words": 100}, more_copies)
 

@@ -31,7 +31,7 @@ PRESETS = {"full": Config(), "quick": Config()}
 SEARCH = ({"c": 0.01}, {"c": 0.03}, {"c": 0.3}, {"c": 1.0})
 
 
-def candidates(_n_train: int) -> tuple[dict[str, float], ...]:
+def candidates(_n_train: int, _config: Config) -> tuple[dict[str, float], ...]:
     """Settings that a learning curve chooses from: fewer images need more penalty."""
     return ({}, {"c": 0.01}, {"c": 0.001})
 

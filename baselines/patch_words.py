@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,16 @@ SEARCH = (
     {"threshold": 1.0},
     {"clustered": True},
 )
+
+
+def candidates(n_train: int, config: Config) -> tuple[dict[str, Any], ...]:
+    """Settings that a learning curve chooses from: fewer images, a larger penalty.
+
+    More words than images take time and add little.
+    """
+    n_words = min(config.n_words, max(400, n_train // 10))
+    usual = {"n_words": n_words}
+    return (usual, usual | {"penalties": (0.3,)}, usual | {"penalties": (1.0,)})
 
 
 class PatchWordsRidge:

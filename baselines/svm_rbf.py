@@ -37,7 +37,7 @@ SEARCH = (
 )
 
 
-def candidates(_n_train: int) -> tuple[dict[str, float], ...]:
+def candidates(_n_train: int, _config: Config) -> tuple[dict[str, float], ...]:
     """Settings that a learning curve chooses from: fewer images need a wider kernel."""
     return ({}, {"gamma": 0.015}, {"gamma": 0.0075})
 

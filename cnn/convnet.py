@@ -104,9 +104,11 @@ SEARCH = (
 )
 
 
-def candidates(n_train: int) -> tuple[dict[str, float], ...]:
+def candidates(n_train: int, config: Config) -> tuple[dict[str, float], ...]:
     """Settings that a learning curve chooses among; more epochs for fewer images."""
-    epochs = round(Config.epochs * (60_000 / n_train) ** 0.3)
+    if config.epochs_for:  # the recipe itself trains for more epochs
+        return ({},)
+    epochs = round(config.epochs * (60_000 / n_train) ** 0.3)
     return ({"epochs": epochs}, {"epochs": epochs, "learning_rate": 2e-3})
 
 

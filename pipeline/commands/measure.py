@@ -26,8 +26,7 @@ from visbase.pipeline.errors import BadInput
 @data_option
 @click.option(
     "--sizes",
-    default="10,30,100,300,1000,3000,10000,60000",
-    show_default=True,
+    show_default="1, 3, 10 and so on to 1,000 per class, and all",
     metavar="N,N,...",
     help="Numbers of training images.",
 )
@@ -44,7 +43,11 @@ from visbase.pipeline.errors import BadInput
 @device_option
 @ends_in_one_line
 def curve(
-    names: tuple[str, ...], dataset: str, data: Path | None, sizes: str, n_seeds: int
+    names: tuple[str, ...],
+    dataset: str,
+    data: Path | None,
+    sizes: str | None,
+    n_seeds: int,
 ) -> None:
     """Measure test error against the number of training images.
 
@@ -55,19 +58,22 @@ def curve(
     Example: visbase curve linear lenet5 --sizes 100,1000 --seeds 3
     """
     from visbase.pipeline.datasets import load_dataset
-    from visbase.pipeline.experiments.curve import measure_curve
+    from visbase.pipeline.experiments.curve import measure_curve, usual_sizes
     from visbase.pipeline.models.methods import find_method
 
     methods = [find_method(name) for name in names]
-    counts = [size.strip() for size in sizes.split(",")]
-    if not all(re.fullmatch("[0-9]{1,9}", count) for count in counts):
+    counts = [size.strip() for size in sizes.split(",")] if sizes is not None else []
+    if sizes is not None and not all(
+        re.fullmatch("[0-9]{1,9}", count) for count in counts
+    ):
         raise BadInput(
             f"--sizes {sizes[:80]}: expected numbers separated by commas, such as "
             "100,1000"
         )
     loaded = load_dataset(dataset, data)
+    n_images = [int(count) for count in counts] or usual_sizes(loaded)
     for method in methods:
-        for line in measure_curve(method, list(map(int, counts)), n_seeds, loaded):
+        for line in measure_curve(method, n_images, n_seeds, loaded):
             click.echo(line)
 
 

@@ -35,6 +35,8 @@ from visbase.pipeline.storage import artifacts, measured, results, spent
 from visbase.pipeline.storage.folder_lock import locked
 from visbase.pipeline.storage.tables import write_rows
 
+PER_CLASS = (1, 3, 10, 30, 100, 300, 1000)
+
 
 def measure_curve(
     method: MethodFile, n_images: Sequence[int], n_seeds: int, dataset: Dataset
@@ -69,6 +71,13 @@ def measure_curve(
                 f"{point.seconds:.1f} s, {point.changes or 'full preset'}"
             )
     yield f"{method.name}: {len(rows)} points in {table}"
+
+
+def usual_sizes(dataset: Dataset) -> list[int]:
+    """1, 3, 10 and so on to 1,000 images per class, and all."""
+    n, counts = len(dataset.train), np.unique_counts(dataset.train.labels).counts
+    per_class = (each for each in PER_CLASS if each <= counts.min())
+    return [*(each * len(counts) for each in per_class if each * len(counts) < n), n]
 
 
 def subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
@@ -125,7 +134,8 @@ def _configs(method: MethodFile, n: int, dataset: Dataset) -> list[Any]:
     usual = method.presets(dataset.kind)["full"]
     if n == len(dataset.train):
         return [usual]
-    return [dataclasses.replace(usual, **change) for change in method.candidates(n)]
+    changes = method.candidates(n, usual)
+    return [dataclasses.replace(usual, **change) for change in changes]
 
 
 def _from_record(

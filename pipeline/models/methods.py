@@ -5,10 +5,10 @@ It lies in baselines/, in cnn/ or in cnn/dropout/, whose methods are one network
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
 also define OBJECTS and PHOTOGRAPHS, which replace PRESETS for images of that kind;
-SEARCH, the trials of `visbase search`; candidates(n_train), the changes among which
-`visbase curve` chooses for n_train images; FOR, the kinds of images that it has a row
-for (default: all); and PACE, milliseconds that a training and a test photograph take on
-two cores.
+SEARCH, the trials of `visbase search`; candidates(n_train, config), the changes of the
+full preset, config, among which `visbase curve` chooses for n_train images; FOR, the
+kinds of images that it has a row for (default: all); and PACE, milliseconds that a
+training and a test photograph take on two cores.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ class MethodFile:
             raise BadInput(f"{self.name} has no SEARCH, hence nothing to search")
         return trials
 
-    def candidates(self, n_train: int) -> Sequence[Mapping[str, Any]]:
-        """Changes among which a learning curve chooses; the first is no change."""
+    def candidates(self, n_train: int, config: Any) -> Sequence[Mapping[str, Any]]:
+        """Changes of a Config among which a learning curve chooses."""
         choose = getattr(self.load(), "candidates", None)
-        return ({},) if choose is None else choose(n_train)
+        return ({},) if choose is None else choose(n_train, config)
 
     def configure(
         self, preset: str, settings: Iterable[str], kind: Kind = "digits"

@@ -21,9 +21,6 @@ NAME = "curves"
 COLUMNS = CurvePoint.__struct_fields__
 Rows = Sequence[CurvePoint]
 
-CLASSICAL = "bovw_pyramid"
-NETWORKS = ("convnet", "lenet5")
-
 
 @dataclass(frozen=True)
 class Crossover:
@@ -86,16 +83,28 @@ def curves_finding(folder: Path, dataset: str) -> Finding | None:
 
 def sentences(rows: Rows) -> list[str]:
     """Say which methods win, and where curves cross, from the rows of the CSV file."""
-    lines, methods = [_extremes(rows)], _methods(rows)
-    for network in NETWORKS:
-        if len(_paired(rows, network, CLASSICAL)[0]):
-            lines.append(_crossing(rows, network))
-        elif {network, CLASSICAL} <= set(methods):
+    lines, of_family = [_extremes(rows)], families(rows)
+    classical = _best_classical(rows)
+    for network in _methods(rows):
+        if classical is None or of_family[network] != "network":
+            continue
+        if len(_paired(rows, network, classical)[0]):
+            lines.append(_crossing(rows, network, classical))
+        else:
             lines.append(
-                f"It is unknown where {network} overtakes {CLASSICAL}: no number of "
+                f"It is unknown where {network} overtakes {classical}: no number of "
                 "training images was measured with two seeds of both."
             )
     return lines
+
+
+def _best_classical(rows: Rows) -> str | None:
+    """Return the classical method with the lowest error at their largest size."""
+    ours = [row for row in rows if row.family == "classical"]
+    largest = max((row.n_train for row in ours), default=0)
+    curves = {name: _intervals(ours, name) for name in _methods(ours)}
+    errors = {name: of[largest][0] for name, of in curves.items() if largest in of}
+    return min(errors, key=errors.__getitem__, default=None)
 
 
 def crossover(rows: Rows, network: str, classical: str) -> Crossover:
@@ -207,9 +216,9 @@ def _extremes(rows: Rows) -> str:
     return " ".join(parts)
 
 
-def _crossing(rows: Rows, network: str) -> str:
-    cross = crossover(rows, network, CLASSICAL)
-    sizes, *_ = _paired(rows, network, CLASSICAL)
+def _crossing(rows: Rows, network: str, classical: str) -> str:
+    cross = crossover(rows, network, classical)
+    sizes, *_ = _paired(rows, network, classical)
     smallest, largest = int(sizes[0]), int(sizes[-1])
 
     def bound(n: float) -> str:
@@ -220,15 +229,15 @@ def _crossing(rows: Rows, network: str) -> str:
     bounds = dict.fromkeys((bound(cross.low), bound(cross.high)))  # drops a duplicate
     interval = f"95 % interval: {' to '.join(bounds)}"
     if cross.n_train == 0:
-        text = f"{network} beats {CLASSICAL} at every size measured"
+        text = f"{network} beats {classical} at every size measured"
     elif math.isinf(cross.n_train):
         text = (
-            f"{network} does not overtake {CLASSICAL} with up to {largest:,} training "
+            f"{network} does not overtake {classical} with up to {largest:,} training "
             "images"
         )
     else:
         text = (
-            f"{network} overtakes {CLASSICAL} at about {_rounded(cross.n_train):,} "
+            f"{network} overtakes {classical} at about {_rounded(cross.n_train):,} "
             "training images"
         )
     return f"{text} ({interval})."

@@ -12,6 +12,14 @@ from visbase.pipeline.errors import BadInput
 SMALL = Config(n_words=12, n_samples=500)
 
 
+def test_learning_curve_chooses_among_larger_penalties_and_fewer_words() -> None:
+    for n_train, n_words in ((100, 400), (10_000, 1000), (45_000, 3400)):
+        changes = patch_words.candidates(n_train, Config())
+        configs = [dataclasses.replace(Config(), **change) for change in changes]
+        assert {config.n_words for config in configs} == {n_words}
+        assert [config.penalties[-1] for config in configs] == [0.1, 0.3, 1.0]
+
+
 def bars(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Noise with lying or standing bars, 12 x 12, in one of two colours: 4 classes."""
     images = np.random.default_rng(n).integers(0, 60, (n, 12, 12, 3), np.uint8)

@@ -13,6 +13,13 @@ from visbase.cnn.training.views import mirrored_and_shifted_views
 from visbase.cnn.whitened import Whitening2d, whitened_network
 
 
+def test_learning_curves_of_objects_keep_the_recipe() -> None:
+    assert convnet.candidates(100, convnet.OBJECTS["full"]) == ({},)
+    more_epochs = {"epochs": round(11 * 600**0.3)}
+    first, _ = convnet.candidates(100, convnet.PRESETS["full"])
+    assert first == more_epochs
+
+
 def test_network_has_the_parameters_that_its_docstring_says() -> None:
     network = whitened_network(64, 10, 3)
     counts = [

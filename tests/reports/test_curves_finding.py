@@ -22,9 +22,17 @@ def test_last_of_several_crossings_counts() -> None:
 
 def curve_rows(**errors: dict[int, list[int]]) -> list[CurvePoint]:
     """Rows of 10,000 test images with these errors by method, size and seed."""
-    point = replace(POINT, n_test=10_000)
+    points = {
+        method: replace(
+            POINT,
+            method=method,
+            family="network" if method == "convnet" else "classical",
+            n_test=10_000,
+        )
+        for method in errors
+    }
     return [
-        replace(point, method=method, n_train=n, seed=seed, n_errors=count)
+        replace(points[method], n_train=n, seed=seed, n_errors=count)
         for method, curve in errors.items()
         for n, counts in curve.items()
         for seed, count in enumerate(counts)
@@ -75,6 +83,14 @@ def test_sentences_name_the_methods_in_order_and_the_crossover() -> None:
     assert "at every size measured" in ahead
     behind = sentences(curve_rows(bovw_pyramid=few, convnet=many))[1]
     assert "does not overtake bovw_pyramid with up to 30 " in behind
+
+
+def test_networks_are_set_against_the_best_classical_method_with_most_images() -> None:
+    few = curve_rows(linear={100: [900, 1000], 1000: [800, 900]})
+    most = curve_rows(patch_words={100: [950, 990], 5000: [200, 210]})
+    (_, crossed) = sentences(SAMPLE + few + most)
+    assert crossed.startswith("convnet does not overtake patch_words with up to 100 ")
+    assert len(sentences(few)) == 1  # no network
 
 
 def test_interval_of_a_mean_by_hand() -> None:

@@ -14,7 +14,7 @@ from pytest import MonkeyPatch
 from tests.pipeline.experiments.constant import FITTED, make_dataset, make_method
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
-from visbase.pipeline.experiments.curve import measure_curve, subset
+from visbase.pipeline.experiments.curve import measure_curve, subset, usual_sizes
 from visbase.pipeline.experiments.measured import CurvePoint
 from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import artifacts
@@ -30,7 +30,7 @@ def method(fresh_folders: Path, monkeypatch: MonkeyPatch) -> MethodFile:
 
 
 def method_of(monkeypatch: MonkeyPatch, *changes: dict[str, int]) -> MethodFile:
-    return make_method(monkeypatch, candidates=lambda n_train: changes)
+    return make_method(monkeypatch, candidates=lambda n_train, config: changes)
 
 
 def run(method: MethodFile, *sizes: int, n_seeds: int = 1, data: Any = DATASET) -> int:
@@ -55,6 +55,12 @@ def test_subset_has_as_many_images_of_every_class(n: int, seed: int) -> None:
 def test_seed_chooses_the_subset_unless_all_images_are_taken() -> None:
     assert subset(LABELS, 30, 0).tolist() != subset(LABELS, 30, 1).tolist()
     assert subset(LABELS, 120, 0).tolist() == list(range(120))
+
+
+def test_usual_sizes_grow_threefold_per_class_up_to_all_images() -> None:
+    assert usual_sizes(DATASET) == [3, 9, 30, 90, 120]  # a class has 30
+    tens = make_dataset(np.arange(100) % 10, np.full(10, 2))
+    assert usual_sizes(tens) == [10, 30, 100]
 
 
 @pytest.mark.parametrize("n", [0, 10, 93, 119, 200])
