@@ -62,7 +62,7 @@ CORRUPTIONS = (
         "saturation",
         saturation,
         ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
-        "times, added",
+        "(factor, added)",
         35,
         OBJECTS,
         colour=True,

@@ -84,7 +84,7 @@ CORRUPTIONS = (
             (0.1, 0.04, 0.05),
             (0.1, 0.03, 0.03),
         ),
-        "of the side",
+        "of the side (size, smoothing, corners)",
         32,
         OBJECTS,
     ),

@@ -107,6 +107,7 @@ CORRUPTIONS = (
         "fog",
         fog,
         ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+        "(amount, fading)",
         place=29,
         kinds=OBJECTS,
     ),

@@ -40,7 +40,7 @@ def test_each_kind_of_images_has_its_corruptions() -> None:
     assert CORRUPTIONS.keys() - IN_GREY == {"saturation"}
     strength = CORRUPTIONS["gaussian_noise"].strength
     assert (strength(1), strength(5)) == ("0.04 of white", "0.1 of white")
-    assert CORRUPTIONS["fog"].strength(4) == "1, 2"
+    assert CORRUPTIONS["fog"].strength(4) == "1, 2 (amount, fading)"
     assert all({*one.kinds} < {*KINDS} for one in CORRUPTIONS.values())
 
 
