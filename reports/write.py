@@ -49,18 +49,27 @@ def make_report(
     runs = read_runs(results, dataset.name)
     require_images_of(dataset, runs)
     rows = compare(runs)
-    findings = find_findings(results.parent, dataset)
-    if dataset.name.startswith("cifar"):  # loaded for the datasets that have them only
-        from visbase.reports.published import dropout, models
-
-        against = dropout.find(runs, dataset.name), models.find(runs, dataset)
-        findings += [finding for finding in against if finding is not None]
+    findings = all_findings(results.parent, dataset, runs)
     write_report(folder, rows, runs, dataset, findings)
     if readmes:
         from visbase.reports.readme import renew_files
 
         renew_files(readmes, rows, runs, dataset.name, findings)
     print_table(rows, runs, dataset.name)
+
+
+def all_findings(folder: Path, dataset: Dataset, runs: Sequence[Runs]) -> list[Finding]:
+    """Return the findings from a folder, and those that set the runs against others'.
+
+    folder: holds one folder per kind of measurement.
+    """
+    findings = find_findings(folder, dataset)
+    if dataset.name.startswith("cifar"):  # loaded for the datasets that have them only
+        from visbase.reports.published import dropout, models
+
+        against = dropout.find(runs, dataset.name), models.find(runs, dataset)
+        findings += [finding for finding in against if finding is not None]
+    return findings
 
 
 def write_report(

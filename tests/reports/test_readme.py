@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.reports.builders import Committed, markdown_of, rows_of, table_line
+from visbase.pipeline.datasets import cifar10
+from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage import ROOT
 from visbase.reports import readme
-from visbase.reports.compare import read_runs
+from visbase.reports.compare import compare, read_runs
 from visbase.reports.findings import Finding
+from visbase.reports.write import all_findings
 
 (BEGIN, END), (TOLD, TOLD_END) = readme.TABLE, readme.FINDINGS
 FINDING = Finding("cost", "Cost", ["a is dear.", "b is not."], "", (), [], (), [])
@@ -89,3 +93,18 @@ def test_committed_files_show_the_committed_records(committed: Committed) -> Non
     for name, svg in readme.readme_pictures(rows, runs).items():
         assert f"pictures/{name})" in everything
         assert (ROOT / readme.PICTURES / name).read_text("utf-8") == svg
+
+
+@pytest.mark.skipif(
+    not (ROOT / "reports" / "results" / "cifar10").exists(), reason="no record yet"
+)
+def test_committed_page_of_cifar10_shows_its_records() -> None:
+    runs = read_runs(ROOT / "reports" / "results", "cifar10")
+    truth = next(one.answers[0] for one in runs if one.good).astype(np.int64)
+    split = Split(np.zeros((len(truth), 1, 1, 3), np.uint8), truth, [])
+    data = Dataset("cifar10", split, split, cifar10.CLASSES, "objects", 3)
+    findings = all_findings(ROOT / "reports", data, runs)
+    path = ROOT / "docs" / "cifar10.md"
+    text = path.read_text("utf-8")
+    shown = readme.renewed(path, text, compare(runs), runs, "cifar10", findings)
+    assert shown == text  # else `visbase report --dataset cifar10 --readme` renews it
