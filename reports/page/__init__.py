@@ -195,8 +195,8 @@ def _published_lines(dataset: Dataset, measures: Sequence[Measure]) -> list[Line
         for other in WITHOUT_LEARNED_FILTERS.get(dataset.name, ())
     ]
     for model, error in published_models(dataset.name, dataset.test.labels):
-        summary = f"{model.model}: {model.summary}"
-        source = "counted from the model's answers (Recht et al. 2018)"
+        summary = f"{model.model}, {model.summary}"
+        source = "counted (Recht et al. 2018)"
         lines.append(_published_line(summary, f"{error:.2f}", source, measures))
     return lines
 
