@@ -141,8 +141,11 @@ def _configs(method: MethodFile, n: int, dataset: Dataset) -> list[Any]:
 def _from_record(
     method: MethodFile, n: int, seed: int, dataset: Dataset
 ) -> CurvePoint | None:
-    path = record_path(results(), dataset.name, method.name, seed)
-    if n < len(dataset.train) or not dataset.published or not path.exists():
+    """The record of a run on all images, that of a GPU if there is no other."""
+    place = (results(), dataset.name, method.name, seed)
+    paths = [record_path(*place, on_gpu) for on_gpu in (False, True)]
+    path = next((path for path in paths if path.exists()), None)
+    if n < len(dataset.train) or not dataset.published or path is None:
         return None
     record = read_record(path)
     if record.error is not None or record.n_correct is None or record.fit_s is None:

@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import MonkeyPatch
 
+from tests.pipeline.builders import make_record
 from tests.pipeline.experiments.constant import FITTED, make_dataset, make_method
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance
 from visbase.pipeline.experiments.curve import measure_curve, subset, usual_sizes
 from visbase.pipeline.experiments.measured import CurvePoint
+from visbase.pipeline.experiments.records import write_record
 from visbase.pipeline.models.methods import MethodFile
-from visbase.pipeline.storage import artifacts
+from visbase.pipeline.storage import artifacts, results
 from visbase.pipeline.storage.tables import read_rows
 
 LABELS = np.repeat([0, 1, 2], [40, 30, 50])
@@ -86,6 +88,15 @@ def test_one_image_per_class_leaves_no_choice(monkeypatch: MonkeyPatch) -> None:
     (point,) = points()
     assert (point.validation, point.n_errors) == ("", 0)
     assert point.changes == {"answer": 2}
+
+
+def test_point_with_all_images_is_the_record_even_of_a_gpu(method: MethodFile) -> None:
+    facts = {"method": "constant", "dataset": DATASET.name, "device": "cuda"}
+    record = make_record(**facts, n_train=120, n_test=10, n_correct=7)
+    write_record(results(), record, np.zeros(10, int), np.zeros(10, int))
+    run(method, 120, n_seeds=2)
+    (point,) = points()  # the other seed has no record
+    assert (point.source, point.n_errors, FITTED) == ("record", 3, [])
 
 
 def test_points_in_the_table_are_not_measured_again(method: MethodFile) -> None:
