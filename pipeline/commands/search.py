@@ -31,6 +31,12 @@ from visbase.pipeline.commands.options import (
     show_default="all that are not held out",
     help="Train on the first N images only.",
 )
+@click.option(
+    "--by-writer/--by-position",
+    default=None,
+    show_default="by writer if the writers are known, as in MNIST",
+    help="Hold out all images of some writers, or the last training images.",
+)
 @seed_option
 @jobs_option
 @device_option
@@ -40,21 +46,27 @@ def search(
     dataset: str,
     data: Path | None,
     n_train: int | None,
+    by_writer: bool | None,
     seed: int,
     **of_folder: Any,
 ) -> None:
     """Try a method's settings on held-out training images.
 
     The test images are never used. Each trial adds a row to
-    docs/search/DATASET/METHOD.csv or, for your own photographs, to a table in
-    artifacts/search. Trials that the table already contains are skipped.
+    docs/search/DATASET/METHOD.csv (docs/search/by_writer/DATASET/METHOD.csv if whole
+    writers are held out) or, for your own photographs, to a table in artifacts/search.
+    Trials that the table already contains are skipped.
 
     Example: visbase search bovw_grid --train 10000
     """
     from visbase.pipeline.datasets import load_dataset
+    from visbase.pipeline.errors import BadInput
     from visbase.pipeline.experiments.search import search_method
     from visbase.pipeline.models.methods import find_method
 
     loaded = load_dataset(dataset, data, seed=seed, **of_folder)
-    for trial in search_method(find_method(name), seed, loaded, n_train):
+    if by_writer and loaded.train.writers is None:
+        raise BadInput(f"--by-writer: the writers of {loaded.name} are not known")
+    by_writer = by_writer is not False
+    for trial in search_method(find_method(name), seed, loaded, n_train, by_writer):
         click.echo(trial)

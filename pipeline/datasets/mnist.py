@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from visbase.pipeline.datasets.idx import IdxFile, load_idx_dataset
-from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.datasets.splits import Dataset, Writers
+from visbase.pipeline.storage.reading import read_array
 
 SUMMARY = "handwritten digits: 60,000 + 10,000 grey images of 28 x 28, 10 classes"
 
@@ -39,8 +43,17 @@ MIRRORS = (
 )
 HOME = Path(__file__).parent / "mnist_files"
 CLASSES = tuple("0123456789")
+STUDENTS = 4  # the NIST series of high-school students; the others are employees
 
 
 def load(folder: Path | None = None) -> Dataset:
-    """Load the official split; BadInput if a file is wrong."""
-    return load_idx_dataset("mnist", FILES, CLASSES, MIRRORS, HOME, folder, "digits")
+    """Load the official split and its writers; BadInput if a file is wrong."""
+    mnist = load_idx_dataset("mnist", FILES, CLASSES, MIRRORS, HOME, folder, "digits")
+    ids, series = read_array(HOME / "writers.npy").astype(np.int64)  # see its README
+    writers = Writers(ids, np.where(series == STUDENTS, "students", "employees"))
+    n = len(mnist.train)
+    return replace(
+        mnist,
+        train=replace(mnist.train, writers=writers[:n]),
+        test=replace(mnist.test, writers=writers[n:]),
+    )

@@ -21,16 +21,29 @@ N_VALIDATION = 10_000  # held-out images of a published dataset, at most
 
 
 @dataclass(frozen=True)
+class Writers:
+    """Who wrote each of n images: ids (n,) int64, and their groups (n,), as text."""
+
+    ids: NDArray[np.int64]
+    groups: NDArray[np.str_]
+
+    def __getitem__(self, rows: slice | NDArray[np.integer]) -> Writers:
+        return Writers(self.ids[rows], self.groups[rows])
+
+
+@dataclass(frozen=True)
 class Split:
     """n labelled images.
 
     images (n, h, w) or (n, h, w, 3) uint8, or a lazy sequence of such images;
-    labels (n,) int64 from 0; names: one per image, for messages.
+    labels (n,) int64 from 0; names: one per image, for messages; writers: of
+    handwriting, if they are known.
     """
 
     images: Images
     labels: NDArray[np.int64]
     names: Sequence[str]
+    writers: Writers | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -114,14 +127,19 @@ def hold_out(train: Split, n_validation: int) -> tuple[Split, Split]:
     return part(train, slice(0, n)), part(train, slice(n, None))
 
 
-def validation_split(dataset: Dataset, seed: int) -> tuple[Split, Split]:
+def validation_split(
+    dataset: Dataset, seed: int, by_writer: bool = True
+) -> tuple[Split, Split]:
     """Return the training images to train on, and those for validation.
 
     Validation takes the images that a folder of photographs has for it, or a random
     sixth of each of its classes; of a published dataset it takes the last sixth, at
-    most N_VALIDATION images.
+    most N_VALIDATION images. Where the writers are known, it takes all images of a
+    sixth of them, the same for every seed, unless by_writer is false.
     """
     train = dataset.train
+    if by_writer and train.writers is not None:
+        return hold_out_sixth(train, seed=0)
     if dataset.validation is not None:
         others = np.delete(np.arange(len(train)), dataset.validation)
         others = np.random.default_rng(seed).permutation(others)
@@ -135,15 +153,20 @@ def hold_out_sixth(train: Split, seed: int) -> tuple[Split, Split]:
     """Split off a random sixth of each class for validation.
 
     For images sorted by class. A class of two or more images gives at least one; the
-    training part is shuffled, so that its first images are a random sample.
+    training part is shuffled, so that its first images are a random sample. Where the
+    writers are known, no writer is in both parts, and each group of writers has its
+    share in both.
     """
     rng = np.random.default_rng(seed)
-    training, held_out = [], []
-    for label in np.unique(train.labels):
-        rows = rng.permutation(np.flatnonzero(train.labels == label))
-        n = max(1, len(rows) // 6) if len(rows) > 1 else 0
-        held_out.append(rows[:n])
-        training.append(rows[n:])
+    if train.writers is not None:
+        training, held_out = _divide_writers(train.labels, train.writers, seed)
+    else:
+        training, held_out = [], []
+        for label in np.unique(train.labels):
+            rows = rng.permutation(np.flatnonzero(train.labels == label))
+            n = max(1, len(rows) // 6) if len(rows) > 1 else 0
+            held_out.append(rows[:n])
+            training.append(rows[n:])
     validation = np.sort(np.concatenate(held_out))
     if not len(validation):
         raise BadInput(
@@ -155,12 +178,27 @@ def hold_out_sixth(train: Split, seed: int) -> tuple[Split, Split]:
     )
 
 
+def _divide_writers(
+    labels: NDArray[np.int64], writers: Writers, seed: int
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """Return the positions of the images of most writers, and of a random sixth."""
+    from visbase.pipeline.datasets.random_splits import draw_fraction  # rarely needed
+
+    groups = np.unique(writers.groups, return_inverse=True)[1]
+    strata = np.unique(labels * (groups.max() + 1) + groups, return_inverse=True)[1]
+    people = np.unique(writers.ids, return_inverse=True)[1]
+    is_held_out = draw_fraction(strata, people, 1 / 6, seed)
+    return [np.flatnonzero(~is_held_out)], [np.flatnonzero(is_held_out)]
+
+
 def take(split: Split, rows: NDArray[np.int64]) -> Split:
     """Return a split's images at the given positions, in that order."""
     names = [split.names[row] for row in rows]
-    return Split(choose(split.images, rows), split.labels[rows], names)
+    writers = None if split.writers is None else split.writers[rows]
+    return Split(choose(split.images, rows), split.labels[rows], names, writers)
 
 
 def part(split: Split, rows: slice) -> Split:
     """Return a slice of a split's images."""
-    return Split(split.images[rows], split.labels[rows], split.names[rows])
+    writers = None if split.writers is None else split.writers[rows]
+    return Split(split.images[rows], split.labels[rows], split.names[rows], writers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import error_pct, n_errors, wilson_interval
-from visbase.pipeline.experiments.run import every_kth, require_sizes
+from visbase.pipeline.experiments.run import every_kth_pair, require_sizes
 from visbase.pipeline.models.methods import find_method
 
 
@@ -52,7 +52,7 @@ def fit_and_score(
     or if the images differ in size and a method needs one size.
     """
     files = [find_method(name) for name in methods]
-    train = dataset.train if preset == "full" else every_kth(dataset.train)
+    train = dataset.train if preset == "full" else every_kth_pair(dataset.train)
     outcomes = []
     for method in files:
         model = method.build(method.presets(dataset.kind)[preset], seed)

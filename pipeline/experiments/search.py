@@ -1,9 +1,10 @@
 """Choosing a method's settings on held-out training images.
 
-The last 10,000 training images (or the last sixth of a smaller set) validate and the
-others train; of a folder of photographs, its validation images or a random sixth of
-each class validate. The test images are never looked at. Each trial changes some fields
-of the full preset, as the method's SEARCH lists them.
+The images of a sixth of the writers validate and the others train, where the writers
+are known. Otherwise the last 10,000 training images validate, or the last sixth of a
+smaller set; of a folder of photographs, its validation images or a random sixth of each
+class. The test images are never looked at. Each trial changes some fields of the full
+preset, as the method's SEARCH lists them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ from visbase.pipeline.storage.tables import write_rows
 
 
 def search_method(
-    method: MethodFile, seed: int, dataset: Dataset, n_train: int | None
+    method: MethodFile,
+    seed: int,
+    dataset: Dataset,
+    n_train: int | None,
+    by_writer: bool = True,
 ) -> Iterator[str]:
     """Run every trial that the table does not hold yet; yield a line per trial.
 
@@ -48,13 +53,16 @@ def search_method(
     docs/search/<dataset>/<method>.csv, sorted by training images (most first), then by
     errors; for a folder of photographs it is
     artifacts/search/<dataset>/<method>-<fingerprint>.csv, since its images may change.
-    Other processes may add trials to it at the same time.
+    Validation by writer (see `validation_split`) has tables of its own, in
+    search/by_writer: errors on other images cannot be compared. Other processes may add
+    trials to it at the same time.
     """
+    by_writer = by_writer and dataset.train.writers is not None
     trials = method.trials
     revision = provenance.revision()
-    table = _table(method.name, dataset)
+    table = _table(method.name, dataset, by_writer)
     done = {_key(trial) for trial in read_measurements(table, Trial)}
-    train, validation = _split(dataset, seed, n_train)
+    train, validation = _split(dataset, seed, n_train, by_writer)
     usual = method.presets(dataset.kind)["full"]
     _add(table, [], as_json(usual))
     for changes in ({}, *trials):
@@ -82,9 +90,11 @@ def search_method(
         )
 
 
-def _split(dataset: Dataset, seed: int, n_train: int | None) -> tuple[Split, Split]:
+def _split(
+    dataset: Dataset, seed: int, n_train: int | None, by_writer: bool
+) -> tuple[Split, Split]:
     """The images that train and those that validate."""
-    train, validation = validation_split(dataset, seed)
+    train, validation = validation_split(dataset, seed, by_writer)
     if n_train is not None and n_train > len(train):
         raise BadInput(
             f"--train {n_train}: only {len(train)} images are left to train on"
@@ -92,9 +102,10 @@ def _split(dataset: Dataset, seed: int, n_train: int | None) -> tuple[Split, Spl
     return train if n_train is None else part(train, slice(0, n_train)), validation
 
 
-def _table(method: str, dataset: Dataset) -> Path:
+def _table(method: str, dataset: Dataset, by_writer: bool) -> Path:
     root = ROOT / "docs" if dataset.published and is_checkout() else artifacts()
-    return measured_table(root / "search", method, dataset)
+    folder = root / "search" / "by_writer" if by_writer else root / "search"
+    return measured_table(folder, method, dataset)
 
 
 def _key(trial: Trial) -> tuple[str, int, int]:

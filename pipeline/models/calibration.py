@@ -136,7 +136,7 @@ def _refitted(
     spread = _spread(model.scores_of, features)
     n_parts = max(FOLDS, -(-len(labels) // MOST_HELD_OUT))
     folds = range(FOLDS if len(labels) <= MOST_HELD_OUT else 1)
-    parts, scores, rows = _parts(labels, n_parts, seed), [], []
+    parts, scores, rows = _parts(train, n_parts, seed), [], []
     for fold in folds:
         held_out = np.flatnonzero(parts == fold)
         rest = features[parts != fold]
@@ -153,7 +153,7 @@ def _fitted_to_half(
     model: Method, build: Callable[[], Method], train: Split, seed: int
 ) -> tuple[float, FloatArray, NDArray[np.int64]]:
     """Like `_refitted`, for any model."""
-    parts = _parts(train.labels, 2, seed)
+    parts = _parts(train, 2, seed)
     held_out = np.flatnonzero(parts == 0)
     own = _spread_of(model, train)
     if not len(held_out):
@@ -165,12 +165,21 @@ def _fitted_to_half(
     return own, scores / _spread_of(half, other), held_out
 
 
-def _parts(labels: NDArray[np.int64], n_parts: int, seed: int) -> NDArray[np.int64]:
+def _parts(train: Split, n_parts: int, seed: int) -> NDArray[np.int64]:
     """Divide the images of each class at random among parts: the part of each, (n,).
 
-    Every class is in every union of parts but one: a single image is in part -1.
+    Every class is in every union of parts but one: a single image is in part -1. Where
+    the writers are known, no writer is in two parts: a model is surer of new digits by
+    those it has learned from.
     """
-    rng = np.random.default_rng(seed)
+    rng, labels = np.random.default_rng(seed), train.labels
+    if train.writers is not None:
+        people = np.unique(train.writers.ids, return_inverse=True)[1]
+        parts = rng.permutation(people.max() + 1)[people] % n_parts
+        for label in np.unique(labels):
+            if len(np.unique(parts[labels == label])) == 1:
+                parts[labels == label] = -1
+        return parts
     parts, n = np.full(len(labels), -1), 0
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))

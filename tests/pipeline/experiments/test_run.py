@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 
 from tests.pipeline.experiments.constant import Config, make_dataset, make_method
+from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import provenance, records
-from visbase.pipeline.experiments.run import QUICK_TRAIN, results_folder, run_method
+from visbase.pipeline.experiments.run import (
+    QUICK_TRAIN,
+    every_kth_pair,
+    results_folder,
+    run_method,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -67,11 +73,17 @@ def test_uncommitted_code_and_changed_settings_replace_no_evidence(path: Path) -
     assert records.read_record(path) == published
 
 
-def test_quick_run_trains_on_every_kth_image_and_full_on_all() -> None:
+def test_quick_run_trains_on_every_kth_pair_and_full_on_all() -> None:
     n = 2 * QUICK_TRAIN + 1
-    assert run(preset="quick", n_train=n).n_train == 6667  # every third of 20,001
+    assert run(preset="quick", n_train=n).n_train == 6668  # every third pair of 20,001
     assert run(preset="quick", n_train=QUICK_TRAIN).n_train == QUICK_TRAIN
     assert run(preset="full", n_train=n).n_train == n
+
+
+def test_quick_run_trains_on_digits_of_students_and_employees(mnist: Dataset) -> None:
+    writers = every_kth_pair(mnist.train).writers
+    assert writers is not None and len(writers.ids) == QUICK_TRAIN
+    assert np.mean(writers.groups == "students") == pytest.approx(0.484, abs=0.005)
 
 
 def test_failed_run_is_recorded_with_its_reason_and_raised(path: Path) -> None:

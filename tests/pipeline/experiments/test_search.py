@@ -1,5 +1,6 @@
 """Choosing settings: on held-out training images, resumable, never on the test set."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 
 from tests.pipeline.builders import ROWS
 from tests.pipeline.experiments import constant
+from visbase.pipeline.datasets.splits import Writers
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments import search
 from visbase.pipeline.experiments.measured import Trial
@@ -42,6 +44,23 @@ def test_last_sixth_of_training_validates(method: MethodFile, table: Path) -> No
     assert (best.changes, best.n_errors) == ({"answer": 1}, 0)
     assert (worst.changes, worst.n_errors) == ({}, 20)
     assert (best.n_validation, worst.error_pct) == (20, 100)
+
+
+def test_validation_by_writer_has_a_table_of_its_own(
+    method: MethodFile, table: Path
+) -> None:
+    writers = Writers(np.arange(120) // 2, np.repeat("all", 120))
+    written = replace(DATASET, train=replace(DATASET.train, writers=writers))
+    for by_writer in (True, False):
+        assert len(list(search.search_method(method, 0, written, None, by_writer))) == 2
+    assert read_rows(table, Trial)[0].n_errors == 0  # of 20 images of class 1
+    by_writer_table = table.parents[1] / "by_writer" / "tiny" / "constant.csv"
+    best, worst = read_rows(by_writer_table, Trial)
+    # a sixth of 100 and of 20 images, in whole pairs: 16 and 2
+    assert [(row.changes, row.n_errors) for row in (best, worst)] == [
+        ({}, 2),
+        ({"answer": 1}, 16),
+    ]
 
 
 def test_trials_in_the_table_are_not_run_again(method: MethodFile, table: Path) -> None:

@@ -11,11 +11,12 @@ from scipy.special import softmax
 
 from tests.pipeline.saved_models import Change, resave
 from tests.pipeline.test_contract import N_TRAIN
-from visbase.pipeline.datasets.splits import Dataset, Split, part, take
+from visbase.pipeline.datasets.splits import Dataset, Split, Writers, part, take
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import expected_calibration_error, log_loss
 from visbase.pipeline.models.calibration import (
     Calibration,
+    _parts,
     calibrate,
     fit_temperature,
     uncalibrated,
@@ -101,6 +102,18 @@ def clusters(n: int, seed: int = 0) -> Split:
     labels = np.arange(n) % 3
     points = np.eye(3)[labels] * 2 + rng.normal(0, 1, (n, 3))
     return Split(points, labels, [""] * n)
+
+
+def test_no_writer_is_in_two_parts_and_no_class_in_one_part_alone() -> None:
+    ids = np.arange(60) // 3  # each with images of all three classes
+    labels = np.append(clusters(60).labels, 3)
+    writers = Writers(np.append(ids, 0), np.repeat("all", 61))
+    split = Split(np.zeros((61, 3)), labels, [""] * 61, writers)
+    parts = _parts(split, 5, seed=0)
+    assert parts[-1] == -1  # a class of one image
+    by_writer = parts[:-1].reshape(20, 3)
+    assert (by_writer == by_writer[:, :1]).all()
+    assert np.bincount(by_writer[:, 0]).tolist() == [4] * 5
 
 
 @pytest.mark.parametrize("kind", [Nearest, Whole])
