@@ -63,7 +63,7 @@ def all_findings(folder: Path, dataset: Dataset, runs: Sequence[Runs]) -> list[F
 
     folder: holds one folder per kind of measurement.
     """
-    findings = find_findings(folder, dataset)
+    findings = find_findings(folder, dataset, runs)
     if dataset.name.startswith("cifar"):  # loaded for the datasets that have them only
         from visbase.reports.published import dropout, models
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.errors import printable
-from visbase.pipeline.evaluation import confusion_matrix, gain_of_doubling
+from visbase.pipeline.evaluation import confusion_matrix
+from visbase.pipeline.evaluation.bootstrap import gain_of_doubling
 from visbase.reports.comparison.contestants import Contestant
 from visbase.reports.comparison.table import accuracy, difference, rank
 

@@ -2,7 +2,8 @@
 
 A finding is charts, their data and a few sentences. Its file assigns ORDER, the place
 on the page; NAME and COLUMNS, the name and header of the CSV file; and defines
-find(folder, dataset) -> Finding or None, which reads the measurements in the folder.
+find(folder, dataset, runs) -> Finding or None, which reads the measurements in the
+folder, or computes something else from the runs of all methods.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from visbase.pipeline.storage.reading import listed
 from visbase.pipeline.storage.tables import Row, as_text, to_csv
 from visbase.reports import findings
 from visbase.reports.charts import Chart
+from visbase.reports.measures import Runs
 
 M = TypeVar("M", CurvePoint, CorruptionErrors, Cost)
 
@@ -37,7 +39,7 @@ class Finding:
 
     name: of the CSV file; sentences: computed from the rows; columns and rows: the data
     as written to the CSV file; head and table: the summary shown on the page; section:
-    where on the page, "worth", "networks" or "lecture".
+    where on the page, "worth", "networks", "writers" or "lecture".
     """
 
     name: str
@@ -62,7 +64,9 @@ class FindingFile(Protocol):
     NAME: str
     COLUMNS: tuple[str, ...]
 
-    def find(self, folder: Path, dataset: Dataset) -> Finding | None:
+    def find(
+        self, folder: Path, dataset: Dataset, runs: Sequence[Runs]
+    ) -> Finding | None:
         """Read the measurements in a folder; None if there are none."""
 
 
@@ -76,12 +80,14 @@ def finding_files() -> list[FindingFile]:
     ]
 
 
-def find_findings(folder: Path, dataset: Dataset) -> list[Finding]:
+def find_findings(
+    folder: Path, dataset: Dataset, runs: Sequence[Runs]
+) -> list[Finding]:
     """Return all findings about a dataset, in the order of the page.
 
-    folder: holds one folder per kind of measurement.
+    folder: holds one folder per kind of measurement; runs: of all methods.
     """
-    made = (file.find(folder, dataset) for file in finding_files())
+    made = (file.find(folder, dataset, runs) for file in finding_files())
     return [finding for finding in made if finding is not None]
 
 

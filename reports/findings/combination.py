@@ -22,6 +22,7 @@ from visbase.pipeline.storage.reading import Count, Positive, listed
 from visbase.pipeline.storage.tables import Row
 from visbase.reports.charts import ERROR, Chart
 from visbase.reports.findings import Finding
+from visbase.reports.measures import Runs
 
 ORDER = 40
 NAME = "combination"
@@ -47,7 +48,7 @@ COLUMNS = Answer.__struct_fields__
 SIGNIFICANT = 0.05  # largest p value that is called significant
 
 
-def find(folder: Path, dataset: Dataset) -> Finding | None:
+def find(folder: Path, dataset: Dataset, _runs: Sequence[Runs]) -> Finding | None:
     """Read combination/<dataset>/<a>+<b>.json in the reports' folder."""
     place, truth = folder / "combination", dataset.test.labels
     return combination_finding(place, dataset.name, truth)

@@ -13,6 +13,7 @@ from visbase.pipeline.evaluation import error_pct
 from visbase.pipeline.experiments.measured import CLEAN, OTHER_HAND, CorruptionErrors
 from visbase.reports.charts import ERROR, Chart
 from visbase.reports.findings import Finding, families, read_evidence, tables
+from visbase.reports.measures import Runs
 
 ORDER = 20
 NAME = "corruption"
@@ -22,7 +23,7 @@ Rows = Sequence[CorruptionErrors]
 LEVELS = range(1, 6)  # severities
 
 
-def find(folder: Path, dataset: Dataset) -> Finding | None:
+def find(folder: Path, dataset: Dataset, _runs: Sequence[Runs]) -> Finding | None:
     """Read corruption/<dataset>/<method>.csv in the reports' folder."""
     return corruption_finding(folder / "corruption", dataset.name)
 

@@ -10,6 +10,7 @@ from visbase.pipeline.evaluation import error_pct
 from visbase.pipeline.experiments.measured import BATCH, Cost
 from visbase.reports.charts import points_chart
 from visbase.reports.findings import Finding, families, read_evidence
+from visbase.reports.measures import Runs
 
 ORDER = 30
 NAME = "cost"
@@ -29,7 +30,7 @@ HEAD = (
 )
 
 
-def find(folder: Path, dataset: Dataset) -> Finding | None:
+def find(folder: Path, dataset: Dataset, _runs: Sequence[Runs]) -> Finding | None:
     """Read cost/<dataset>.csv in the reports' folder."""
     return cost_finding(folder / "cost", dataset.name)
 

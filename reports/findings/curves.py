@@ -15,6 +15,7 @@ from visbase.pipeline.evaluation import error_pct, t_interval
 from visbase.pipeline.experiments.measured import CurvePoint
 from visbase.reports.charts import ERROR, INTERVAL, Chart, known
 from visbase.reports.findings import Finding, families, read_evidence, tables
+from visbase.reports.measures import Runs
 
 ORDER = 10
 NAME = "curves"
@@ -34,7 +35,7 @@ class Crossover:
     high: float
 
 
-def find(folder: Path, dataset: Dataset) -> Finding | None:
+def find(folder: Path, dataset: Dataset, _runs: Sequence[Runs]) -> Finding | None:
     """Read curves/<dataset>/<method>.csv in the reports' folder."""
     return curves_finding(folder / "curves", dataset.name)
 

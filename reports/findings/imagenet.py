@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from visbase.pipeline.datasets.splits import Dataset
@@ -13,6 +14,7 @@ from visbase.pipeline.experiments.measured import (
 from visbase.pipeline.storage.tables import read_rows
 from visbase.reports.findings import Finding, tables
 from visbase.reports.findings.layers import chart
+from visbase.reports.measures import Runs
 
 ORDER = 60
 NAME = "imagenet"
@@ -23,7 +25,9 @@ HEAD = (
 )
 
 
-def find(folder: Path, _dataset: Dataset | None = None) -> Finding | None:
+def find(
+    folder: Path, _dataset: Dataset | None = None, _runs: Sequence[Runs] = ()
+) -> Finding | None:
     """Read layers/imagenet.csv in the reports' folder, whatever the dataset."""
     networks = read_rows(folder / "layers" / "imagenet.csv", ImageNetNetwork)
     if not networks:

@@ -11,13 +11,14 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.experiments.measured import NetworkLayer, read_measurements
 from visbase.reports.charts import Chart
 from visbase.reports.findings import Finding, tables
+from visbase.reports.measures import Runs
 
 ORDER = 50
 NAME = "layers"
 COLUMNS = NetworkLayer.__struct_fields__
 
 
-def find(folder: Path, dataset: Dataset) -> Finding | None:
+def find(folder: Path, dataset: Dataset, _runs: Sequence[Runs]) -> Finding | None:
     """Read layers/<dataset>/<method>.csv in the reports' folder; None without any."""
     networks = [
         read_measurements(path, NetworkLayer)

@@ -35,6 +35,7 @@ SECTIONS = (
     ("charts", "Error and cost"),
     ("worth", "When is a network worth it?"),
     ("networks", "Layer by layer"),
+    ("writers", "By writer"),
     ("classes", "Errors by class"),
     ("agreement", "Agreement"),
     ("mistakes", "Misclassified images"),
@@ -82,7 +83,9 @@ def render_page(
     seeds = sorted({seed for detail in details for seed in detail.predictions})
     exhibits = [exhibit for detail in details for exhibit in exhibits_of(detail)]
     absent = {"learned"} if not exhibits else set()
-    absent |= {"worth", "networks"} - {finding.section for finding in findings}
+    absent |= {"worth", "networks", "writers"} - {
+        finding.section for finding in findings
+    }
     measures = columns()
     return render(
         FOLDER,

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 from sklearn import metrics
 
 from visbase.pipeline import evaluation as measure
+from visbase.pipeline.evaluation import bootstrap
 
 
 def answers(one: int, other: int, both: int = 3, neither: int = 2) -> list[np.ndarray]:
@@ -232,9 +233,36 @@ def test_interval_of_a_difference_by_hand() -> None:
     assert (low, high) == pytest.approx((0.05 - half, 0.05 + half), abs=1e-6)
 
 
+def test_interval_over_clusters_of_one_value_by_hand() -> None:
+    # as if 20 coins were thrown: the mean of 20 draws, each 0 or 1, is binomial
+    values, clusters = np.repeat([0.0, 1.0], 50), np.repeat(np.arange(20), 5)
+    exact = binom(20, 0.5).ppf([0.025, 0.975]) / 20
+    assert bootstrap.cluster_interval(values, clusters) == pytest.approx(
+        exact, abs=0.01
+    )
+    # a single cluster is always drawn; single images are no clusters
+    assert bootstrap.cluster_interval(values, np.zeros(100, int)) == (0.5, 0.5)
+    alone = bootstrap.cluster_interval(values, np.arange(100))
+    assert alone == pytest.approx((0.4, 0.6), abs=0.011)
+
+
+def test_interval_over_clusters_is_that_of_a_simple_loop() -> None:
+    rng = np.random.default_rng(3)
+    clusters, values = rng.integers(7, size=60), rng.random(60)
+    people, means = np.unique(clusters), []
+    draw = np.random.default_rng(5)
+    for drawn in draw.integers(len(people), size=(bootstrap.N_DRAWS, len(people))):
+        chosen = [values[clusters == people[i]] for i in drawn]
+        means.append(np.concatenate(chosen).mean())
+    interval = bootstrap.cluster_interval(values, clusters, seed=5)
+    assert interval == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
+    with pytest.raises(ValueError, match="each value"):
+        bootstrap.cluster_interval(values, clusters[1:])
+
+
 def test_gain_of_doubling_follows_a_power_law() -> None:
     right = np.stack([np.arange(1000) >= wrong for wrong in (400, 200, 100, 50)])
-    gain, low, high = measure.gain_of_doubling([10, 20, 40, 80], [right])
+    gain, low, high = bootstrap.gain_of_doubling([10, 20, 40, 80], [right])
     assert gain == pytest.approx(0.025, abs=0.001)
     assert 0.015 < low < gain < high < 0.035
 
@@ -245,6 +273,6 @@ def test_interval_of_the_gain_covers_the_truth() -> None:
     for seed in range(20):
         difficulty = np.random.default_rng(seed).random(300)
         right = np.stack([difficulty > rate for rate in rates])
-        _, low, high = measure.gain_of_doubling(sizes, [right])
+        _, low, high = bootstrap.gain_of_doubling(sizes, [right])
         n_covered += low <= truth <= high
     assert n_covered >= 17  # 19 of 20 on average

@@ -26,4 +26,4 @@ def results(tmp_path: Path) -> Path:
 def committed(mnist: Dataset) -> Committed:
     """What the repository holds about MNIST."""
     runs = read_runs(ROOT / "reports" / "results", "mnist")
-    return compare(runs), runs, find_findings(ROOT / "reports", mnist)
+    return compare(runs), runs, find_findings(ROOT / "reports", mnist, runs)

@@ -32,7 +32,7 @@ NAME = "tints"
 COLUMNS = ("method", "tint")
 
 
-def find(folder, dataset):
+def find(folder, dataset, runs):
     path = folder / "tints" / f"{dataset.name}.csv"
     if not path.exists():
         return None
