@@ -162,13 +162,13 @@ def _rows(
 
 
 def _chart(rows: Sequence[WriterErrors]) -> Chart:
-    """Draw each writer's error, in a panel per group, most errors first."""
+    """Draw the errors of writers that have any, in a panel per group."""
     lines: dict[tuple[str, str], list[WriterErrors]] = {}
     for row in sorted(rows, key=lambda row: -row.error_pct):
         lines.setdefault((row.group, row.method), []).append(row)
     return Chart(
         "lines",
-        "Test error of each writer, in a panel per group",
+        "Test error of each writer with an error, in a panel per group",
         "writers, most errors first",
         ERROR,
         [
@@ -181,6 +181,7 @@ def _chart(rows: Sequence[WriterErrors]) -> Chart:
             }
             for (group, method), line in sorted(lines.items())
             for rank, row in enumerate(line, 1)
+            if row.error_pct or rank == 1
         ],
     )
 
