@@ -8,6 +8,8 @@ RUN := $(BIN)/visbase run
 PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
 COMPARED := linear svm_rbf bovw_pyramid lenet5 convnet
 CIFAR := linear svm_rbf bovw_pyramid bovw_fisher patch_words resnet convnet
+# every method for small objects; the dropout table is about CIFAR-10
+FASHION = $(filter-out cuda_% wide_% maxout,$(shell $(BIN)/visbase methods --for objects --names))
 # evaluated after installation, so that a new method is only one new file
 BASELINES = $(shell $(BIN)/visbase methods --family classical --for digits --names)
 NETWORKS = $(shell $(BIN)/visbase methods --family network --for digits --names)
@@ -17,7 +19,7 @@ DROPOUT = $(filter-out $(if $(filter-out 0,$(WIDE)),,wide_%) $(NETWORKS),\
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time
-.PHONY: help setup baseline cnn cifar report analysis worth depth bench test check soak search docs \
+.PHONY: help setup baseline cnn cifar fashion report analysis worth depth bench test check soak search docs \
     demo clean
 
 help:
@@ -25,6 +27,7 @@ help:
 	@echo '                QUICK=1 takes about 2 minutes, no table; SEEDS=5 runs seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
 	@echo 'make cifar      the table of CIFAR-10 (a working day); WIDE=1 adds the published sizes'
+	@echo 'make fashion    the table of Fashion-MNIST (about an hour)'
 	@echo 'make test       run the tests'
 	@echo 'make check      run ruff, mypy and all tests, the slow ones too'
 	@echo 'make docs       build the documentation, site/index.html'
@@ -48,6 +51,9 @@ cnn: .venv/with-cnn
 
 cifar: .venv/with-cnn
 	$(call run_all,$(CIFAR) $(DROPOUT),--dataset cifar10,--readme docs/cifar10.md)
+
+fashion: .venv/with-cnn
+	$(call run_all,$(FASHION),--dataset fashion_mnist)
 
 demo: .venv/with-demo
 	@for method in lenet5 bovw_grid; do \

@@ -48,6 +48,7 @@ class Config:
     scale: float = 0.1  # largest relative change of width and of height
     shear: float = 0.15  # largest, radians
     shift_px: float = 1.2  # largest
+    mirrored: bool = False  # whether half of the copies are mirrored
 
 
 PRESETS = {

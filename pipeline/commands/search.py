@@ -15,6 +15,7 @@ from visbase.pipeline.commands.options import (
     folder_options,
     jobs_option,
     seed_option,
+    set_option,
 )
 
 
@@ -37,6 +38,7 @@ from visbase.pipeline.commands.options import (
     show_default="by writer if the writers are known, as in MNIST",
     help="Hold out all images of some writers, or the last training images.",
 )
+@set_option
 @seed_option
 @jobs_option
 @device_option
@@ -47,12 +49,14 @@ def search(
     data: Path | None,
     n_train: int | None,
     by_writer: bool | None,
+    settings: tuple[str, ...],
     seed: int,
     **of_folder: Any,
 ) -> None:
     """Try a method's settings on held-out training images.
 
-    The test images are never used. Each trial adds a row to
+    The trials are those in the method's SEARCH or, with --set, the full preset with
+    these settings alone. The test images are never used. Each trial adds a row to
     docs/search/DATASET/METHOD.csv (docs/search/by_writer/DATASET/METHOD.csv if whole
     writers are held out) or, for your own photographs, to a table in artifacts/search.
     Trials that the table already contains are skipped.
@@ -64,9 +68,11 @@ def search(
     from visbase.pipeline.experiments.search import search_method
     from visbase.pipeline.models.methods import find_method
 
+    method = find_method(name)
     loaded = load_dataset(dataset, data, seed=seed, **of_folder)
+    only = method.configure("full", settings, loaded.kind) if settings else None
     if by_writer and loaded.train.writers is None:
         raise BadInput(f"--by-writer: the writers of {loaded.name} are not known")
-    by_writer = by_writer is not False
-    for trial in search_method(find_method(name), seed, loaded, n_train, by_writer):
+    how = (n_train, by_writer is not False, only)
+    for trial in search_method(method, seed, loaded, *how):
         click.echo(trial)

@@ -45,9 +45,11 @@ def search_method(
     dataset: Dataset,
     n_train: int | None,
     by_writer: bool = True,
+    only: Any | None = None,
 ) -> Iterator[str]:
     """Run every trial that the table does not hold yet; yield a line per trial.
 
+    only: a single Config to try instead of the full preset and the changes in SEARCH.
     n_train: train on the first n_train images that do not validate, None for all. Fewer
     images make a search quick and rank settings nearly as well. The table is
     docs/search/<dataset>/<method>.csv, sorted by training images (most first), then by
@@ -58,15 +60,15 @@ def search_method(
     trials to it at the same time.
     """
     by_writer = by_writer and dataset.train.writers is not None
-    trials = method.trials
+    trials = method.trials if only is None else ()
     revision = provenance.revision()
     table = _table(method.name, dataset, by_writer)
     done = {_key(trial) for trial in read_measurements(table, Trial)}
     train, validation = _split(dataset, seed, n_train, by_writer)
     usual = method.presets(dataset.kind)["full"]
     _add(table, [], as_json(usual))
-    for changes in ({}, *trials):
-        config = dataclasses.replace(usual, **changes)
+    configs = [dataclasses.replace(usual, **changes) for changes in ({}, *trials)]
+    for config in configs if only is None else [only]:
         key = (_settings(as_json(config)), seed, len(train))
         if key in done:
             continue
@@ -84,10 +86,8 @@ def search_method(
         )
         done.add(key)
         _add(table, [trial], as_json(usual))
-        yield (
-            f"{trial.error_pct:.2f} %  {trial.fit_s:.0f} s  "
-            f"{changes or 'without changes'}"
-        )
+        changes = _changes(as_json(config), as_json(usual)) or "without changes"
+        yield f"{trial.error_pct:.2f} %  {trial.fit_s:.0f} s  {changes}"
 
 
 def _split(

@@ -70,6 +70,15 @@ def test_trials_in_the_table_are_not_run_again(method: MethodFile, table: Path) 
     assert [row.n_train for row in read_rows(table, Trial)] == [100] * 4 + [50] * 2
 
 
+def test_single_config_is_tried_alone(method: MethodFile, table: Path) -> None:
+    only = constant.Config(answer=1, sizes=(3,))
+    (line,) = search.search_method(method, 0, DATASET, None, only=only)
+    assert line == "0.00 %  0 s  {'answer': 1, 'sizes': [3]}"
+    assert [row.changes for row in read_rows(table, Trial)] == [
+        {"answer": 1, "sizes": [3]}
+    ]
+
+
 def test_trials_of_another_process_are_kept(method: MethodFile, table: Path) -> None:
     ours = search.search_method(method, 0, DATASET, None)
     next(ours)
