@@ -56,9 +56,23 @@ PRESETS = {
     "quick": Config(n_words=200, n_samples=20_000, n_components=200, copies=0),
 }
 
-# upright as they are, and without the copies, which are those of digits; not searched
+# upright as they are, of any size, which copies would not be; not searched
 OBJECTS = {
     name: replace(config, deskewed=False, copies=0) for name, config in PRESETS.items()
+}
+
+# gentle copies, half of them mirrored: clothes hang straight
+FASHION_MNIST = {
+    "full": replace(
+        OBJECTS["full"],
+        copies=2,
+        mirrored=True,
+        rotation=0.05,
+        scale=0.05,
+        shear=0.05,
+        shift_px=1.0,
+    ),
+    "quick": OBJECTS["quick"],
 }
 
 # common values; docs/tried.md lists what was tried on validation images

@@ -121,8 +121,9 @@ def run(
         check_place(save)
     loaded = load_dataset(dataset, data, seed=seed, **of_folder)
     (method,) = methods
-    config = method.configure(preset, settings, loaded.kind)
-    if method.presets(loaded.kind) != method.presets("digits"):
+    of_data = (loaded.kind, loaded.published_name)
+    config = method.configure(preset, settings, *of_data)
+    if method.presets(*of_data) != method.presets("digits"):
         click.echo(
             f"  {loaded.description}: using settings for {loaded.kind}", err=True
         )

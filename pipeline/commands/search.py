@@ -70,7 +70,8 @@ def search(
 
     method = find_method(name)
     loaded = load_dataset(dataset, data, seed=seed, **of_folder)
-    only = method.configure("full", settings, loaded.kind) if settings else None
+    of_data = (loaded.kind, loaded.published_name)
+    only = method.configure("full", settings, *of_data) if settings else None
     if by_writer and loaded.train.writers is None:
         raise BadInput(f"--by-writer: the writers of {loaded.name} are not known")
     how = (n_train, by_writer is not False, only)

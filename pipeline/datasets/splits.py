@@ -99,6 +99,11 @@ class Dataset:
         )
 
     @property
+    def published_name(self) -> str:
+        """Its name if it is published: a folder may be named like anything else."""
+        return self.name if self.published else ""
+
+    @property
     def photographs(self) -> bool:
         return self.kind == "photographs"
 

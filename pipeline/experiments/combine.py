@@ -45,7 +45,9 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
     classes = np.unique(train.labels)
     both = []
     for method in methods:
-        model = method.build(method.presets(dataset.kind)["full"], 0)
+        model = method.build(
+            method.presets(dataset.kind, dataset.published_name)["full"], 0
+        )
         model.fit(train.images, train.labels)
         scores = [model.scores(s.images) for s in (held_out, dataset.test)]
         both.append(_scaled(scores[0].astype(float), scores[1].astype(float)))

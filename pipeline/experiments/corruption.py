@@ -100,7 +100,9 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
     card = model.card
     if card.dataset != dataset.name:
         raise BadInput(f"{path}: a model of {card.dataset}, not of {dataset.name}")
-    usual = find_method(model.method).presets(dataset.kind)["full"]
+    usual = find_method(model.method).presets(dataset.kind, dataset.published_name)[
+        "full"
+    ]
     all_images = card.training_data_sha256 == data_fingerprint(dataset.train)
     if not all_images or card.config != as_json(usual):
         raise BadInput(

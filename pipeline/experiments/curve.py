@@ -131,7 +131,7 @@ def _held(
 
 def _configs(method: MethodFile, n: int, dataset: Dataset) -> list[Any]:
     """The full preset, and its candidates for fewer training images."""
-    usual = method.presets(dataset.kind)["full"]
+    usual = method.presets(dataset.kind, dataset.published_name)["full"]
     if n == len(dataset.train):
         return [usual]
     changes = method.candidates(n, usual)
@@ -180,7 +180,7 @@ def _measure(
     fit_s += time.perf_counter() - fit_started + spent.recalled_s()
     wrong = n_errors(dataset.test.labels, model.predict(dataset.test.images))
     seconds = time.perf_counter() - started + spent.recalled_s() - before
-    usual = as_json(method.presets(dataset.kind)["full"])
+    usual = as_json(method.presets(dataset.kind, dataset.published_name)["full"])
     chosen = as_json(config)
     return CurvePoint(
         method=method.name,

@@ -55,7 +55,9 @@ def fit_and_score(
     train = dataset.train if preset == "full" else every_kth_pair(dataset.train)
     outcomes = []
     for method in files:
-        model = method.build(method.presets(dataset.kind)[preset], seed)
+        model = method.build(
+            method.presets(dataset.kind, dataset.published_name)[preset], seed
+        )
         require_sizes(model, dataset)
         started = time.perf_counter()
         model.fit(train.images, train.labels)

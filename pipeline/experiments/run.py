@@ -71,7 +71,7 @@ def run_method(
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     train = dataset.train if preset == "full" else every_kth_pair(dataset.train)
-    changed = config != method.presets(dataset.kind)[preset]
+    changed = config != method.presets(dataset.kind, dataset.published_name)[preset]
     dirty = provenance.dirty()
     folder = folder or results_folder(preset, changed, dirty, dataset.published)
     facts: dict[str, Any] = {

@@ -65,7 +65,7 @@ def search_method(
     table = _table(method.name, dataset, by_writer)
     done = {_key(trial) for trial in read_measurements(table, Trial)}
     train, validation = _split(dataset, seed, n_train, by_writer)
-    usual = method.presets(dataset.kind)["full"]
+    usual = method.presets(dataset.kind, dataset.published_name)["full"]
     _add(table, [], as_json(usual))
     configs = [dataclasses.replace(usual, **changes) for changes in ({}, *trials)]
     for config in configs if only is None else [only]:

@@ -4,11 +4,12 @@ It lies in baselines/, in cnn/ or in cnn/dropout/, whose methods are one network
 
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
-also define OBJECTS and PHOTOGRAPHS, which replace PRESETS for images of that kind;
-SEARCH, the trials of `visbase search`; candidates(n_train, config), the changes of the
-full preset, config, among which `visbase curve` chooses for n_train images; FOR, the
-kinds of images that it has a row for (default: all); and PACE, milliseconds that a
-training and a test photograph take on two cores.
+also define OBJECTS and PHOTOGRAPHS, which replace PRESETS for images of that kind, and
+a dataset's name in capitals, which replaces them for it; SEARCH, the trials of `visbase
+search`; candidates(n_train, config), the changes of the full preset, config, among
+which `visbase curve` chooses for n_train images; FOR, the kinds of images that it has a
+row for (default: all); and PACE, milliseconds that a training and a test photograph
+take on two cores.
 """
 
 from __future__ import annotations
@@ -73,11 +74,14 @@ class MethodFile:
         method: Method = self.load().build(config, seed)
         return method
 
-    def presets(self, kind: Kind) -> dict[str, Any]:
-        """Configs by preset, those for this kind of images if it has its own."""
+    def presets(self, kind: Kind, dataset: str = "") -> dict[str, Any]:
+        """Configs by preset, those for this dataset or kind of images if it has any.
+
+        dataset: a published one, see `Dataset.published_name`.
+        """
         module = self.load()
-        own: dict[str, Any] = module.PRESETS
-        return getattr(module, kind.upper(), own)
+        own: dict[str, Any] = getattr(module, kind.upper(), module.PRESETS)
+        return getattr(module, dataset.upper(), own) if dataset else own
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
@@ -93,13 +97,17 @@ class MethodFile:
         return ({},) if choose is None else choose(n_train, config)
 
     def configure(
-        self, preset: str, settings: Iterable[str], kind: Kind = "digits"
+        self,
+        preset: str,
+        settings: Iterable[str],
+        kind: Kind = "digits",
+        dataset: str = "",
     ) -> Any:
         """The preset's Config with `key=value` settings applied.
 
         Raises BadInput on an unknown key, or a value that is not of the field's type.
         """
-        config = self.presets(kind)[preset]
+        config = self.presets(kind, dataset)[preset]
         types = typing.get_type_hints(type(config))
         changes = {}
         for setting in settings:

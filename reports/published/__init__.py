@@ -21,6 +21,10 @@ ZEILER = "Zeiler & Fergus 2013"
 NARROW = "fewer maps and units, images standardised instead of whitened"
 
 FOLDER = Path(__file__).parent  # of the answers of published models
+
+XIAO = "Xiao, Rasul & Vollgraf 2017, table 3"
+SUBMITTED = "submitted to github.com/zalandoresearch/fashion-mnist, not tested there"
+
 GPU = "-cuda"  # at the end of the name of a GPU's row
 
 
@@ -88,6 +92,35 @@ LECTURE = {
             "the same idea with fewer and smaller networks",
         ),
     },
+    "fashion_mnist": {
+        "linear": Published(15.8, "logistic regression, C 1", XIAO, "the same, C 0.1"),
+        "svm_rbf": Published(10.3, "raw pixels, C 10", XIAO, "the same, one-vs-rest"),
+        "mlp3": Published(
+            10.0,
+            "256-128-64 units",
+            f"lianghong, {SUBMITTED}",
+            "300-100 units, distorted images",
+        ),
+        "lenet5": Published(
+            7.5,
+            "2 convolutions, fewer than 100,000 parameters",
+            f"hardmaru, {SUBMITTED}",
+            "2 convolutions, 61,706 parameters",
+        ),
+        "resnet": Published(
+            5.1,
+            "ResNet-18; images mirrored, moved and turned",
+            f"Efthymiadis, {SUBMITTED}",
+            "20 layers, images mirrored and moved",
+        ),
+        "convnet": Published(
+            3.3,
+            "wide residual network 40-4, 8.9 million parameters; 28-10 with random "
+            "erasing has 3.7",
+            f"Brock, {SUBMITTED}",
+            "a network for few epochs; images mirrored and moved",
+        ),
+    },
     "cifar10": {
         "patch_words": Published(
             20.4,
@@ -151,6 +184,7 @@ WIDE = "wide_"  # at the beginning of the name of a network in its published siz
 
 # dataset -> results of methods that learn no filters by backpropagation
 WITHOUT_LEARNED_FILTERS = {
+    "fashion_mnist": (Published(7.4, "HOG and an SVM", f"subalde, {SUBMITTED}"),),
     "mnist": (
         Published(
             0.79, "HOG-like blocks and an additive-kernel SVM", "Maji & Malik 2009"

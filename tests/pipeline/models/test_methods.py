@@ -56,6 +56,15 @@ def test_settings_change_the_chosen_preset_and_nothing_else() -> None:
     assert changed == Config(n_words=50, gamma=4.0, deskewed=False)
 
 
+def test_dataset_may_have_presets_of_its_own() -> None:
+    method = find_method("bovw_pyramid")
+    of_kind = method.presets("objects")["full"]
+    assert method.configure("full", [], "objects", "cifar10") == of_kind
+    own = method.configure("full", ["c=1"], "objects", "fashion_mnist")
+    assert (own.c, own.mirrored, own.deskewed) == (1, True, False)
+    assert not of_kind.mirrored
+
+
 @pytest.mark.parametrize("setting", ["nwords=3", "n_words", "", "=3", "N_WORDS=3"])
 def test_unknown_key_lists_the_keys(setting: str) -> None:
     with pytest.raises(BadInput, match=", ".join(Config.__dataclass_fields__)):
