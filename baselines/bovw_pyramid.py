@@ -19,7 +19,8 @@ from visbase.pipeline.images.distort import Distortion
 from visbase.pipeline.svm.kernel import Kernel
 
 SUMMARY = (
-    "dense SIFT, soft counts, spatial pyramid, RBF SVM; deskewed, distorted copies"
+    "dense SIFT, soft counts, spatial pyramid, RBF SVM; "
+    "digits deskewed, distorted copies"
 )
 
 

@@ -17,7 +17,7 @@ from visbase.cnn.training.crops import PaddedCrops
 from visbase.cnn.training.trainer import Recipe
 from visbase.pipeline.contracts import part_of
 
-SUMMARY = "LeNet-5, distorted digits"
+SUMMARY = "LeNet-5, augmented images"
 
 
 @dataclass(frozen=True)
