@@ -27,7 +27,7 @@ help:
 	@echo '                QUICK=1 takes about 2 minutes, no table; SEEDS=5 runs seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
 	@echo 'make cifar      the table of CIFAR-10 (a working day); WIDE=1 adds the published sizes'
-	@echo 'make fashion    the table of Fashion-MNIST (about an hour)'
+	@echo 'make fashion    the table of Fashion-MNIST (about 3 hours)'
 	@echo 'make test       run the tests'
 	@echo 'make check      run ruff, mypy and all tests, the slow ones too'
 	@echo 'make docs       build the documentation, site/index.html'

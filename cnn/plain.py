@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from visbase.cnn.classifier import NetworkClassifier
+from visbase.cnn.resnet import FASHION_MNIST as FASHION_MNIST
 from visbase.cnn.resnet import OBJECTS as OBJECTS
 from visbase.cnn.resnet import PHOTOGRAPHS as PHOTOGRAPHS
 from visbase.cnn.resnet import PRESETS as PRESETS

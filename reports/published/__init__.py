@@ -111,7 +111,7 @@ LECTURE = {
             5.1,
             "ResNet-18; images mirrored, moved and turned",
             f"Efthymiadis, {SUBMITTED}",
-            "20 layers, images mirrored and moved",
+            "14 layers, images mirrored and moved",
         ),
         "convnet": Published(
             3.3,
