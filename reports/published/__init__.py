@@ -15,16 +15,14 @@ from visbase.pipeline.evaluation import error_pct, n_errors
 from visbase.pipeline.storage import tables
 
 LECUN = "LeCun, Cortes & Burges, table of results on the MNIST page"
+XIAO = "Xiao, Rasul & Vollgraf 2017, table 3"
+SUBMITTED = "submitted to github.com/zalandoresearch/fashion-mnist, not tested there"
 
 SRIVASTAVA = "Srivastava et al. 2014, table 4"
 ZEILER = "Zeiler & Fergus 2013"
 NARROW = "fewer maps and units, images standardised instead of whitened"
 
 FOLDER = Path(__file__).parent  # of the answers of published models
-
-XIAO = "Xiao, Rasul & Vollgraf 2017, table 3"
-SUBMITTED = "submitted to github.com/zalandoresearch/fashion-mnist, not tested there"
-
 GPU = "-cuda"  # at the end of the name of a GPU's row
 
 
@@ -99,7 +97,7 @@ LECTURE = {
             10.0,
             "256-128-64 units",
             f"lianghong, {SUBMITTED}",
-            "300-100 units, distorted images",
+            "300-100 units, images mirrored and moved",
         ),
         "lenet5": Published(
             7.5,
