@@ -26,8 +26,8 @@ def test_lectures_figure_is_shown_for_mnist_alone(results: Path) -> None:
     markdown = markdown_of(results)
     assert table_line(markdown, "linear")[3] == "12"
     assert re.search(r"`linear`.* 12 %.*LeCun", markdown)
-    add_run(results, "linear", dataset="fashion_mnist")
-    markdown = markdown_of(results, "fashion_mnist")
+    add_run(results, "linear", dataset="tiny")
+    markdown = markdown_of(results, "tiny")
     assert table_line(markdown, "linear")[3] == ""
     assert "LeCun" not in markdown
 
