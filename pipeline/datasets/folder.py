@@ -26,8 +26,13 @@ from visbase.pipeline.datasets.class_images import (
     read_images,
 )
 from visbase.pipeline.datasets.findings import DROPPED
-from visbase.pipeline.datasets.random_splits import draw_fraction, draw_per_class
-from visbase.pipeline.datasets.splits import Dataset, Unlabelled, typical_size
+from visbase.pipeline.datasets.splits import (
+    Dataset,
+    Unlabelled,
+    draw_fraction,
+    draw_per_class,
+    typical_size,
+)
 from visbase.pipeline.errors import BadInput, printable
 
 LARGEST_ICON_PX = 40  # longer side; digits have 28, CIFAR's images 32

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from visbase.pipeline.datasets.random_splits import draw_fraction
+from visbase.pipeline.datasets.splits import draw_fraction
 
 
 def test_groups_stay_together_and_classes_keep_their_share() -> None:
