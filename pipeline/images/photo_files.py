@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, NamedTuple, overload
 
@@ -39,6 +40,7 @@ LARGE_PX = 1000
 MAX_PIXELS = 100_000_000  # decoded in colour 300 MB
 BLOCK = 1 << 20  # bytes
 MAX_BYTES = 400 * BLOCK  # per file; about the largest image, uncompressed
+UNREAD = "unread"  # first word of the digest of a file that was never decoded
 
 
 class Decoded(NamedTuple):
@@ -57,24 +59,34 @@ class Decoded(NamedTuple):
 class PhotoFiles(Sequence[NDArray[np.uint8]]):
     """n image files; photos[i] decodes one: (h, w) grey or (h, w, 3) RGB, uint8.
 
-    paths: the files; sizes (n, 2) int64: h and w of each; digests: of each, see
-    `Decoded`, so that caches and comparisons need not decode; longest_px: size that
-    larger images are shrunk to, 0 for no limit. Decoding raises BadInput if the file no
-    longer matches the digest. A slice, `take` and `within` return another PhotoFiles
-    and decode nothing.
+    paths: the files; sizes (n, 2) int64: h and w of each, None to read them from the
+    files when they are needed; digests: of each, see `Decoded`, so that caches and
+    comparisons need not decode, or UNREAD and what else tells the files apart;
+    longest_px: size that larger images are shrunk to, 0 for no limit. Decoding raises
+    BadInput if the file no longer matches the digest. A slice, `take` and `within`
+    return another PhotoFiles and decode nothing.
     """
 
     def __init__(
         self,
         paths: Sequence[Path],
-        sizes: NDArray[np.int64],
+        sizes: NDArray[np.int64] | None,
         digests: Sequence[str],
         longest_px: int = 0,
     ) -> None:
         self.paths = list(paths)
-        self.sizes = sizes
+        self._sizes = sizes
         self.digests = list(digests)
         self.longest_px = longest_px
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Height and width of each image (n, 2)."""
+        if self._sizes is None:
+            with ThreadPoolExecutor() as pool:
+                read = [*pool.map(_read_size, self.paths)]
+            self._sizes = np.array(read, np.int64).reshape(-1, 2)
+        return self._sizes
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -102,7 +114,7 @@ class PhotoFiles(Sequence[NDArray[np.uint8]]):
     ) -> NDArray[np.uint8]:
         path, checked = self.paths[at], self.digests[at].partition(" ")[0]
         photo = _decode_named(path, longest_px, shrunk)
-        if photo.digest != checked:  # which keys the caches
+        if photo.digest != checked != UNREAD:  # which keys the caches
             raise BadInput(
                 f"{printable(path)}: changed since it was checked; run again and do "
                 "not change the folder meanwhile"
@@ -114,7 +126,7 @@ class PhotoFiles(Sequence[NDArray[np.uint8]]):
         positions = np.asarray(rows, np.int64)
         return PhotoFiles(
             [self.paths[row] for row in positions],
-            self.sizes[positions],
+            None if self._sizes is None else self._sizes[positions],
             [self.digests[row] for row in positions],
             self.longest_px,
         )
@@ -144,6 +156,17 @@ def read_image(source: Path | IO[bytes], longest_px: int = 0) -> NDArray[np.uint
     file is not such an image, is damaged or too large.
     """
     return _decode_named(source, longest_px).pixels
+
+
+def _read_size(path: Path) -> tuple[int, int]:
+    """Read height and width from the beginning of a file; BadInput if it has none."""
+    try:
+        with Image.open(path, formats=[*FORMATS]) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
+            width, height = image.size[::-1] if turned else image.size
+    except (OSError, Image.DecompressionBombError):
+        height, width = read_image(path).shape[:2]  # or it says what is wrong
+    return height, width
 
 
 def _decode_named(
