@@ -1,4 +1,4 @@
-"""timm's networks by name, without weights and without a classifier."""
+"""timm's networks by name, without weights."""
 
 from __future__ import annotations
 
@@ -23,17 +23,21 @@ def _import_timm() -> ModuleType:
 timm: Any = _import_timm()
 
 
-def make_network(name: str) -> nn.Module:
-    """A network that maps (n, 3, h, w) to pooled features; BadInput if unknown."""
+def make_network(name: str, n_classes: int = 0) -> nn.Module:
+    """A network that maps (n, 3, h, w) to logits, without classes to pooled features.
+
+    Raises BadInput if timm has no network of this name.
+    """
     require_known(name)
-    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+    make = timm.create_model
+    network: nn.Module = make(name, pretrained=False, num_classes=n_classes)
     return network.eval()
 
 
-def shapes(name: str) -> dict[str, Tensor]:
+def shapes(name: str, n_classes: int = 0) -> dict[str, Tensor]:
     """The tensors of a network by name, which take no memory; BadInput if unknown."""
     with torch.device("meta"):
-        return make_network(name).state_dict()
+        return make_network(name, n_classes).state_dict()
 
 
 def pretrained_cfg(name: str) -> dict[str, Any]:

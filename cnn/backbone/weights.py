@@ -1,7 +1,7 @@
-"""Weights of a frozen backbone: from a package, a file, or timm's cache; never a URL.
+"""Weights of others: from a package, a file, or timm's cache; never a URL.
 
-What comes in: the name of one of timm's networks, perhaps a file. What goes out: its
-tensors by timm's names, without the classifier, checked against the network.
+What comes in: the name of one of timm's networks, or a file. What goes out: tensors by
+the names of the network, checked against it; of a backbone without the classifier.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def read_weights(
         with warnings.catch_warnings(action="ignore"):  # torch's, about odd pickles
             tensors = load_tensors(path)
         if path.parent.parent.name == PACKAGE:  # the same layers under other names
-            names = [*expected, *(f"{classifier[0]}{part}" for part in "wb")]
+            heads = [f"{head}{part}" for head in classifier for part in "wb"]
+            names = [*expected, *heads]
             tensors = dict(zip(names, tensors.values(), strict=True))
         arrays = {
             name: _array(tensor)
@@ -101,7 +102,7 @@ def read_weights(
     try:
         check_layout(arrays, layout(expected))
     except BadInput as error:
-        raise BadInput(f"{where}: not weights of this backbone: {error}") from None
+        raise BadInput(f"{where}: not weights of this network: {error}") from None
     return arrays
 
 

@@ -9,6 +9,8 @@ A file here that assigns NETWORKS, a dict from name to `Network`, adds its netwo
     prelu_net       He et al. 2015, models A, B and C
     bn_inception    Ioffe & Szegedy 2015
     resnet          He et al. 2016, 34 (shortcuts A, B, C), 50, 101 and 152 layers
+
+With the weights of others they are evaluated by ILSVRC's protocol (`evaluation`).
 """
 
 from __future__ import annotations
@@ -24,6 +26,23 @@ from visbase.pipeline.storage import declarations
 
 LECTURE = "He et al. 2016, table 4"
 TORCHVISION = "torchvision's weights, one crop"
+MEAN = (123.675, 116.28, 103.53)  # of ImageNet's pixels, as in torchvision's weights
+DEVIATION = (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the weights that are distributed for a network expect, and have besides.
+
+    mean, deviation: of R, G and B, in levels of 255; is_bgr: whether their first layer
+    takes the channels in the other order; unused: beginnings of names of tensors that
+    the network here does not have.
+    """
+
+    mean: tuple[float, float, float] = MEAN
+    deviation: tuple[float, float, float] = DEVIATION
+    is_bgr: bool = False
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,7 @@ class Network:
     make: number of classes -> network from (n, 3, side_px, side_px) float32 to logits
     (n, n_classes), with random weights; top1_pct and top5_pct: error of a single model
     on ImageNet's validation images in percent, 0 if `source` does not state it.
+    weights: that are distributed for it, which `visbase evaluate` reads.
     """
 
     make: Callable[[int], nn.Module]
@@ -41,6 +61,7 @@ class Network:
     top5_pct: float
     source: str
     side_px: int = 224
+    weights: Published = Published()
 
 
 def find_networks() -> dict[str, Network]:

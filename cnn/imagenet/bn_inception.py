@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from visbase.cnn.imagenet import LECTURE, Network
+from visbase.cnn.imagenet import LECTURE, Network, Published
 
 # maps of 1 x 1; reduction and 3 x 3; reduction and twice 3 x 3; 1 x 1 after the
 # pooling. Modules without the first and the last halve the size.
@@ -107,4 +107,9 @@ class BNInception(nn.Module):
         return self.last_linear(self.global_pool(x).flatten(1))
 
 
-NETWORKS = {"bn_inception": Network(BNInception, 2015, 21.99, 5.81, LECTURE)}
+# as Cadene's pretrained-models.pytorch states
+_CADENE = Published((128.0, 117.0, 104.0), (1.0, 1.0, 1.0), is_bgr=True)
+
+NETWORKS = {
+    "bn_inception": Network(BNInception, 2015, 21.99, 5.81, LECTURE, weights=_CADENE)
+}

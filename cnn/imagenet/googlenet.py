@@ -28,7 +28,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from visbase.cnn.imagenet import LECTURE, TORCHVISION, Network
+from visbase.cnn.imagenet import LECTURE, TORCHVISION, Network, Published
 from visbase.cnn.imagenet.torchvision_networks import models
 
 # maps of 1 x 1; reduction and 3 x 3; reduction and 5 x 5; 1 x 1 after the pooling
@@ -102,6 +102,12 @@ def torchvision_googlenet(n_classes: int) -> nn.Module:
 NETWORKS = {
     "googlenet": Network(googlenet, 2014, 0, 7.89, LECTURE),
     "googlenet_torchvision": Network(
-        torchvision_googlenet, 2014, 30.22, 10.47, TORCHVISION
+        torchvision_googlenet,
+        2014,
+        30.22,
+        10.47,
+        TORCHVISION,
+        # TensorFlow's standardisation, which torchvision's network applies itself
+        weights=Published((127.5,) * 3, (127.5,) * 3, unused=("aux1.", "aux2.")),
     ),
 }

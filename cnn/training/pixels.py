@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from visbase.cnn.training.squares import Squares
+
 MOST_VALUES = 50_000_000  # that mean and deviation are computed from, per channel
 
 
@@ -17,11 +19,12 @@ MOST_VALUES = 50_000_000  # that mean and deviation are computed from, per chann
 class Pixels:
     """n images; `pixels[rows]` are those of some positions, standardised.
 
-    values (n, c, h, w) uint8, which take a quarter of the memory of float32; mean and
-    deviation (c, 1, 1) float32: of each channel in the training images.
+    values (n, c, h, w) uint8, which take a quarter of the memory of float32, or squares
+    that are decoded for each batch; mean and deviation (c, 1, 1) float32: of each
+    channel in the training images.
     """
 
-    values: Tensor
+    values: Tensor | Squares
     mean: Tensor
     deviation: Tensor
 

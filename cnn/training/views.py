@@ -62,14 +62,42 @@ class CropsAndWhole:
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Images (n, c, h, w) -> twelve times (n, c, crop_px, crop_px)."""
         px = self.crop_px
-        down, right = images.shape[2] - px, images.shape[3] - px
-        corners = [(0, 0), (0, right), (down, 0), (down, right)]
-        crops = [
-            images[:, :, y : y + px, x : x + px]
-            for y, x in [*corners, (down // 2, right // 2)]
-        ]
+        crops = corners_and_middle(images, px)
         crops.append(F.interpolate(images, (px, px), mode="bilinear"))
         return crops + [crop.flip(3) for crop in crops]
+
+
+@dataclass(frozen=True)
+class TenCrops:
+    """Corners, middle and their mirror images (Krizhevsky et al. 2012, section 4.1)."""
+
+    crop_px: int
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Images (n, c, h, w) -> ten times (n, c, crop_px, crop_px)."""
+        crops = corners_and_middle(images, self.crop_px)
+        return crops + [crop.flip(3) for crop in crops]
+
+
+@dataclass(frozen=True)
+class Middle:
+    """The middle of an image."""
+
+    crop_px: int
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Images (n, c, h, w) -> once (n, c, crop_px, crop_px)."""
+        return corners_and_middle(images, self.crop_px)[4:]
+
+
+def corners_and_middle(images: Tensor, px: int) -> list[Tensor]:
+    """The four corners and the middle of images (n, c, h, w), five (n, c, px, px)."""
+    down, right = images.shape[2] - px, images.shape[3] - px
+    corners = [(0, 0), (0, right), (down, 0), (down, right)]
+    return [
+        images[:, :, y : y + px, x : x + px]
+        for y, x in [*corners, (down // 2, right // 2)]
+    ]
 
 
 def mean_of_views(network: nn.Module, views: list[Tensor]) -> Tensor:

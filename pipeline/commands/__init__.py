@@ -26,6 +26,7 @@ COMMANDS = {  # name -> the file in this folder that defines it
     "corruption": "measure",
     "cost": "measure",
     "combine": "measure",
+    "evaluate": "measure",
 }
 INTERNAL = {"contestant": "compare"}  # not listed: other commands start it
 RENAMED = {"damage": "corruption"}  # until version 0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -165,3 +166,49 @@ def combine(first: str, second: str, dataset: str, data: Path | None) -> None:
         click.echo(f"{name}: {error:.2f} % of {len(answers):,} test images")
     path = experiment.write_combination(combination, loaded)
     click.echo(f"written to {path}", err=True)
+
+
+@click.command()
+@click.argument("network", metavar="NET")
+@click.option(
+    "--weights",
+    metavar="FILE",
+    default="",
+    show_default="those of timm on this computer",
+    help="Weights, a .safetensors or .pth file.",
+)
+@click.option(
+    "--data",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Folder with val of ILSVRC 2012, and perhaps train.",
+)
+@click.option("--ten-crops", is_flag=True, help="Average over ten crops, not one.")
+@jobs_option
+@device_option
+@ends_in_one_line
+def evaluate(network: str, weights: str, data: Path | None, ten_crops: bool) -> None:
+    """Measure the errors of a network on ImageNet.
+
+    Prints the top-1 and top-5 error on the images for validation. NET is one of
+    `visbase networks`, with weights such as torchvision's, or a name of timm's, for
+    which images are resized as its weights expect. An evaluation that was interrupted
+    continues.
+
+    Example: visbase evaluate resnet50 --weights resnet50.pth --data ILSVRC2012
+    """
+    from visbase.pipeline.datasets.imagenet import load_validation
+
+    split, classes = load_validation(data)
+    try:  # imported by name: no file in pipeline/ may depend on cnn/
+        loading = importlib.import_module("visbase.cnn.imagenet.loading")
+        evaluation = importlib.import_module("visbase.cnn.imagenet.evaluation")
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            f"evaluate needs {error.name}, which is not installed: run "
+            "`pip install -c requirements.lock -e '.[pretrained]'`"
+        ) from None
+    loaded = loading.load_network(network, weights, len(classes))
+    counts = evaluation.evaluate(loaded, split, ten_crops)
+    crops = "ten crops" if ten_crops else "middle crop"
+    click.echo(f"{network} ({crops} of {loaded.crop_px} px): {counts}")

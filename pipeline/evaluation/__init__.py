@@ -16,11 +16,14 @@ Z_95 = 1.959963984540054  # 97.5 % point of the standard normal distribution
 def n_errors(truth: IntArray, prediction: IntArray) -> int:
     """Count the images whose prediction (n,) differs from the truth (n,)."""
     if truth.shape != prediction.shape:
-        raise ValueError(
-            f"{len(truth)} true labels but {len(prediction)} predictions; "
-            "they must be of the same images"
-        )
+        raise ValueError(f"{len(truth)} true labels but {len(prediction)} predictions")
     return int(np.count_nonzero(truth != prediction))
+
+
+def n_outside_top(truth: IntArray, scores: NDArray[np.floating], k: int) -> int:
+    """Count the images whose class (n,) is not alone among the k best of (n, C)."""
+    own = np.take_along_axis(scores, truth[:, None], axis=1)
+    return int(((~(scores < own)).sum(axis=1) > k).sum())  # NaN is an error
 
 
 def error_pct(errors: float, n: int) -> float:
@@ -235,9 +238,7 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(truth))
 
 
-def probabilities_of(
-    scores: NDArray[np.floating],
-) -> NDArray[np.float64] | None:
+def probabilities_of(scores: NDArray[np.floating]) -> NDArray[np.float64] | None:
     """Convert log-probabilities (n, C) to probabilities; None for other scores.
 
     The exponentials of log-probabilities add up to 1, those of votes or margins do not.

@@ -26,6 +26,13 @@ def test_errors_are_counted() -> None:
     assert measure.n_errors(np.array([], int), np.array([], int)) == 0
 
 
+def test_class_outside_the_best_k_is_an_error_and_so_are_ties_and_nan() -> None:
+    scores = np.array([[3.0, 2, 1, 0]] * 4 + [[1, 1, 0, 0], [np.nan, 1, 0, 0]])
+    truth = np.array([0, 1, 2, 3, 0, 1])
+    wrong = [measure.n_outside_top(truth, scores, k) for k in (1, 2, 3, 4)]
+    assert wrong == [5, 2, 1, 0]  # a tie for the first place is among the best two
+
+
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_predictions_of_other_images_are_refused(n: int) -> None:
     truth, other = np.array([7, 2]), np.full(n, 7)

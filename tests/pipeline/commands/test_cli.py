@@ -52,7 +52,7 @@ def test_help_has_an_example_and_explains_every_option(name: str) -> None:
         ("run bow", ["bow", "bovw_fisher"]),
         ("run majority bow", ["bow", "bovw_fisher"]),  # before any of them runs
         ("search bow", ["bow", "bovw_fisher"]),
-        ("run majority --dataset cifar", ["cifar", "fashion_mnist, mnist"]),
+        ("run majority --dataset cifar", ["cifar", "fashion_mnist, imagenet, mnist"]),
         ("run majority --dataset folder:~/x", ["HOME"]),
         ("run bovw_grid --set nwords=3", ["--set nwords=3", "n_words"]),
         ("run majority --data {}/file", ["file: ", "train-images-idx3-ubyte.gz"]),
@@ -119,7 +119,7 @@ def test_lists_have_every_method_and_every_dataset() -> None:
     names = visbase("methods", "--family", "network", "--names").stdout.split()
     assert ("lenet5" in names, "linear" in names) == (True, False)
     names = [line.split()[0] for line in visbase("datasets").stdout.splitlines()]
-    assert names == ["cifar10", "cifar100", "fashion_mnist", "mnist"]
+    assert names == ["cifar10", "cifar100", "fashion_mnist", "imagenet", "mnist"]
     head, *networks = visbase("networks").stdout.splitlines()
     assert head.startswith("network") and head.endswith("source of the errors")
     (vgg,) = (line.split() for line in networks if line.startswith("vgg16"))

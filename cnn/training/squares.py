@@ -1,0 +1,59 @@
+"""Photographs as squares that are decoded when a batch needs them, in threads.
+
+A data set of photographs fits on a disk and not into memory: the pixels of ILSVRC's
+would take 250 GB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from visbase.pipeline.contracts import Images
+from visbase.pipeline.images.blocks import n_jobs
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Squares:
+    """n photographs; `squares[rows]` decodes some: (m, 3, side_px, side_px) uint8.
+
+    square: (images, position) -> (side_px, side_px, 3) uint8; device: that the result
+    is on.
+    """
+
+    images: Images
+    square: Callable[[Images, int], NDArray[np.uint8]]
+    side_px: int
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((len(self), 3, self.side_px, self.side_px))
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        wanted = range(len(self))[rows] if isinstance(rows, slice) else map(int, rows)
+        with ThreadPoolExecutor(n_jobs()) as pool:  # Pillow decodes without the GIL
+            found = [*pool.map(lambda row: self.square(self.images, row), wanted)]
+        batch = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
+        return batch.to(self.device, non_blocking=True)
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the items, while the next one is made in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
