@@ -1,7 +1,8 @@
 """The networks of the lecture's ImageNet table, by name: photographs to 1,000 logits.
 
 A file here that assigns NETWORKS, a dict from name to `Network`, adds its networks to
-`visbase networks`. They are not methods: no row of a table is trained with them.
+`visbase networks`. They train on one's own photographs (`method`), but are not methods
+of a published table.
 
     alexnet         Krizhevsky et al. 2012, two groups; and torchvision's
     vgg             Simonyan & Zisserman 2014, 16 layers
@@ -52,7 +53,8 @@ class Network:
     make: number of classes -> network from (n, 3, side_px, side_px) float32 to logits
     (n, n_classes), with random weights; top1_pct and top5_pct: error of a single model
     on ImageNet's validation images in percent, 0 if `source` does not state it.
-    weights: that are distributed for it, which `visbase evaluate` reads.
+    weights: that are distributed for it, which `visbase evaluate` reads; last: the
+    child with which the last stage begins, "" to find it, see `classifier.frozen`.
     """
 
     make: Callable[[int], nn.Module]
@@ -62,6 +64,7 @@ class Network:
     source: str
     side_px: int = 224
     weights: Published = Published()
+    last: str = ""
 
 
 def find_networks() -> dict[str, Network]:

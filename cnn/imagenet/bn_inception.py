@@ -111,5 +111,13 @@ class BNInception(nn.Module):
 _CADENE = Published((128.0, 117.0, 104.0), (1.0, 1.0, 1.0), is_bgr=True)
 
 NETWORKS = {
-    "bn_inception": Network(BNInception, 2015, 21.99, 5.81, LECTURE, weights=_CADENE)
+    "bn_inception": Network(
+        BNInception,
+        2015,
+        21.99,
+        5.81,
+        LECTURE,
+        weights=_CADENE,
+        last="inception_5b_1x1",
+    )
 }

@@ -1,7 +1,8 @@
 """Random crops for training: of photographs in random light, of small objects.
 
 Crops after Szegedy et al. 2015 (section 6), changes of light after Howard 2013, "Some
-improvements on deep convolutional neural network based image classification".
+improvements on deep convolutional neural network based image classification"; or both
+as AlexNet had them (Krizhevsky et al. 2012, section 4.1).
 """
 
 from __future__ import annotations
@@ -16,6 +17,14 @@ from torch import Tensor
 from visbase.pipeline.errors import BadInput
 
 LEAST_PX = 16  # side of a crop; networks halve it up to five times
+# Principal components of the colours of ImageNet's pixels, a column each, and how far
+# they spread, as fb.resnet.torch has them
+COMPONENTS = (
+    (-0.5675, 0.7192, 0.4009),
+    (-0.5808, -0.0045, -0.8140),
+    (-0.5836, -0.6948, 0.4203),
+)
+SPREAD = (0.2175, 0.0188, 0.0045)  # of red, green and blue from 0 to 1
 
 
 @dataclass(frozen=True)
@@ -110,3 +119,36 @@ class PaddedCrops:
             rows[:, None, :, None],
             columns[:, None, None, :],
         ]
+
+
+@dataclass(frozen=True)
+class LitCrops:
+    """Draws for each photograph a crop, whether it is mirrored, and its lighting.
+
+    crop_px: height and width of the result; deviation: of R, G and B in levels of 255,
+    by which the photographs were standardised. Along each principal component, all
+    pixels of a photograph move by its spread times a normal number of deviation 0.1.
+    """
+
+    crop_px: int
+    deviation: tuple[float, float, float]
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Crops (n, 3, crop_px, crop_px) of standardised images (n, 3, h, w).
+
+        The generator lives on the CPU, so that every device gets the same crops.
+        """
+        n, _, height, width = images.shape
+        px = self.crop_px
+        tops = torch.randint(height - px + 1, (n,), generator=generator).tolist()
+        lefts = torch.randint(width - px + 1, (n,), generator=generator).tolist()
+        mirrored = (torch.rand(n, generator=generator) < 0.5).tolist()
+        draws = torch.randn(n, 3, generator=generator) * 0.1 * torch.tensor(SPREAD)
+        light = 255 * draws @ torch.tensor(COMPONENTS).T / torch.tensor(self.deviation)
+        crops = [
+            image[:, y : y + px, x : x + px].flip(2)
+            if flips
+            else image[:, y : y + px, x : x + px]
+            for image, y, x, flips in zip(images, tops, lefts, mirrored, strict=True)
+        ]
+        return torch.stack(crops).add_(light[:, :, None, None].to(images.device))

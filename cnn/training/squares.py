@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -27,13 +27,15 @@ class Squares:
     """n photographs; `squares[rows]` decodes some: (m, 3, side_px, side_px) uint8.
 
     square: (images, position) -> (side_px, side_px, 3) uint8; device: that the result
-    is on.
+    is on; share: of the rows of a training batch, which come as a tensor, those that
+    are decoded, because other processes need the others; they stay black.
     """
 
     images: Images
     square: Callable[[Images, int], NDArray[np.uint8]]
     side_px: int
     device: torch.device
+    share: slice = field(default_factory=lambda: slice(None))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -43,11 +45,17 @@ class Squares:
         return torch.Size((len(self), 3, self.side_px, self.side_px))
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
-        wanted = range(len(self))[rows] if isinstance(rows, slice) else map(int, rows)
+        share = slice(None) if isinstance(rows, slice) else self.share
+        positions = range(len(self))[rows] if isinstance(rows, slice) else rows.tolist()
+        batch = np.zeros((len(positions), self.side_px, self.side_px, 3), np.uint8)
+
+        def decode(square: NDArray[np.uint8], at: int) -> None:
+            square[:] = self.square(self.images, at)
+
         with ThreadPoolExecutor(n_jobs()) as pool:  # Pillow decodes without the GIL
-            found = [*pool.map(lambda row: self.square(self.images, row), wanted)]
-        batch = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
-        return batch.to(self.device, non_blocking=True)
+            for _ in pool.map(decode, batch[share], positions[share]):
+                pass  # but errors are raised
+        return torch.from_numpy(batch).permute(0, 3, 1, 2).to(self.device)
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -1,4 +1,7 @@
-"""One trainer for every network; all images are in memory, without a DataLoader.
+"""One trainer for every network, without a DataLoader: images in memory, or squares.
+
+Photographs that are too many for the memory are `Squares`: the next batch is decoded
+while the network learns from the last.
 
 Loss: cross-entropy. Optimiser: AdamW (Loshchilov & Hutter 2019) or SGD with momentum.
 Learning rate: `schedule`. The order, distortions and dropout of an epoch come from a
@@ -34,6 +37,7 @@ from visbase.cnn.training.device import join_processes, multiplies_bfloat16, n_p
 from visbase.cnn.training.optimiser import make_optimiser
 from visbase.cnn.training.pixels import Pixels
 from visbase.cnn.training.schedule import one_cycle, plateau, two_steps
+from visbase.cnn.training.squares import Squares, ahead
 from visbase.cnn.training.views import Views, alone, mean_of_views
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.progress import track
@@ -108,12 +112,14 @@ def train(
     seed: int,
     checkpoint: Path,
     watch: Callable[[nn.Module], None] | None = None,
+    views: Views = alone,
 ) -> list[Epoch]:
     """Train a network in place, on the device that holds it and the data.
 
     images (n, c, h, w), labels (n,) int64. Writes `checkpoint` after every
     epoch, and continues from it if it exists. Calls `watch` with the network after
-    every epoch; the seconds in the history exclude that. Returns the training history.
+    every epoch; the seconds in the history exclude that. Held-out images are scored by
+    the mean of their `views`. Returns the training history.
     Raises BadInput if the loss is no longer finite.
     """
     rank, n_shares = join_processes(images.device), n_processes()
@@ -147,6 +153,8 @@ def train(
         torch.manual_seed(_seed(seed, epoch, rank + 1))  # dropout
         generator = torch.Generator().manual_seed(_seed(seed, epoch, 0))
         batches = _batches(images, labels[:n], recipe, augment, generator)
+        if isinstance(images, Pixels) and isinstance(images.values, Squares):
+            batches = ahead(batches)
         network.train()
         loss_sum = n_wrong = torch.zeros((), device=images.device)
         n_seen = 0
@@ -172,9 +180,11 @@ def train(
                 f"the training diverged: the loss of epoch {epoch + 1} is "
                 f"{float(loss_sum)}; set a lower learning_rate"
             )
-        validation_pct = (
-            _error_pct(network, images[n:], labels[n:]) if n_held_out else None
-        )
+        validation_pct = None
+        if n_held_out:
+            scores = log_probabilities(network, images, views, n)
+            wrong = scores.argmax(1) != labels[n:]
+            validation_pct = 100 * float(wrong.float().mean())
         history.append(
             Epoch(
                 loss=round(float(loss_sum) / n_seen, 5),
@@ -220,23 +230,18 @@ def batch_sizes(n: int, batch_size: int) -> list[int]:
 
 
 def log_probabilities(
-    network: nn.Module, images: Pixels | Tensor, views: Views = alone
+    network: nn.Module, images: Pixels | Tensor, views: Views = alone, start: int = 0
 ) -> Tensor:
     """Log of the mean probabilities (n, C) of each image's views, in evaluation mode.
 
-    images (n, c, h, w).
+    images (n, c, h, w), of which those from `start` on are scored.
     """
     n = max(1, min(MAX_SCORED, MAX_SCORED_PX // images.shape[2:].numel()))
-    starts = range(0, len(images), n)
+    starts = range(start, len(images), n)
     network.eval()
     with torch.inference_mode():
-        batches = [views(images[first : first + n]) for first in starts]
+        batches = (views(images[first : first + n]) for first in starts)
         return torch.cat([mean_of_views(network, batch) for batch in batches])
-
-
-def _error_pct(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    wrong = log_probabilities(network, images).argmax(1) != labels
-    return 100 * float(wrong.float().mean())
 
 
 def _loss_sum(

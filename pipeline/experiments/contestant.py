@@ -163,8 +163,7 @@ def _run_split(task: Task, method: MethodFile, dataset: Dataset, seed: int) -> R
 
 def _fingerprint(task: Task, method: MethodFile, dataset: Dataset) -> str:
     """SHA-256 of the split, the preset and the code; the code is not imported."""
-    module = f"visbase.{method.folder}.{method.name}"
-    code = source_digest([SimpleNamespace(__module__=module)])
+    code = source_digest([SimpleNamespace(__module__=method.module)])
     facts = {"split": dataset.fingerprint, "preset": task.preset, "code": code}
     return fingerprint(facts)
 

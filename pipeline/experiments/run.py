@@ -36,7 +36,7 @@ from visbase.pipeline.experiments.records import (
     write_record,
 )
 from visbase.pipeline.images.batches import sizes
-from visbase.pipeline.models.methods import MethodFile, as_json
+from visbase.pipeline.models.methods import MethodFile, NetworkMethod, as_json
 from visbase.pipeline.storage import artifacts, results, spent
 
 # starts a child of this program; -P keeps modules of the working folder out of it
@@ -93,6 +93,11 @@ def run_method(
         "started": started,
     }
     # an invalid request leaves no record; a failure during the run does
+    if isinstance(method, NetworkMethod) and not dataset.photographs:
+        raise BadInput(
+            f"{method.name} is for photographs; {dataset.name} has {dataset.kind}: "
+            "pass --dataset folder:PATH or imagenet"
+        )
     model: Method
     with _blaming_settings(method.name, changed):
         model = method.build(config, seed)

@@ -1,6 +1,7 @@
 """Methods by name: a file that assigns SUMMARY is a method.
 
-It lies in baselines/, in cnn/ or in cnn/dropout/, whose methods are one network.
+It lies in baselines/, in cnn/ or in cnn/dropout/, whose methods are one network. The
+networks of cnn/imagenet/ are methods for photographs alone, and no rows of any table.
 
 Such a file defines SUMMARY (its label in the table), Config (a frozen dataclass),
 PRESETS ("full" and "quick") and build(config, seed), which returns a `Method`. It may
@@ -21,7 +22,6 @@ import json
 import math
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -33,6 +33,7 @@ from visbase.pipeline.storage.reading import in_words
 
 MOST_VALUES = 100  # of a setting
 PACKAGES = (*FAMILIES, "cnn.dropout")  # that hold method files
+IMAGENET = "cnn.imagenet"  # whose networks are methods for photographs
 EXTRAS = {"torch": "cnn", "timm": "pretrained", "torchvision": "pretrained"}
 
 
@@ -50,10 +51,15 @@ class MethodFile:
     def family(self) -> Family:
         return FAMILIES[self.folder.partition(".")[0]]
 
-    def load(self) -> ModuleType:
+    @property
+    def module(self) -> str:
+        """The name of the module that defines it."""
+        return f"visbase.{self.folder}.{self.name}"
+
+    def load(self) -> Any:
         """Import the file; BadInput if a library is missing or it defines no method."""
         try:
-            module = importlib.import_module(f"visbase.{self.folder}.{self.name}")
+            module = importlib.import_module(self.module)
         except ModuleNotFoundError as error:
             if error.name not in EXTRAS:
                 raise
@@ -144,6 +150,18 @@ class MethodFile:
         )
 
 
+class NetworkMethod(MethodFile):
+    """One of the networks of cnn.imagenet as a method; they share one module."""
+
+    @property
+    def module(self) -> str:
+        return f"visbase.{IMAGENET}.method"
+
+    def load(self) -> Any:
+        """What a method file defines, for this network."""
+        return importlib.import_module(self.module).method_of(self.name)
+
+
 def find_methods() -> dict[str, MethodFile]:
     """All methods by name; their files are read, not imported."""
     found: dict[str, MethodFile] = {}
@@ -162,11 +180,21 @@ def find_methods() -> dict[str, MethodFile]:
 
 
 def find_method(name: str) -> MethodFile:
-    """The method of that name; BadInput lists the names if there is none."""
+    """The method or the network of that name; BadInput lists the names otherwise."""
     methods = find_methods()
-    if name not in methods:
-        raise BadInput(f"unknown method {name!r}; choose from: {', '.join(methods)}")
-    return methods[name]
+    if name in methods:
+        return methods[name]
+    try:
+        networks = importlib.import_module(f"visbase.{IMAGENET}").find_networks()
+    except ModuleNotFoundError:  # torch or torchvision
+        networks = {}
+    if name in networks:
+        summary = f"{name}, {networks[name].year}, for ImageNet"
+        return NetworkMethod(name, IMAGENET, summary, ("photographs",))
+    raise BadInput(
+        f"unknown method {name!r}; choose from: {', '.join(methods)}; or, for "
+        "photographs and with torchvision, from those of `visbase networks`"
+    )
 
 
 def as_json(config: Any) -> dict[str, Any]:

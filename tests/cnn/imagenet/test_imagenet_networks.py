@@ -16,7 +16,6 @@ from visbase.cnn.imagenet.torchvision_networks import models
 from visbase.cnn.inspection.layers import trace
 from visbase.cnn.inspection.tables import LAYERS, imagenet_network
 from visbase.pipeline.experiments.measured import ImageNetNetwork
-from visbase.pipeline.models.methods import find_methods
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.storage.tables import read_rows
 
@@ -234,10 +233,6 @@ def test_modules_of_bn_inception_have_the_names_of_the_published_weights() -> No
         *("inception_5b_double_3x3_reduce.bias", "last_linear.weight"),
     } <= names
     assert not any(name.startswith("inception_3c_1x1") for name in names)
-
-
-def test_networks_are_no_methods() -> None:
-    assert not NETWORKS.keys() & find_methods().keys()
 
 
 def first_gradient(name: str) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from visbase.cnn.training.crops import Crops, PaddedCrops
+from visbase.cnn.training.crops import COMPONENTS, SPREAD, Crops, LitCrops, PaddedCrops
 from visbase.pipeline.errors import BadInput
 
 PLAIN = Crops(crop_px=16, smallest_crop=1.0, light=0.0, widest_crop=1.0)
@@ -115,3 +115,26 @@ def test_objects_move_by_whole_pixels_and_half_of_them_are_mirrored() -> None:
     assert all(len(keys) == 1 for keys in found)
     assert len({key for (key,) in found}) == 50  # each of them, in 400 draws
     assert 160 < sum(mirrored for ((_, _, mirrored),) in found) < 240
+
+
+def test_lit_crop_is_a_window_of_the_photograph_moved_along_the_components() -> None:
+    deviation = (50.0, 60.0, 70.0)
+    yy, xx = torch.meshgrid(torch.arange(9.0), torch.arange(12.0), indexing="ij")
+    image = (100 * yy + xx).expand(3, 9, 12)
+    draw = LitCrops(5, deviation)
+    n = 400
+    crops = draw(image.expand(n, 3, 9, 12), torch.Generator().manual_seed(0))
+    assert crops.shape == (n, 3, 5, 5)
+    steps = crops[..., 1] - crops[..., 0]
+    assert set(steps.round().unique().tolist()) == {-1, 1}  # some are mirrored
+    assert torch.allclose(crops[:, :, 1] - crops[:, :, 0], torch.tensor(100.0))
+    # the light of all pixels of a photograph is the same; its deviation as published
+    corner = torch.minimum(crops[:, 0, 0, 0], crops[:, 0, 0, -1])
+    window = corner.round()
+    light = torch.minimum(crops[..., 0, 0], crops[..., 0, -1]) - window[:, None]
+    levels = light * torch.tensor(deviation)
+    assert set((window / 100).floor().unique().tolist()) == {0, 1, 2, 3, 4}
+    assert set((window % 100).unique().tolist()) == set(range(8))
+    weights = levels @ torch.tensor(COMPONENTS)
+    expected = 255 * 0.1 * torch.tensor(SPREAD)
+    assert torch.allclose(weights.std(0), expected, rtol=0.15, atol=0.02)
