@@ -1,5 +1,8 @@
 """Photographs that are decoded batch by batch teach what those in memory teach."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, get_ident
@@ -97,3 +100,37 @@ def test_error_of_a_batch_reaches_the_training() -> None:
     squares = Squares(images(3), broken, SIDE_PX, CPU)
     with pytest.raises(BadInput, match="cannot be read"):
         list(ahead(squares[i : i + 1] for i in range(3)))
+
+
+def learn(folder: Path) -> None:
+    """What each process does: train a network on photographs, keep its scores."""
+    rank, n = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 5, 3), nn.Flatten(), nn.Linear(64, 3))
+    network[0].requires_grad_(False)
+    share = slice(rank, None, n)
+    pixels = standardised(Squares(images(), pick, SIDE_PX, CPU, share))
+    recipe = Recipe(epochs=2, batch_size=7, optimiser="sgd", schedule="plateau")
+    views, crops = Middle(16), Crops(16, 0.5, 0.2)
+    place, labels = folder / f"checkpoint{n}", torch.arange(30) % 3
+    train(network, pixels, labels, recipe, crops, 0, place, views=views)
+    np.save(folder / f"{n}-{rank}.npy", log_probabilities(network, pixels, views))
+
+
+@pytest.mark.slow
+def test_two_processes_learn_from_photographs_what_one_learns(tmp_path: Path) -> None:
+    for launcher in ((), ("-m", "torch.distributed.run", "--nproc-per-node=2")):
+        done = subprocess.run(
+            [sys.executable, *launcher, __file__, str(tmp_path)],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+    one, *two = (np.load(tmp_path / f"{name}.npy") for name in ("1-0", "2-0", "2-1"))
+    assert np.array_equal(*two)
+    np.testing.assert_allclose(two[0], one, atol=1e-5)
+
+
+if __name__ == "__main__":
+    learn(Path(sys.argv[1]))
