@@ -6,7 +6,7 @@ import os
 import statistics
 from pathlib import Path
 
-from benchmarks import backbones, patch_words, stages
+from benchmarks import backbones, loading, patch_words, stages
 from benchmarks.side_by_side import HEAD, measure, spread
 from benchmarks.stage_shares import stage_shares
 from benchmarks.vocabularies import N_DESCRIPTORS, N_WORDS, vocabularies
@@ -42,7 +42,8 @@ def main() -> None:
     ]
     lines += [
         measure(p).row()
-        for p in (*stages.pairs(), *backbones.pairs(), *patch_words.pairs())
+        for pairs in (stages, backbones, loading, patch_words)
+        for p in pairs.pairs()
     ]
     lines += [
         "",

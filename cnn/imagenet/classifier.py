@@ -126,8 +126,7 @@ class ImageNetClassifier(NetworkClassifier):
         }
 
     def _lazily(self, images: Images, share: slice = slice(None)) -> Pixels:
-        square = partial(_squashed, side_px=RESIZED_PX)
-        squares = Squares(images, square, RESIZED_PX, self._device, share)
+        squares = squares_of(images, self._device, share)
         return Pixels(squares, *self._moments())
 
     def _place(self, images: Images, targets: NDArray[np.int64]) -> Path:
@@ -151,6 +150,14 @@ def _make(
     entry: Network, _height: int, _width: int, n_classes: int, _channels: int
 ) -> nn.Module:
     return entry.make(n_classes)
+
+
+def squares_of(
+    images: Images, device: torch.device, share: slice = slice(None)
+) -> Squares:
+    """Squares of RESIZED_PX to which photographs are squashed, see `Squares`."""
+    square = partial(_squashed, side_px=RESIZED_PX)
+    return Squares(images, square, RESIZED_PX, device, share)
 
 
 def _squashed(images: Images, at: int, side_px: int) -> NDArray[np.uint8]:
