@@ -15,8 +15,8 @@
                                               60,965,224     724,406,816
 
 The paper says 224 pixels, of which 11 x 11 windows at every fourth do not make 55: its
-arithmetic needs 227. It counts 253,440 neurons in the first layer, and 650,000 in all;
-55 x 55 x 96 are 290,400, and all layers have 659,272.
+arithmetic needs 227. It counts 253,440 neurons in the first layer (below figure 2), and
+650,000 in all (abstract); 55 x 55 x 96 are 290,400, and all layers have 659,272.
 
 torchvision's is the later one of Krizhevsky 2014: 64, 192, 384, 256 and 256 maps, no
 groups, no response normalisation, 61,100,840 parameters.

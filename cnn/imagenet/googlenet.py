@@ -15,9 +15,10 @@
     linear                    1000              1,025,000       1,024,000
                                                 6,998,552   1,582,671,872
 
-The paper's table gives 2.7 K parameters to the first layer, as many as a 7 x 1 and a
-1 x 7 kernel have; its picture has the 7 x 7 kernel that is built here. K is 1,024
-there: inception 3a has 163,328 weights, its 159 K.
+The paper's table gives 2.7 K parameters to the first layer, whose 7 x 7 kernels have
+9,408 weights; its picture (figure 3) has the layer that is built here. In the rows
+below, K is 1,024: the 114,688 weights of the next two convolutions are its 112 K, the
+163,328 of inception 3a its 159 K.
 
 torchvision's has batch normalisation, no intercepts in the convolutions, and 3 x 3
 kernels in place of 5 x 5 (6,624,904 parameters), which TensorFlow's also has.
