@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.command_line import refusal, visbase
-from visbase.cnn.imagenet import find_networks
+from visbase.cnn.imagenet import classifier, find_networks
 from visbase.cnn.imagenet.classifier import ImageNetClassifier, frozen
 from visbase.cnn.training import trainer
+from visbase.cnn.training.pixels import Pixels
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.models.methods import find_method, find_methods
 
@@ -160,6 +161,25 @@ def test_killed_training_continues_and_learns_the_same(
     assert np.array_equal(model.scores(images), expected)
     if recipe == "alexnet":  # held-out images show a plateau
         assert model.histories[0][0].validation_pct is not None
+
+
+def test_held_out_photographs_are_of_every_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passed: list[torch.Tensor] = []
+
+    def keep(
+        _network: object, pixels: Pixels, labels: torch.Tensor, *_: object
+    ) -> list:
+        passed.extend((pixels[0:24].mean((1, 2, 3)), labels))
+        return []
+
+    monkeypatch.setattr(classifier, "train", lambda *given, views: keep(*given))
+    images = [np.full((40, 50, 3), 120 * (i // 12), np.uint8) for i in range(24)]
+    fitted(images, np.repeat([0, 1], 12))  # sorted, as folders are
+    levels, labels = passed
+    assert set(labels[-4:].tolist()) == {0, 1}  # the last sixth
+    assert torch.equal(levels > levels.mean(), labels == 1)
 
 
 @pytest.mark.parametrize(
