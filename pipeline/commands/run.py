@@ -63,7 +63,8 @@ def run(
     """Fit methods and record their errors on the test images.
 
     Several methods run one after another, each in its own process. `visbase methods`
-    lists the methods, and `visbase datasets` the datasets.
+    lists the methods, and `visbase datasets` the datasets. A network of `visbase
+    networks` is a method for photographs.
 
     Example: visbase run bovw_pyramid --preset quick --set n_words=200
     """
