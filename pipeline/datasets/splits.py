@@ -187,8 +187,6 @@ def _divide_writers(
     labels: NDArray[np.int64], writers: Writers, seed: int
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
     """Return the positions of the images of most writers, and of a random sixth."""
-    from visbase.pipeline.datasets.random_splits import draw_fraction  # rarely needed
-
     groups = np.unique(writers.groups, return_inverse=True)[1]
     strata = np.unique(labels * (groups.max() + 1) + groups, return_inverse=True)[1]
     people = np.unique(writers.ids, return_inverse=True)[1]

@@ -87,7 +87,7 @@ def test_fashion_mnist_is_loaded_by_the_same_code() -> None:
 
 
 def test_unknown_dataset_lists_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"'cifar'.*fashion_mnist, mnist"):
+    with pytest.raises(BadInput, match=r"'cifar'.*fashion_mnist, imagenet, mnist"):
         load_dataset("cifar")
 
 
