@@ -13,7 +13,7 @@ class BadInput(Exception):
 
 
 class BadEnvironment(BadInput):
-    """An environment variable or an option is invalid, not the file being read."""
+    """Something else is wrong or missing, not the file being read."""
 
 
 def printable(name: object) -> str:

@@ -26,7 +26,7 @@ from visbase.pipeline.contracts import (
     split_parts,
 )
 from visbase.pipeline.encoding.pool import normalise, share_out
-from visbase.pipeline.errors import BadInput
+from visbase.pipeline.errors import BadEnvironment, BadInput
 from visbase.pipeline.evaluation import two_best
 from visbase.pipeline.images.batches import coarsely
 from visbase.pipeline.images.blocks import map_blocks
@@ -163,7 +163,12 @@ class BackboneClassifier:
             backbone = Backbone(self.backbone, self.size_px, parts["backbone"])
         else:
             check_layout(parts["backbone"], {"sha256": "uint8 32"})
-            backbone = self._load(parts["backbone"]["sha256"].tobytes().hex())
+            try:
+                backbone = self._load(parts["backbone"]["sha256"].tobytes().hex())
+            except BadInput as error:
+                raise BadEnvironment(
+                    f"the model was saved with keep_backbone=False, and {error}"
+                ) from None
         if n_features != backbone.n_features:
             raise BadInput(
                 f"expected a discriminant of vectors of length {backbone.n_features}, "

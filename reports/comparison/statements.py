@@ -35,10 +35,12 @@ def _best(ranked: Sequence[Contestant]) -> str:
     second = others[0]
     gap, low, high = (100 * value for value in difference(best, second))
     verdict = "is more than chance" if low > 0 else "may be chance"
-    text += (
-        f", and its lead of {gap:.1f} points over {second.method} {verdict} "
-        f"(95 % interval {low:.1f} to {high:.1f})"
-    )
+    interval = f"95 % interval {low:.1f} to {high:.1f}"
+    if gap:
+        text += f", and its lead of {gap:.1f} points over {second.method} {verdict}"
+        text += f" ({interval})"
+    else:
+        text += f", as {second.method} does (difference: {interval})"
     own = next((one for one in ranked if not one.trained_on), None)
     if best.trained_on and own is not None:
         text += (
@@ -82,7 +84,10 @@ def _confusion(best: Contestant) -> str:
     n, of = wrong[true, taken], images[true]
     one, other = printable(classes[true]), printable(classes[taken])
     if n == 1:
-        return f"{best.method} makes no mistake twice, such as “{one}” for “{other}”."
+        return (
+            f"{best.method} makes each of its mistakes once, such as “{one}” for "
+            f"“{other}”."
+        )
     share = f"{n} of its {wrong.sum()}" if n < wrong.sum() else f"all {n} of its"
     return (
         f"The commonest mistake of {best.method} is to take “{one}” for “{other}”: {n} "

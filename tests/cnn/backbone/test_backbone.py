@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.hostile import Canary
 from visbase.cnn.backbone.folding import folded
 from visbase.cnn.backbone.network import Backbone, load_backbone
 from visbase.cnn.backbone.timm_networks import make_network, timm
-from visbase.cnn.backbone.weights import PACKAGED
+from visbase.cnn.backbone.weights import PACKAGED, find_weights
 from visbase.pipeline.errors import BadInput
 
 SMALL = "test_resnet"  # timm's, 64 features
@@ -87,6 +88,13 @@ def test_network_whose_layers_run_in_another_order_is_not_folded() -> None:
     torch.manual_seed(0)
     network = trained(Swapped(nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)))
     assert folded(network, torch.randn(1, 3, 8, 8)) is network
+
+
+def test_copy_of_the_packaged_file_has_the_same_weights(tmp_path: Path) -> None:
+    original = find_weights(PACKAGED, "", {}).path
+    copy = shutil.copy(original, tmp_path / "mine.pth")
+    facts = load_backbone(PACKAGED, 64, str(copy))[1]
+    assert facts["weights_sha256"].startswith("57fd87ece83ddde7")
 
 
 def test_both_formats_of_weights_are_the_same_and_lose_their_classifier(

@@ -46,6 +46,11 @@ def test_a_clear_lead_is_more_than_chance_and_a_small_one_may_be_chance() -> Non
     assert "good is the best: it classifies 95.0 % of the test" in first
     assert "lead of 20.0 points over bad is more than chance" in first
     assert "0.5 points over bad may be chance" in statements(close)[0]
+    level = [contestant("good", range(20)), contestant("bad", range(2, 22))]
+    assert (
+        "95.0 % of the test photographs correctly, as bad does (difference:"
+        in (statements(level)[0])
+    )
 
 
 def test_several_splits_are_compared_pairwise() -> None:
