@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visbase.cnn.backbone.classifier import FrozenBackbone
+from visbase.cnn.backbone.frozen import FrozenBackbone
 from visbase.pipeline.contracts import part_of
 
 SUMMARY = "frozen EfficientNet-lite0, trained on 1.3 million other photographs"

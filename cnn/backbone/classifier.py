@@ -20,7 +20,6 @@ from visbase.pipeline.contracts import (
     Evidence,
     FloatArray,
     Images,
-    Scorer,
     check_layout,
     join_parts,
     split_parts,
@@ -69,7 +68,7 @@ class BackboneClassifier:
         self.classes_ = np.unique(labels)
         features = self.features(images)
         with working("linear discriminant"):
-            fitted = self._discriminant(features, labels)
+            fitted = self.discriminant(features, labels)
         self.weights_, self.intercepts_ = fitted
 
     def scores(self, images: Images) -> FloatArray:
@@ -78,9 +77,9 @@ class BackboneClassifier:
 
     def scores_of(self, features: FloatArray) -> FloatArray:
         """Compute the `scores` (n, C) of images with features (n, d)."""
-        return _log_probabilities(features, self.weights_, self.intercepts_)
+        return log_probabilities(features, self.weights_, self.intercepts_)
 
-    def _discriminant(
+    def discriminant(
         self, features: FloatArray, labels: NDArray[np.int64]
     ) -> tuple[FloatArray, FloatArray]:
         return fit_discriminant(features, labels, self.shrinkage, self.balanced)
@@ -236,15 +235,6 @@ class BackboneClassifier:
             torch.set_num_threads(n_threads)
 
 
-class FrozenBackbone(BackboneClassifier):
-    """Its features depend on no label, so the discriminant can be fitted anew."""
-
-    def refit(self, features: FloatArray, labels: NDArray[np.int64]) -> Scorer:
-        """Fit another discriminant, see `contracts.Refits`."""
-        weights, intercepts = self._discriminant(features, labels)
-        return lambda others: _log_probabilities(others, weights, intercepts)
-
-
 class _Scores(nn.Module):
     """The computation of the `scores` on squares (n, 3, side, side)."""
 
@@ -266,9 +256,10 @@ class _Scores(nn.Module):
         return scores.log_softmax(1)
 
 
-def _log_probabilities(
+def log_probabilities(
     features: FloatArray, weights: FloatArray, intercepts: FloatArray
 ) -> FloatArray:
+    """Compute log-probabilities (n, C) by a discriminant of features (n, d)."""
     scores = features @ weights + intercepts
     scores -= scores.max(axis=1, keepdims=True)
     scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))

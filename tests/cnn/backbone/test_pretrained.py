@@ -18,7 +18,7 @@ from PIL import Image
 from tests.command_line import fresh_python
 from tests.pipeline.saved_models import resave
 from visbase.cnn import pretrained
-from visbase.cnn.backbone.classifier import FrozenBackbone
+from visbase.cnn.backbone.frozen import FrozenBackbone
 from visbase.pipeline.datasets.folder import load_folder
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
