@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import visbase
 from tests.command_line import fresh_python
@@ -111,3 +114,35 @@ def test_no_module_of_the_working_folder_runs(names: list[str], tmp_path: Path) 
     output = fresh_python(*run, cwd=tmp_path, VISBASE_ARTIFACTS=artifacts)
     assert [line.split()[0] for line in output.splitlines()] == names
     assert not ran.exists()
+
+
+def test_locked_packages_of_the_demo_are_all_that_it_needs_besides_the_networks() -> (
+    None
+):
+    pinned = pins("requirements-demo.lock")
+    assert needed_by("gradio") - needed_by("visbase", "cnn") <= pinned.keys()
+    others = pins("requirements.lock")
+    shared = pinned.keys() & others.keys()
+    assert {name: pinned[name] for name in shared} == {n: others[n] for n in shared}
+
+
+def pins(file: str) -> dict[str, str]:
+    lines = (ROOT / file).read_text(encoding="utf-8").split("\n")
+    parts = [line.partition(";")[0].partition("==") for line in lines]
+    return {canonicalize_name(name): version.strip() for name, _, version in parts}
+
+
+def needed_by(name: str, extra: str = "") -> set[str]:
+    """Names of a package and of all packages that it needs here."""
+    found, left = set(), [(name, extra)]
+    while left:
+        name, extra = left.pop()
+        found.add(canonicalize_name(name))
+        for line in distribution(name).requires or ():
+            needed = Requirement(line)
+            is_needed = needed.marker is None or needed.marker.evaluate(
+                {"extra": extra}
+            )
+            if is_needed and canonicalize_name(needed.name) not in found:
+                left += [(needed.name, one) for one in needed.extras or [""]]
+    return found
