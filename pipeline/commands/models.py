@@ -47,7 +47,7 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     from visbase.pipeline.models.explain import draw_evidence
     from visbase.pipeline.models.file import load_model
     from visbase.pipeline.models.picture import format_of
-    from visbase.pipeline.models.predict import prepare_file
+    from visbase.pipeline.models.predict import NO_DIGIT, prepare_file
 
     format_of(out)
     model = load_model(path)
@@ -71,6 +71,8 @@ def explain(path: Path, image: str, out: Path, layers: Path | None) -> None:
     if model.calibration is not None:
         (row,) = model.probabilities([prepared])
         sure = f" ({100 * row[evidence.winner]:.1f} %)"
+    if model.novelty is not None and model.novelty.is_novel(prepared[None])[0]:
+        click.echo(f"{image}: {NO_DIGIT}", err=True)
     click.echo(f"{printable(winner)}{sure}, not {printable(other)}: {out}")
     if layers is not None and isinstance(classifier, DrawsLayers):
         for picture in classifier.draw_layers(prepared, layers):

@@ -23,6 +23,7 @@ NEAR = 32  # grey levels; a ground differs less from its level
 ALIKE = 0.9  # of the training images, at least, have the same ground
 LARGEST_SIDE = 4096  # pixels of a training image
 LARGEST_PX = 200  # longest side at which a figure is looked for
+STRETCHED = 1.5  # times the widest figure or the narrowest; more is another thing
 AGAINST = 0.3  # of the figure in its opposite; more is no ground of one level
 
 
@@ -30,13 +31,15 @@ class Ground(msgspec.Struct, frozen=True):
     """The common form of training images.
 
     level: grey level of the ground; is_dark: whether figures are lighter; extent: the
-    longer side of figures in pixels; middle: (y, x) where they are centred, in pixels;
-    by_mass: whether by their mass or by their box.
+    longer side of figures in pixels; aspects: least and largest ratio of a figure's
+    width to its height; middle: (y, x) where they are centred, in pixels; by_mass:
+    whether by their mass or by their box.
     """
 
     level: Annotated[int, Meta(ge=0, le=255)]
     is_dark: bool
     extent: Annotated[float, Meta(gt=0, le=LARGEST_SIDE)]
+    aspects: tuple[float, float]
     middle: tuple[float, float]
     by_mass: bool
 
@@ -58,10 +61,12 @@ def learn_ground(images: NDArray[np.uint8]) -> Ground | None:
     inks = np.abs(off[found]) * figures[found]
     places = np.array([_places(figure) for figure in inks])
     box, mass = places[:, 1:3], places[:, 3:]
+    aspects = [_aspect(figure) for figure in inks]
     by_mass = bool(mass.std(axis=0).sum() < box.std(axis=0).sum())
     y, x = (mass if by_mass else box).mean(axis=0).tolist()
     extent = float(np.median(places[:, 0]))
-    return Ground(round(level), is_dark, extent, (y, x), by_mass)
+    ends = min(aspects), max(aspects)
+    return Ground(round(level), is_dark, extent, ends, (y, x), by_mass)
 
 
 def bring_to(
@@ -69,8 +74,9 @@ def bring_to(
 ) -> NDArray[np.uint8]:
     """Bring a picture (h, w[, 3]) to the form of training images of a size (h', w').
 
-    A picture of that size and ground is kept. Raises BadInput if nothing stands out, or
-    if the picture has no ground of one level.
+    A picture of that size and ground is kept. Raises BadInput if nothing stands out, if
+    that is much wider or narrower than all training images show, or if the picture has
+    no ground of one level.
     """
     grey = to_grey(image[None])[0]
     if grey.shape == size and abs(np.median(_rim(grey)) - ground.level) < NEAR:
@@ -79,6 +85,13 @@ def bring_to(
     if against > AGAINST:
         raise BadInput("it has no ground of one level, as the training images have")
     figure = without_specks(ink, mask)[1:-1, 1:-1]
+    least, largest = ground.aspects
+    aspect = figure.shape[1] / figure.shape[0]
+    if not least / STRETCHED <= aspect <= largest * STRETCHED:
+        raise BadInput(
+            f"what it shows is {aspect:.2g} times as wide as high, in the training "
+            f"images {least:.2g} to {largest:.2g} times"
+        )
     ratio = ground.extent / max(figure.shape)
     ratio = min(ratio, size[0] / figure.shape[0], size[1] / figure.shape[1])
     height, width = (max(round(side * ratio), 1) for side in figure.shape)
@@ -102,6 +115,12 @@ def bring_to(
 def _rim(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The pixels of the border."""
     return np.concatenate([image[[0, -1]].ravel(), image[1:-1, [0, -1]].ravel()])
+
+
+def _aspect(figure: NDArray[Any]) -> float:
+    """Width of what a figure (h, w) shows, divided by its height."""
+    rows, columns = (np.flatnonzero(figure.any(axis=axis)) for axis in (1, 0))
+    return float((columns[-1] - columns[0] + 1) / (rows[-1] - rows[0] + 1))
 
 
 def _places(figure: NDArray[Any]) -> tuple[float, ...]:

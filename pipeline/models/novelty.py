@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.contracts import Arrays, FloatArray, check_layout
 from visbase.pipeline.datasets.splits import Split
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.progress import working
 from visbase.pipeline.storage.cache import recall
 
 Exact = NDArray[np.float64]
@@ -105,7 +106,8 @@ def learn_novelty(train: Split) -> Novelty:
         return learned
 
     key = {"images": np.asarray(train.images), "labels": train.labels}
-    return Novelty(recall("novelty", key, learn, (learn_novelty, draw_no_digits)))
+    with working("learning what is no digit"):
+        return Novelty(recall("novelty", key, learn, (learn_novelty, draw_no_digits)))
 
 
 def describe(images: NDArray[np.uint8]) -> FloatArray:

@@ -28,7 +28,7 @@ SPECK = 0.1  # of the ink of the largest part; parts with less are specks
 BLANK = (
     "no digit found: expected ink that differs from the background by at least "
     f"{FAINTEST:.0f} of 255 grey levels and by more than the noise; use an image of "
-    "one digit, dark on light or light on dark"
+    "digits, dark on light or light on dark"
 )
 
 

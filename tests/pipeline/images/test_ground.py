@@ -84,3 +84,15 @@ def test_picture_in_which_nothing_stands_out_is_refused() -> None:
     stripes[40:110, 40:80], stripes[40:110, 120:160] = 30, 210
     with pytest.raises(BadInput, match="ground of one level"):
         bring_to(stripes, (28, 28), ground)
+
+
+def test_what_is_much_wider_than_all_training_images_show_is_refused() -> None:
+    ground = learn_ground(training_images(0, 255))
+    assert ground is not None
+    assert ground.aspects == (0.2, 5)
+    row = np.full((100, 400), 230, np.uint8)
+    row[40:60, 20:380] = 30  # 18 times as wide as high, without its soft edges
+    with pytest.raises(
+        BadInput, match=r"is 1\d times as wide as high, in the training"
+    ):
+        bring_to(row, (28, 28), ground)
