@@ -60,7 +60,7 @@ SAME = "a second run gives the same predictions, scores and model, to the byte"
 def faults(short: bool) -> Iterator[Fault]:
     with new_folder() as folder:
         digits = make_digits(folder / "digits")
-        for run in method_runs(digits, short=False):
+        for run in method_runs(digits, short):
             yield _at_random(run, SAME, short)
             yield _inside(run, short)
             yield _at_writes(run, SAME, short)
