@@ -33,7 +33,7 @@ def pairs() -> Iterator[Pair]:
                 turned = photo.rotate(i)
                 turned.save(Path(folder) / name / f"{i}.jpg", quality=90)
         photographs = load_folder(Path(folder), train_per_class=1).test.images
-        squares = squares_of(photographs, torch.device("cpu"))
+        squares = squares_of(photographs, 256, torch.device("cpu"))
         network = models.resnet34().to(memory_format=torch.channels_last)
         batch = torch.randn(N, 3, 224, 224)
 

@@ -31,10 +31,10 @@ HEAD, LAST = "head", "last"  # parts of a network that learn
 class ImageNetClassifier(NetworkClassifier):
     """Trains one of `find_networks` on colour photographs of any sizes.
 
-    weights: file of weights to go on from, "" for random ones; part: what learns, HEAD
-    for the logits, LAST for the last stage as well, otherwise all. What does not learn
-    stays in evaluation mode. See `NetworkClassifier` for the rest; photographs are
-    decoded batch by batch.
+    crop_px: side of the crops and of the views; weights: file of weights to go on from,
+    "" for random ones; part: what learns, HEAD for the logits, LAST for the last stage
+    as well, otherwise all. What does not learn stays in evaluation mode. See
+    `NetworkClassifier` for the rest; photographs are decoded batch by batch.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class ImageNetClassifier(NetworkClassifier):
         seed: int,
         augment: Augment,
         views: Views,
+        crop_px: int,
         weights: str,
         part: str,
     ) -> None:
@@ -53,13 +54,15 @@ class ImageNetClassifier(NetworkClassifier):
                 "--set weights=FILE as well"
             )
         entry = find_networks()[name]
-        make = partial(_make, entry)
-        super().__init__(make, recipe, seed, augment, views, RESIZED_PX)
+        _require_size(name, entry, crop_px)
+        square_px = RESIZED_PX * crop_px // entry.side_px
+        super().__init__(partial(_make, entry), recipe, seed, augment, views, square_px)
         self.name = name
         self.entry = entry
         self.weights = weights
         self.part = part
-        self._shape = (3, RESIZED_PX, RESIZED_PX)
+        self.crop_px = crop_px
+        self._shape = (3, square_px, square_px)
         self._facts: dict[str, str] = {}
 
     @property
@@ -101,7 +104,7 @@ class ImageNetClassifier(NetworkClassifier):
                 self.augment,
                 self.seed,
                 self._place(images, targets),
-                views=Middle(self.entry.side_px),
+                views=Middle(self.crop_px),
             )
         self.histories = [history]
 
@@ -126,7 +129,7 @@ class ImageNetClassifier(NetworkClassifier):
         }
 
     def _lazily(self, images: Images, share: slice = slice(None)) -> Pixels:
-        squares = squares_of(images, self._device, share)
+        squares = squares_of(images, self._shape[1], self._device, share)
         return Pixels(squares, *self._moments())
 
     def _place(self, images: Images, targets: NDArray[np.int64]) -> Path:
@@ -146,6 +149,18 @@ class ImageNetClassifier(NetworkClassifier):
         return entry_path("network", key, code, ".safetensors")
 
 
+def _require_size(name: str, entry: Network, crop_px: int) -> None:
+    """Raise BadInput if a network does not take images of crop_px x crop_px pixels."""
+    try:
+        with torch.device("meta"):  # only shapes
+            entry.make(2).eval()(torch.zeros(1, 3, crop_px, crop_px))
+    except RuntimeError:
+        raise BadInput(
+            f"crop_px={crop_px}: {name} does not take images of that size; leave it "
+            f"out for {entry.side_px}"
+        ) from None
+
+
 def _make(
     entry: Network, _height: int, _width: int, n_classes: int, _channels: int
 ) -> nn.Module:
@@ -153,11 +168,11 @@ def _make(
 
 
 def squares_of(
-    images: Images, device: torch.device, share: slice = slice(None)
+    images: Images, side_px: int, device: torch.device, share: slice = slice(None)
 ) -> Squares:
-    """Squares of RESIZED_PX to which photographs are squashed, see `Squares`."""
-    square = partial(_squashed, side_px=RESIZED_PX)
-    return Squares(images, square, RESIZED_PX, device, share)
+    """Squares to which photographs are squashed, see `Squares`."""
+    square = partial(_squashed, side_px=side_px)
+    return Squares(images, square, side_px, device, share)
 
 
 def _squashed(images: Images, at: int, side_px: int) -> NDArray[np.uint8]:

@@ -2,8 +2,8 @@
 
 They train from random weights, or go on from those of others (`weights`): with new
 logits alone, with the last stage besides, or altogether (`train`). Photographs are
-squashed to squares of 256 pixels, of which every epoch sees other crops. They are not
-methods of any other table: `visbase run` finds them by name.
+squashed to squares, of 256 pixels for crops of 224, of which every epoch sees other
+crops. They are not methods of any other table: `visbase run` finds them by name.
 """
 
 from __future__ import annotations
@@ -45,11 +45,12 @@ FINE_TUNING = replace(MODERN, epochs=15, learning_rate=2e-4)
 
 @dataclass(frozen=True)
 class Config:
-    """Settings; 0 stands for the value of the recipe."""
+    """Settings; 0 in the last three stands for the value of the recipe."""
 
     weights: str = ""  # a file of weights of this network; "": random weights
     train: Literal["head", "last", "all"] = "all"  # what learns
     recipe: Literal["modern", "alexnet"] = "modern"
+    crop_px: int = 0  # side of the crops; 0: what the network was published with
     epochs: int = 0
     batch_size: int = 0
     learning_rate: float = 0.0  # peak of the cycle, or the initial rate
@@ -72,17 +73,18 @@ def build(network: str, config: Config, seed: int) -> ImageNetClassifier:
     recipe = replace(recipe, **{k: v for k, v in given.items() if v})  # type: ignore[arg-type]
     if config.epochs:
         recipe = replace(recipe, epochs_for=0)
-    side_px = entry.side_px
+    px = config.crop_px or entry.side_px
     return ImageNetClassifier(
         network,
         recipe,
         seed,
         augment=(
-            LitCrops(side_px, entry.weights.deviation)
+            LitCrops(px, entry.weights.deviation)
             if config.recipe == "alexnet"
-            else Crops(side_px, smallest_crop=0.35, light=0.3)
+            else Crops(px, smallest_crop=0.35, light=0.3)
         ),
-        views=TenCrops(side_px) if config.recipe == "alexnet" else Middle(side_px),
+        views=TenCrops(px) if config.recipe == "alexnet" else Middle(px),
+        crop_px=px,
         weights=config.weights,
         part=config.train,
     )

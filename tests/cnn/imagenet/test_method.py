@@ -163,6 +163,16 @@ def test_killed_training_continues_and_learns_the_same(
         assert model.histories[0][0].validation_pct is not None
 
 
+def test_crops_of_another_size_are_from_squares_in_proportion() -> None:
+    images, labels = noise()
+    model = fitted(images, labels, "crop_px=48")
+    assert model.resize(images[0]).shape == (384, 384, 3)  # 256 / 32 times 48
+    assert model.scores(images[:2]).shape == (2, 3)
+    method = find_method("alexnet")
+    with pytest.raises(BadInput, match="crop_px=128: alexnet does not take images of"):
+        method.build(method.configure("full", ["crop_px=128"]), 0)
+
+
 def test_held_out_photographs_are_of_every_class(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
