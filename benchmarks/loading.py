@@ -16,7 +16,7 @@ from visbase.cnn.imagenet.torchvision_networks import models
 from visbase.cnn.training.crops import Crops, LitCrops
 from visbase.pipeline.datasets.folder import load_folder
 
-N = 64  # photographs
+N = 32  # photographs
 LEAST_PER_S = 150
 
 
