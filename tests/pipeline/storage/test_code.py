@@ -58,7 +58,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        kept = shutil.ignore_patterns("results", "*.npy", "__pycache__", "mnist")
+        kept = shutil.ignore_patterns("results", "__pycache__", "mnist")
         shutil.copytree(PACKAGE, root / "visbase", ignore=kept)
         (root / "beside.py").touch()
         elsewhere = root / "elsewhere"
