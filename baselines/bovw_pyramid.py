@@ -49,7 +49,6 @@ class Config:
     scale: float = 0.1  # largest relative change of width and of height
     shear: float = 0.15  # largest, radians
     shift_px: float = 1.2  # largest
-    mirrored: bool = False  # whether half of the copies are mirrored
 
 
 PRESETS = {
@@ -60,20 +59,6 @@ PRESETS = {
 # upright as they are, of any size, which copies would not be; not searched
 OBJECTS = {
     name: replace(config, deskewed=False, copies=0) for name, config in PRESETS.items()
-}
-
-# gentle copies, half of them mirrored: clothes hang straight
-FASHION_MNIST = {
-    "full": replace(
-        OBJECTS["full"],
-        copies=2,
-        mirrored=True,
-        rotation=0.05,
-        scale=0.05,
-        shear=0.05,
-        shift_px=1.0,
-    ),
-    "quick": OBJECTS["quick"],
 }
 
 # common values; docs/tried.md lists what was tried on validation images

@@ -1,1 +1,1 @@
-"""Networks that others have trained on ImageNet, used as they are: frozen backbones."""
+"""Networks that others have trained on ImageNet: frozen, or their last layers tuned."""

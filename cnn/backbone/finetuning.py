@@ -126,7 +126,7 @@ class FinetunedBackbone(BackboneClassifier):
 
 
 class TunedLayers(nn.Module):
-    """Layers to tune, mean pooling, dropout and a classifier that starts at nought.
+    """Layers to tune, mean pooling, dropout and a classifier that starts at zero.
 
     Batch normalisation keeps its means and deviations: batches are too small to measure
     better ones.

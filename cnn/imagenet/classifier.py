@@ -186,7 +186,7 @@ def _head(network: nn.Module) -> tuple[str, nn.Module]:
 
 
 def frozen(network: nn.Module, part: str, last: str = "") -> list[nn.Module]:
-    """The largest modules of a network that do not learn.
+    """The modules of a network that do not learn.
 
     part: HEAD for all but the logits, LAST for all before the last stage, otherwise
     none. The last stage begins with the child `last`, "" for that of the logits if it

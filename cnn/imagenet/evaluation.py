@@ -64,7 +64,7 @@ def evaluate(loaded: Loaded, split: Split, ten_crops: bool = False) -> Counts:
     place = _place(loaded, split, views, device)
     counts = _read(place, len(split))
     network = loaded.network.to(device)
-    pixels = pixels_of(loaded, split.images, device)
+    pixels = pixels_of(loaded, split.images, device, ten_crops)
     starts = range(counts.n, len(split), BATCH)
     batches = ahead(pixels[start : start + BATCH] for start in starts)
     for batch in track(batches, "evaluating", len(starts)):
@@ -81,10 +81,16 @@ def evaluate(loaded: Loaded, split: Split, ten_crops: bool = False) -> Counts:
     return counts
 
 
-def pixels_of(loaded: Loaded, images: Images, device: torch.device) -> Pixels:
-    """The middle squares of n photographs, decoded when they are needed."""
-    px, is_bicubic = loaded.resized_px, loaded.is_bicubic
-    square = functools.partial(_square_at, px=px, is_bicubic=is_bicubic)
+def pixels_of(
+    loaded: Loaded, images: Images, device: torch.device, ten_crops: bool = False
+) -> Pixels:
+    """Squares of n photographs, decoded when they are needed.
+
+    Without ten_crops they are the middle crops themselves: a crop of a crop may be one
+    pixel off.
+    """
+    px = loaded.resized_px if ten_crops else loaded.crop_px
+    square = functools.partial(_square_at, loaded=loaded, px=px)
     mean, deviation = (
         torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
         for values in (loaded.mean, loaded.deviation)
@@ -92,21 +98,21 @@ def pixels_of(loaded: Loaded, images: Images, device: torch.device) -> Pixels:
     return Pixels(Squares(images, square, px, device), mean, deviation)
 
 
-def _square_at(images: Images, at: int, px: int, is_bicubic: bool) -> Image8:
-    return middle_square(images[at], px, is_bicubic)
+def _square_at(images: Images, at: int, loaded: Loaded, px: int) -> Image8:
+    return middle_square(images[at], loaded.resized_px, px, loaded.is_bicubic)
 
 
-def middle_square(image: Image8, px: int, is_bicubic: bool) -> Image8:
-    """Resize the shorter side of (h, w) or (h, w, 3) to px, keep (px, px, 3).
+def middle_square(image: Image8, resized_px: int, px: int, is_bicubic: bool) -> Image8:
+    """Resize the shorter side of (h, w) or (h, w, 3), keep the middle (px, px, 3).
 
     Pillow's filters average where they shrink, as those of torchvision and timm do.
     """
     rgb = to_rgb(image[None])[0]
     height, width = rgb.shape[:2]
     shorter = min(height, width)
-    height, width = height * px // shorter, width * px // shorter
-    how = Image.Resampling.BICUBIC if is_bicubic else Image.Resampling.BILINEAR
-    resized = np.asarray(Image.fromarray(rgb).resize((width, height), how))
+    height, width = (side * resized_px // shorter for side in (height, width))
+    resampling = Image.Resampling.BICUBIC if is_bicubic else Image.Resampling.BILINEAR
+    resized = np.asarray(Image.fromarray(rgb).resize((width, height), resampling))
     top, left = round((height - px) / 2), round((width - px) / 2)
     return resized[top : top + px, left : left + px]
 

@@ -93,11 +93,17 @@ def restore(network: nn.Module, arrays: Arrays) -> None:
 
 def _load_from_timm(name: str, file: str, n_classes: int) -> Loaded:
     cfg = pretrained_cfg(name)
+    if cfg["crop_mode"] != "center":
+        raise BadInput(
+            f"{printable(name)} was evaluated on whole photographs (crop mode "
+            f"{cfg['crop_mode']}), not by ILSVRC's protocol; choose another network"
+        )
     path = find_weights(name, file, cfg).path
     arrays = read_weights(path, shapes(name, n_classes), ())
     network = make_network(name, n_classes)
     restore(network, arrays)
     crop_px = int(cfg["input_size"][1])
+    # as timm evaluates it; `pretrained` takes 127 and 128, the TensorFlow original's
     return Loaded(
         network,
         tuple(255 * value for value in cfg["mean"]),

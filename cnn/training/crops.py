@@ -24,7 +24,7 @@ COMPONENTS = (
     (-0.5808, -0.0045, -0.8140),
     (-0.5836, -0.6948, 0.4203),
 )
-SPREAD = (0.2175, 0.0188, 0.0045)  # of red, green and blue from 0 to 1
+SPREAD = (0.2175, 0.0188, 0.0045)  # along each of them, for channels from 0 to 1
 
 
 @dataclass(frozen=True)

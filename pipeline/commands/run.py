@@ -124,10 +124,10 @@ def run(
     (method,) = methods
     of_data = (loaded.kind, loaded.published_name)
     config = method.configure(preset, settings, *of_data)
-    if method.presets(*of_data) != method.presets("digits"):
-        click.echo(
-            f"  {loaded.description}: using settings for {loaded.kind}", err=True
-        )
+    own = method.presets(*of_data)
+    if own != method.presets("digits"):
+        whose = loaded.kind if own == method.presets(loaded.kind) else loaded.name
+        click.echo(f"  {loaded.description}: using settings for {whose}", err=True)
     record, folder = run_method(method, config, preset, seed, loaded, save_if_asked)
     if not is_main_process():
         return

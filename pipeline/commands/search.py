@@ -74,6 +74,6 @@ def search(
     only = method.configure("full", settings, *of_data) if settings else None
     if by_writer and loaded.train.writers is None:
         raise BadInput(f"--by-writer: the writers of {loaded.name} are not known")
-    how = (n_train, by_writer is not False, only)
-    for trial in search_method(method, seed, loaded, *how):
+    by_writer = by_writer is not False
+    for trial in search_method(method, seed, loaded, n_train, by_writer, only):
         click.echo(trial)

@@ -159,8 +159,8 @@ def hold_out_sixth(train: Split, seed: int) -> tuple[Split, Split]:
 
     For images sorted by class. A class of two or more images gives at least one; the
     training part is shuffled, so that its first images are a random sample. Where the
-    writers are known, no writer is in both parts, and each group of writers has its
-    share in both.
+    writers are known, no writer is in both parts, and each class of each group of
+    writers has its share in both if it has two or more images.
     """
     rng = np.random.default_rng(seed)
     if train.writers is not None:
@@ -175,7 +175,8 @@ def hold_out_sixth(train: Split, seed: int) -> tuple[Split, Split]:
     validation = np.sort(np.concatenate(held_out))
     if not len(validation):
         raise BadInput(
-            "cannot hold out validation images: no class has two training images"
+            "cannot hold out validation images: no class has two training images (by "
+            "writers of one group, if they are known); train on more"
         )
     return (
         take(train, rng.permutation(np.concatenate(training))),

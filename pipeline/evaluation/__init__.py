@@ -21,7 +21,10 @@ def n_errors(truth: IntArray, prediction: IntArray) -> int:
 
 
 def n_outside_top(truth: IntArray, scores: NDArray[np.floating], k: int) -> int:
-    """Count the images whose class (n,) is not alone among the k best of (n, C)."""
+    """Count images whose class (n,) has not one of the k highest scores of (n, C).
+
+    A tie for the last place counts as an error.
+    """
     own = np.take_along_axis(scores, truth[:, None], axis=1)
     return int(((~(scores < own)).sum(axis=1) > k).sum())  # NaN is an error
 

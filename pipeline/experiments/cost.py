@@ -177,7 +177,8 @@ def fit(model: Path, dataset: str, name: str) -> None:
         any_size = takes_any_size(fitted)
         save_model(model, fitted, make_card(asdict(record), train, data, any_size, ""))
 
-    run_method(method, method.configure("full", (), data.kind), "full", 0, data, save)
+    config = method.configure("full", (), data.kind, data.published_name)
+    run_method(method, config, "full", 0, data, save)
 
 
 if __name__ == "__main__":

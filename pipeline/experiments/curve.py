@@ -161,7 +161,7 @@ def _from_record(
         changes={},
         fit_s=round(record.fit_s, 1),
         seconds=round(record.fit_s + (record.predict_s or 0), 1),
-        source="record",
+        source="record, GPU" if path == paths[1] else "record",
         commit=(record.commit or "")[:10],
         config=record.config,
     )

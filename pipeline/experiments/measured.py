@@ -66,7 +66,7 @@ class CurvePoint(Measured, frozen=True, kw_only=True):
     changes: Settings  # of the chosen candidate from the full preset
     fit_s: Amount  # of the last fit
     seconds: Amount  # to choose, fit and score
-    source: Literal["curve", "record"]  # "record": taken from the comparison table
+    source: Literal["curve", "record", "record, GPU"]  # the last two: a row's record
     commit: str
     config: Settings
 

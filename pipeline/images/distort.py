@@ -15,15 +15,13 @@ class Distortion:
     """Limits of random affine distortions, which are drawn uniformly within them.
 
     rotation: angle in radians; scale: fraction, drawn for each axis separately; shear:
-    columns per row; shift_px: pixels in each direction; mirrored: whether each second
-    image, at random, is mirrored as well.
+    columns per row; shift_px: pixels in each direction.
     """
 
     rotation: float = 0.2
     scale: float = 0.1
     shear: float = 0.15
     shift_px: float = 1.2
-    mirrored: bool = False
 
     def matrices(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw n random maps (n, 2, 3) from output to input, about the origin."""
@@ -38,8 +36,6 @@ class Distortion:
         turn[:, 0, 1] = -turn[:, 1, 0]
         lean = np.tile(np.eye(2), (n, 1, 1))
         lean[:, 0, 1] = shear
-        if self.mirrored:
-            lean[:, :, 0] *= rng.choice((-1, 1), n)[:, None]
         return np.concatenate(
             [turn @ lean * size[:, None, :], shift[:, :, None]], axis=2
         )

@@ -39,7 +39,7 @@ class Finding:
 
     name: of the CSV file; sentences: computed from the rows; columns and rows: the data
     as written to the CSV file; head and table: the summary shown on the page; section:
-    where on the page, "worth", "networks", "writers" or "lecture".
+    where on the page, "worth", "networks", "writers", "agreement" or "lecture".
     """
 
     name: str

@@ -90,6 +90,8 @@ def sentences(wrong: Wrong, best: Sequence[str], writers: Writers) -> list[str]:
         lines.append(f"On the digits of {'; on those of '.join(parts)}.")
     for name in best:
         worst = np.sort(_by_writer(wrong[name], writers)[1])[::-1].cumsum()
+        if not worst[-1]:
+            continue
         half = int(np.searchsorted(worst, worst[-1] / 2)) + 1
         lines.append(
             f"Half of {name}'s errors are on the digits of {half} of {len(worst)} "
@@ -169,7 +171,7 @@ def _chart(rows: Sequence[WriterErrors]) -> Chart:
     return Chart(
         "lines",
         "Test error of each writer with an error, in a panel per group",
-        "writers, most errors first",
+        "writers, highest error first",
         ERROR,
         [
             {

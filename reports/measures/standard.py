@@ -139,7 +139,7 @@ MEASURES = (
         "",
         "g",
         _published,
-        "The lecture's figure for this kind of method.",
+        "A published figure for this kind of method; its note has the source.",
         short=SHORT,
         exact="",
         rank=1,

@@ -113,8 +113,7 @@ LECTURE = {
         ),
         "convnet": Published(
             3.3,
-            "wide residual network 40-4, 8.9 million parameters; 28-10 with random "
-            "erasing has 3.7",
+            "wide residual network 40-4, 8.9 million parameters",
             f"Brock, {SUBMITTED}",
             "a network for few epochs; images mirrored and moved",
         ),

@@ -128,10 +128,12 @@ def _sentence(title: str, of: dict[str, Runs], dataset: str) -> str:
             f"from {before} to {after} the error changes by {change:+.2f} points "
             f"(p = {p:.2g}; published {known[1] - known[0]:+.2f})"
         )
-    ours = sorted(of, key=lambda name: -_error(of[name]))
-    theirs = [name for name in DROPOUT if name in of]  # from the largest error
+    published = {name: lecture_figure(dataset, name) for name in of}
+    known_errors = {name: f.error_pct for name, f in published.items() if f}
+    ours = sorted(known_errors, key=lambda name: -_error(of[name]))
+    theirs = sorted(known_errors, key=lambda name: -known_errors[name])
     same = "the same order as" if ours == theirs else "another order than"
-    parts.append(f"the {len(of)} rows have {same} the published ones")
+    parts.append(f"the {len(ours)} rows have {same} the published ones")
     if ours != theirs:
         parts[-1] += f": {', '.join(ours)} from the largest error"
     return f"{title[0].upper()}{title[1:]}: {'; '.join(parts)}."

@@ -101,7 +101,7 @@ def _placed(family: str, rows: Sequence[ModelComparison]) -> str:
         f"{words} {', '.join(models)}"
         for words, models in (
             ("makes fewer errors than", better),
-            ("cannot be told from", level),
+            ("does not differ significantly from", level),
             ("makes more errors than", worse),
         )
         if models

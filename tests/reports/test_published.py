@@ -63,7 +63,7 @@ def test_method_is_compared_with_a_published_model(table: Path, tmp_path: Path) 
     # both right: 0.8 x 0.8; the same of five wrong labels: 0.2 x 0.2 / 5
     assert float(line["independent_pct"]) == pytest.approx(64.8)
     page = (out / "index.html").read_text()
-    assert "patch_words, cannot be told from net (p = 1)" in page
+    assert "patch_words, does not differ significantly from net (p = 1)" in page
     assert "published net, a deep net" in page
     markdown = markdown_of(tmp_path / "results", "cifar10")
     assert "| published: net (a deep net) | 20.00 | |" in markdown

@@ -22,7 +22,7 @@ from visbase.reports.page import details, render_page
 from visbase.reports.write import print_table, to_csv, to_json, to_latex, write_report
 
 
-def test_lectures_figure_is_shown_for_mnist_alone(results: Path) -> None:
+def test_published_figure_is_shown_for_its_dataset_alone(results: Path) -> None:
     markdown = markdown_of(results)
     assert table_line(markdown, "linear")[3] == "12"
     assert re.search(r"`linear`.* 12 %.*LeCun", markdown)

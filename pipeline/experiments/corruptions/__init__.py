@@ -31,7 +31,7 @@ OBJECTS = ("objects", "photographs")
 
 @dataclass(frozen=True)
 class Corruption:
-    """A corruption; strengths: five, ascending, in `unit`; place: in tables.
+    """A corruption; strengths: five, from the weakest, in `unit`; place: in tables.
 
     A strength may be several numbers. kinds: of images, see `Dataset`; colour: whether
     it takes images (n, h, w, 3) alone.

@@ -48,7 +48,7 @@ def test_logits_are_those_of_timm_with_its_published_evaluation_settings() -> No
 
 def test_ten_crops_are_torchvisions_of_the_middle_square() -> None:
     image = load_sample_images().images[0]
-    square = evaluation.middle_square(image, 256, is_bicubic=False)
+    square = evaluation.middle_square(image, 256, 256, is_bicubic=False)
     ten_crop = import_torchvision().transforms.TenCrop(224)
     theirs = ten_crop(Image.fromarray(square))
     tensor = torch.from_numpy(square.copy()).permute(2, 0, 1)[None]
@@ -56,6 +56,16 @@ def test_ten_crops_are_torchvisions_of_the_middle_square() -> None:
     assert sorted(crop.tobytes() for crop in ours) == sorted(
         crop.tobytes() for crop in theirs
     )
+
+
+@pytest.mark.parametrize("shape", [(300, 235), (301, 400), (237, 236)])
+def test_middle_crop_is_torchvisions_at_odd_sizes(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    transforms = import_torchvision().transforms
+    resized = transforms.Resize(235)(Image.fromarray(image))
+    theirs = np.asarray(transforms.CenterCrop(224)(resized))
+    ours = evaluation.middle_square(image, 235, 224, is_bicubic=False)
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_weights_of_torchvisions_googlenet_give_its_logits(tmp_path: Path) -> None:
@@ -125,7 +135,7 @@ def test_streamed_counts_are_those_of_all_photographs_at_once(
     split = part(load_validation(ilsvrc)[0], slice(0, n))
     views = (TenCrops if ten_crops else Middle)(small.crop_px)
     with torch.inference_mode():
-        batch = views(pixels_of(small, split.images, CPU)[:])
+        batch = views(pixels_of(small, split.images, CPU, ten_crops)[:])
         scores = mean_of_views(small.network, batch)
     best = scores.topk(5).indices.numpy() == split.labels[:, None]
     counts = evaluate(small, split, ten_crops)

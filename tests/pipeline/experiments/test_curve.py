@@ -96,7 +96,7 @@ def test_point_with_all_images_is_the_record_even_of_a_gpu(method: MethodFile) -
     write_record(results(), record, np.zeros(10, int), np.zeros(10, int))
     run(method, 120, n_seeds=2)
     (point,) = points()  # the other seed has no record
-    assert (point.source, point.n_errors, FITTED) == ("record", 3, [])
+    assert (point.source, point.n_errors, FITTED) == ("record, GPU", 3, [])
 
 
 def test_points_in_the_table_are_not_measured_again(method: MethodFile) -> None:

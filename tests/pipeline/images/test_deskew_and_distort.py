@@ -105,16 +105,6 @@ def test_shift_alone_moves_the_ink_by_at_most_its_strength(mnist: Dataset) -> No
     assert 1.3 < np.abs(moved).max() <= 1.55
 
 
-def test_half_of_the_copies_are_mirrored_if_asked_for(mnist: Dataset) -> None:
-    digits = mnist.train.images[:60]
-    how = Distortion(0, 0, 0, 0, mirrored=True)
-    copies = distort(digits, how, np.random.default_rng(0))
-    kept = (copies == digits).all(axis=(1, 2))
-    mirrored = (copies == digits[:, :, ::-1]).all(axis=(1, 2))
-    assert (kept | mirrored).all()
-    assert 20 < mirrored.sum() < 40
-
-
 def test_rotation_leaves_the_centre_in_place() -> None:
     how = Distortion(rotation=1, scale=0, shear=0, shift_px=0)
     centre, off = (

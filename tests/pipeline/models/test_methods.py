@@ -57,12 +57,12 @@ def test_settings_change_the_chosen_preset_and_nothing_else() -> None:
 
 
 def test_dataset_may_have_presets_of_its_own() -> None:
-    method = find_method("bovw_pyramid")
+    method = find_method("resnet")
     of_kind = method.presets("objects")["full"]
     assert method.configure("full", [], "objects", "cifar10") == of_kind
-    own = method.configure("full", ["c=1"], "objects", "fashion_mnist")
-    assert (own.c, own.mirrored, own.deskewed) == (1, True, False)
-    assert not of_kind.mirrored
+    own = method.configure("full", ["epochs=3"], "objects", "fashion_mnist")
+    assert (own.epochs, own.depth, own.padding_px) == (3, 14, 2)
+    assert of_kind.depth == 20
 
 
 @pytest.mark.parametrize("setting", ["nwords=3", "n_words", "", "=3", "N_WORDS=3"])
