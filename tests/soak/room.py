@@ -38,7 +38,7 @@ def faults(short: bool) -> Iterator[Fault]:
         for method_run in method_runs(digits, short):
             method = method_run.name
             for name, (kind, unit, sizes) in LIMITS.items():
-                tried = sizes[1:3] if short else sizes
+                tried = sizes[1:2] if short else sizes
                 shortages = [_limited(kind, size * unit) for size in tried]
                 listed = " ".join(map(str, tried))
                 yield _without_room(name.format(method, listed), method_run, shortages)

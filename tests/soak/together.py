@@ -1,7 +1,7 @@
 """Several runs at the same time in the same folders; corrupt cache entries."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def faults(short: bool) -> Iterator[Fault]:
     with new_folder() as folder:
         digits = make_digits(folder / "digits")
         for run in method_runs(digits, short):
-            yield _same_run(run, n_rounds)
+            yield _same_run(run, (2,) if short else (2, 4) * N_ROUNDS)
             yield _corrupt(run, short)
         yield _same_table(digits, n_rounds)
 
@@ -31,18 +31,19 @@ def _statuses(commands: list[list[str]], home: Path) -> list[int]:
         return [done.returncode for done in ended]
 
 
-def _same_run(run: MethodRun, n_rounds: int) -> Fault:
+def _same_run(run: MethodRun, numbers: Sequence[int]) -> Fault:
     problems = []
-    for n in (2, 4) * n_rounds:
+    for n in numbers:
         with new_folder() as folder:
             statuses = _statuses([run.arguments(folder)] * n, folder)
             if any(statuses):
                 problems.append(f"{run.name}, {n} runs: exit statuses {statuses}")
             else:
                 problems += run.problems(f"{n} runs", folder)
-    name = f"2 and 4 runs of `{run.name}` at the same time, sharing cache and results"
+    listed = " and ".join(map(str, sorted(set(numbers))))
+    name = f"{listed} runs of `{run.name}` at the same time, sharing cache and results"
     outcome = "all succeed; predictions, scores and model equal those of a single run"
-    return Fault(name, 2 * n_rounds, outcome, problems)
+    return Fault(name, len(numbers), outcome, problems)
 
 
 def _same_table(digits: Path, n_rounds: int) -> Fault:
