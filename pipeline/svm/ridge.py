@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas, lapack
+from scipy.linalg import lapack
 
 from visbase.pipeline.contracts import FloatArray
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images.blocks import in_threads, one_blas_thread
 
-TILE = 1024  # rows and columns that are copied across the diagonal at once
+TILE = 512  # rows and columns that are added, or copied across the diagonal, at once
 
 
 class Ridge:
@@ -44,9 +45,15 @@ class Ridge:
         self.counts += np.bincount(targets, minlength=n_classes)
         self._sums += vectors.sum(axis=0, dtype=np.float64)
         self._by_class += vectors.T @ np.eye(n_classes, dtype=np.float32)[targets]
-        self._moments = blas.ssyrk(
-            1, vectors.T, beta=1, c=self._moments, lower=1, overwrite_c=1
-        )
+        moments = self._moments.T  # rows are contiguous
+
+        def add_rows(start: int) -> None:
+            # not ssyrk: from 26,000 features on, that of OpenBLAS 0.3.30 writes where
+            # it must not with two threads, and so does its spotrf
+            rows = slice(start, start + TILE)
+            moments[rows, start:] += vectors[:, rows].T @ vectors[:, start:]
+
+        in_threads(add_rows, range(0, len(moments), TILE))
 
     def solve(self, penalty: float) -> tuple[FloatArray, FloatArray]:
         """Return weights (d, C) and intercepts (C,).
@@ -62,7 +69,8 @@ class Ridge:
         length = centred.sum() / self.n or 1.0  # all vectors may be the same
         self._copy_up(mean)
         np.fill_diagonal(moments, centred + penalty * length)
-        factor, fault = lapack.spotrf(moments, lower=0, clean=0, overwrite_a=1)
+        with one_blas_thread():
+            factor, fault = lapack.spotrf(moments, lower=0, clean=0, overwrite_a=1)
         if not fault:
             right = (self._by_class - np.outer(mean, self.counts)).astype(np.float32)
             weights, _ = lapack.spotrs(factor, right, lower=0)
