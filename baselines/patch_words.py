@@ -33,7 +33,7 @@ SUMMARY = "whitened 6 x 6 patches, mirrored images, rectified, ridge regression"
 FOR = ("objects",)
 
 HELD_OUT = 5000  # training images that choose the penalty, at most a tenth of all
-CHUNK = 1200  # images whose vectors are in memory at once
+CHUNK = 800  # images whose vectors are in memory at once
 
 
 @dataclass(frozen=True)

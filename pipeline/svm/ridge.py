@@ -17,7 +17,7 @@ from visbase.pipeline.contracts import FloatArray
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.blocks import in_threads, one_blas_thread
 
-TILE = 512  # rows and columns that are added, or copied across the diagonal, at once
+TILE = 256  # rows and columns that are added, or copied across the diagonal, at once
 
 
 class Ridge:
