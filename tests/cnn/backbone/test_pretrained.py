@@ -193,6 +193,7 @@ def test_model_without_its_backbone_needs_the_same_weights(
         load_model(gone)
 
 
+@pytest.mark.slow
 def test_harmed_models_are_one_line(
     fitted: FrozenBackbone, photographs: Dataset, tmp_path: Path
 ) -> None:
@@ -251,6 +252,7 @@ def test_its_row_is_set_apart_in_a_table(photographs: Dataset, tmp_path: Path) -
     assert "`pretrained`" in lines[4]
 
 
+@pytest.mark.slow
 def test_missing_timm_is_one_line() -> None:
     load = """
 import sys
