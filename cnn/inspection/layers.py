@@ -38,8 +38,8 @@ class Layer:
     shape: of the output, without the batch axis; field_px: side of the square of input
     pixels that one output sees (its receptive field), None if it sees all of them;
     start_px: row and column of the image at which the first output's field begins,
-    negative in the padding; kernel_px: side of the layer's own window, None without one;
-    stride_px: distance in the input between the fields of neighbouring outputs;
+    negative in the padding; stride_px: distance in the input between the fields of
+    neighbouring outputs; kernel_px: side of the layer's own window, None without one;
     weight_shape: of the weights without the intercepts, () without any;
     depth: layers with weights on the longest way here from the image, with this one.
     """
@@ -128,7 +128,10 @@ def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
             kernel_px = _single(module.kernel_size)
             if path.is_local:
                 window = kernel_px, _single(module.stride)
-                start_px = path.start_px - _single(module.padding) * path.field[1]
+                padding = module.padding
+                if isinstance(padding, str):
+                    padding = (kernel_px - 1) // 2 if padding == "same" else 0
+                start_px = path.start_px - _single(padding) * path.field[1]
                 windows = (*path.windows, window)
                 path = path._replace(windows=windows, start_px=start_px)
         weight = getattr(module, "weight", None)

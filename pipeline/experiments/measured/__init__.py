@@ -5,7 +5,7 @@ corruption/<dataset>/<method>.csv           `corruption`
 cost/<dataset>.csv                          `cost`
 layers/<dataset>/<method>.csv               `python -m visbase.cnn.inspection.tables`
 layers/imagenet.csv                         the same; the lecture's networks
-demonstrations/<dataset>/*.csv              `make lecture`
+demonstrations/<dataset>/*.csv              `make lecture`, see `demonstrations`
 docs/search/<dataset>/<method>.csv          `search`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
 """
@@ -144,62 +144,6 @@ class ImageNetNetwork(Row, frozen=True, kw_only=True):
     source: str
 
 
-class Patch(Row, frozen=True, kw_only=True):
-    """A part of a test image that excites a neuron, rank 1 the most of all images.
-
-    top, left: pixel of the image at which the patch begins, negative in the padding;
-    field_px: its side, 0 for the whole image.
-    """
-
-    KEY = ("method", "layer", "neuron", "rank")
-    method: str
-    layer: Positive  # counted among those with weights
-    kind: str  # such as "convolution 5 x 5"
-    field_px: Count
-    neuron: Count
-    rank: Positive
-    image: Count
-    top: int
-    left: int
-    output: float  # of the neuron
-    cpu: str
-    n_cores: Positive
-    commit: str
-
-
-class GradientNorm(Row, frozen=True, kw_only=True):
-    """Norm of the gradient of the loss in the weights of one layer."""
-
-    KEY = ("shortcuts", "normalised", "seed", "epoch", "layer")
-    depth: Positive  # layers of the network
-    shortcuts: Count  # 0: none
-    normalised: Count  # whether it has batch normalisation
-    seed: Count
-    epoch: Count  # 0: before training
-    layer: Positive
-    norm: Amount
-    loss: Amount  # of the training images whose gradient it is
-    cpu: str
-    n_cores: Positive
-    commit: str
-
-
-class AugmentationErrors(Measured, frozen=True, kw_only=True):
-    """Validation errors after training on a few images with some augmentations."""
-
-    KEY = ("augmentation", "seed")
-    augmentation: str
-    limits: Settings  # of the distortion
-    seed: Count
-    n_train: Positive
-    n_errors: Count
-    n_validation: Positive
-    seconds: Amount  # to fit
-    cpu: str
-    n_cores: Positive
-    commit: str
-
-
 class Trial(Measured, frozen=True, kw_only=True):
     """Validation errors of a method with some settings."""
 
@@ -235,7 +179,7 @@ def read_measurements(table: Path, kind: type[M]) -> list[M]:
     owner = table.stem.partition("-")[0]  # a fingerprint may follow
     for row in rows:
         method = getattr(row, "method", owner)
-        if method != owner and kind is not Cost:
+        if method != owner and "method" not in kind.KEY:
             raise BadInput(
                 f"{printable(table)}: holds a row of {printable(method)}; expected "
                 f"rows of {owner}, as the file is named"
