@@ -13,13 +13,15 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage.reading import Amount, Count, listed, read_array
 from visbase.pipeline.storage.tables import Row
-from visbase.reports.charts import Chart, Picture
+from visbase.reports.charts import Picture
 from visbase.reports.findings import Finding
 from visbase.reports.measures import Runs
 
 ORDER = 80
 NAME = "kernels"
 ZOOM = 16  # screen pixels per pixel of a kernel
+LEAST = 1e-3  # energy; units that weight decay switched off have less than 1e-4
+NOTHING = "nothing"
 
 
 class KernelParts(Row, frozen=True, kw_only=True):
@@ -55,35 +57,29 @@ def find(
     return Finding(
         name=NAME,
         title="First-layer kernels of a network trained on photographs",
-        sentences=[
-            f"Of the {len(kernels[name])} kernels of {name}, "
-            f"{', '.join(f'{n} mostly see {part}' for part, n in count.items())}."
-            for name, count in counts.items()
-        ],
-        charts=[
-            Chart(
-                "bars",
-                f"Kernels of {name} by what most of their energy is in",
-                "kernels",
-                "part",
-                [{"method": part, "x": n} for part, n in count.items()],
-            )
-            for name, count in counts.items()
-        ],
+        sentences=[_sentence(name, count) for name, count in counts.items()],
+        charts=[],
         columns=COLUMNS,
         rows=rows,
-        head=("network", "kernel pixels", *map(_spoken, PARTS)),
+        head=("network", "kernel pixels", *map(_spoken, PARTS), NOTHING),
         table=[
             (
                 name,
                 "{1} x {2}".format(*kernels[name].shape),
-                *(str(count.get(_spoken(part), 0)) for part in PARTS),
+                *(str(count[_spoken(part)]) for part in PARTS),
+                str(count[NOTHING]),
             )
             for name, count in counts.items()
         ],
         section="lecture",
         pictures=[
-            Picture(f"{name}: kernels of the first layer (grey: zero)", of, 16, ZOOM)
+            Picture(
+                f"{name}: kernels of the first layer, each by its largest weight "
+                "(grey: zero)",
+                _equally_strong(of),
+                16,
+                ZOOM,
+            )
             for name, of in kernels.items()
         ],
     )
@@ -111,14 +107,32 @@ def parts(network: str, kernels: NDArray[np.floating]) -> list[KernelParts]:
     ]
 
 
-def _counts(rows: Sequence[KernelParts], network: str) -> dict[str, int]:
-    """Count the kernels of a network by their largest part, the most frequent first."""
-    largest = Counter(
-        _spoken(max(PARTS, key=lambda part: float(getattr(row, part))))
+def _counts(rows: Sequence[KernelParts], network: str) -> Counter[str]:
+    """Count the kernels of a network by their largest part."""
+    return Counter(
+        NOTHING
+        if row.energy < LEAST
+        else _spoken(max(PARTS, key=lambda part: float(getattr(row, part))))
         for row in rows
         if row.network == network
     )
-    return dict(largest.most_common())
+
+
+def _sentence(network: str, count: Counter[str]) -> str:
+    common = [item for item in count.most_common() if item[0] != NOTHING]
+    seen = [f"{n} mostly see {part}" for part, n in common]
+    dead = f"; {count[NOTHING]} have no weights to speak of" if count[NOTHING] else ""
+    return f"Of the {count.total()} kernels of {network}, {', '.join(seen)}{dead}."
+
+
+def _equally_strong(kernels: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Divide each kernel by its largest weight, unless it has none to speak of.
+
+    Batch normalisation follows, so that the strength of a kernel does not matter.
+    """
+    largest = np.abs(kernels.astype(np.float32)).max((1, 2, 3), keepdims=True)
+    alive = np.square(kernels.astype(np.float32)).sum((1, 2, 3), keepdims=True) >= LEAST
+    return np.where(alive, kernels / np.where(alive, largest, 1), 0).astype(np.float32)
 
 
 def _spoken(part: str) -> str:

@@ -82,12 +82,13 @@ def sentences(layers: Layers, test: Split) -> list[str]:
         own = [patches for (name, _), patches in layers.items() if name == method]
         n_patches = max(patch.rank for patch in own[0])
         first, last = (n_classes(patches, test) for patches in (own[0], own[-1]))
-        seen = [_seen(patches[0]) for patches in own]
+        sides = [patches[0].field_px for patches in own if patches[0].field_px]
+        grown = ", then ".join(f"{side} x {side}" for side in sides)
         lines.append(
-            f"An output of {method} sees {', '.join(seen[:-1])} and {seen[-1]}, layer "
-            f"by layer. The {n_patches} patches that excite a neuron most come from "
-            f"{first:.1f} different classes in the first layer and from {last:.1f} in "
-            "the last (mean over the neurons shown)."
+            f"An output of {method} sees {grown} pixels, layer by layer, and in fully "
+            f"connected layers the whole image. The {n_patches} patches that excite a "
+            f"neuron most come from {first:.1f} different classes in the first layer "
+            f"and from {last:.1f} in the last (mean over the neurons shown)."
         )
     return lines
 

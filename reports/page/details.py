@@ -236,8 +236,10 @@ def exhibits_of(detail: Detail) -> list[Exhibit]:
 def exhibit(picture: Picture) -> Exhibit:
     """Draw a picture, at most 900 screen pixels wide unless it has more itself."""
     tiles = picture.tiles
-    shown = tiles if tiles.dtype == np.uint8 else _colours(tiles)
-    image = _montage(shown, picture.columns)
+    if tiles.dtype == np.uint8:
+        image = _montage(tiles, picture.columns, gap_shade=128)  # may be white or black
+    else:
+        image = _montage(_colours(tiles), picture.columns, gap_shade=255)
     height, width = image.shape[:2]
     zoom = max(1, min(picture.zoom, 900 // width))
     return Exhibit(picture.title, data_uri(image), width * zoom, height * zoom)
@@ -258,12 +260,14 @@ def _colours(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.stack([red, fade, blue], axis=3)
 
 
-def _montage(tiles: NDArray[np.uint8], columns: int, gap: int = 1) -> NDArray[np.uint8]:
+def _montage(
+    tiles: NDArray[np.uint8], columns: int, gap_shade: int, gap: int = 1
+) -> NDArray[np.uint8]:
     """Arrange tiles (n, h, w[, 3]) uint8 in rows with gaps, as one image."""
     n, height, width, *channels = tiles.shape
     rows = -(-n // columns)
     size = rows * (height + gap) - gap, columns * (width + gap) - gap
-    page = np.full((*size, *channels), 255, np.uint8)
+    page = np.full((*size, *channels), gap_shade, np.uint8)
     for i, tile in enumerate(tiles):
         y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
         page[y : y + height, x : x + width] = tile

@@ -112,7 +112,7 @@ def test_patches_are_cut_from_the_test_images(tmp_path: Path) -> None:
     finding = patches.find(tmp_path, dataset, [])
     assert finding is not None
     said = finding.sentences[0]
-    assert "An output of net sees 3 x 3 pixels and the whole image" in said
+    assert "An output of net sees 3 x 3 pixels, layer by layer, and in fully" in said
     assert "from 2.0 different classes in the first layer and from 1.0" in said
     assert [one.tiles.shape for one in finding.pictures] == [(2, 3, 3), (2, 4, 4)]
     few = part(dataset.test, slice(0, 5))
@@ -133,9 +133,13 @@ def test_energy_of_a_kernel_divides_among_brightness_colour_and_edges() -> None:
 def test_committed_kernels_are_counted_and_drawn(committed: Committed) -> None:
     (finding,) = [one for one in committed[2] if one.name == "kernels"]
     rows = [*csv.DictReader(io.StringIO(finding.csv))]
-    edges = [r for r in rows if float(r["brightness_edges"]) > 0.5]
-    assert len(rows) == 32 and 0 < len(edges) < 32
-    assert "Of the 32 kernels of tf_efficientnet_lite0, " in finding.sentences[0]
+    alive = [row for row in rows if float(row["energy"]) > 1e-3]
+    edges = [r for r in alive if float(r["brightness_edges"]) > 0.5]
+    assert len(rows) == 32 > len(alive) > len(edges) > 0
+    (sentence,) = finding.sentences
+    assert sentence.startswith("Of the 32 kernels of tf_efficientnet_lite0, ")
+    assert sentence.endswith(f"; {32 - len(alive)} have no weights to speak of.")
+    assert sum(map(int, finding.table[0][2:])) == 32
     drawn = exhibit(finding.pictures[0])
     # two rows of 16 kernels with gaps, 63 x 7 pixels, 14 times as large
     assert (drawn.width, drawn.height) == (882, 98)
