@@ -120,7 +120,7 @@ def _counts(rows: Sequence[KernelParts], network: str) -> Counter[str]:
 
 def _sentence(network: str, count: Counter[str]) -> str:
     common = [item for item in count.most_common() if item[0] != NOTHING]
-    seen = [f"{n} mostly see {part}" for part, n in common]
+    seen = [f"{n} mostly see{'s' * (n == 1)} {part}" for part, n in common]
     dead = f"; {count[NOTHING]} have no weights to speak of" if count[NOTHING] else ""
     return f"Of the {count.total()} kernels of {network}, {', '.join(seen)}{dead}."
 

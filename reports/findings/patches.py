@@ -106,8 +106,8 @@ def picture(patches: Sequence[Patch], test: Split) -> Picture:
     tiles = np.stack([cut(np.asarray(test.images[p.image]), p) for p in patches])
     first = patches[0]
     return Picture(
-        f"{first.method}, layer {first.layer} ({first.kind}): patches of "
-        f"{_seen(first)}, a row per neuron",
+        f"{first.method}, layer {first.layer} ({first.kind}): each output sees "
+        f"{_seen(first)}; a row per neuron",
         tiles,
         max(patch.rank for patch in patches),
         max(1, ZOOMED_PX // tiles.shape[2]),
