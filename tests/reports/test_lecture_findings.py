@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.reports.builders import Committed, tiny_dataset
-from visbase.pipeline.datasets.splits import part
+from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.measured.demonstrations import (
     AugmentationErrors,
@@ -17,7 +18,7 @@ from visbase.pipeline.experiments.measured.demonstrations import (
     Patch,
 )
 from visbase.pipeline.storage.tables import write_rows
-from visbase.reports.findings import augmentation, gradients, kernels, patches
+from visbase.reports.findings import Finding, augmentation, gradients, kernels, patches
 from visbase.reports.page.details import exhibit
 
 MADE = {"cpu": "a processor", "n_cores": 2, "commit": "0123456789"}
@@ -143,3 +144,42 @@ def test_committed_kernels_are_counted_and_drawn(committed: Committed) -> None:
     drawn = exhibit(finding.pictures[0])
     # two rows of 16 kernels with gaps, 63 x 7 pixels, 14 times as large
     assert (drawn.width, drawn.height) == (882, 98)
+
+
+def measured(committed: Committed, name: str) -> Finding:
+    found = [finding for finding in committed[2] if finding.name == name]
+    if not found:
+        pytest.skip("not measured yet; run `make lecture`")
+    return found[0]
+
+
+def test_committed_gradients_vanish_without_shortcuts(committed: Committed) -> None:
+    finding = measured(committed, "gradients")
+    rows = [*csv.DictReader(io.StringIO(finding.csv))]
+    means = []
+    for shortcuts in "01":
+        key = {"shortcuts": shortcuts, "normalised": "0", "epoch": "0", "layer": "1"}
+        norms = [float(row["norm"]) for row in rows if key.items() <= row.items()]
+        assert len(norms) == 3  # seeds
+        means.append(math.prod(norms) ** (1 / 3))
+    plain, residual = means
+    assert plain < 1e-10 < 1e-4 < residual
+    text = f"norm of {plain:.1e} in the plain network and of {residual:.1e} in the"
+    assert text in finding.sentences[0]
+
+
+def test_committed_patches_of_deeper_neurons_are_of_fewer_classes(
+    committed: Committed, mnist: Dataset
+) -> None:
+    finding = measured(committed, "patches")
+    rows = [*csv.DictReader(io.StringIO(finding.csv))]
+    for method, first, last in (("convnet", "1", "7"), ("lenet5", "1", "5")):
+        means = []
+        for layer in (first, last):
+            own = [r for r in rows if (r["method"], r["layer"]) == (method, layer)]
+            seen = {(r["neuron"], mnist.test.labels[int(r["image"])]) for r in own}
+            means.append(len(seen) / len({r["neuron"] for r in own}))
+        assert means[0] > 2 * means[1]
+        text = f"from {means[0]:.1f} different classes in the first layer and from "
+        (said,) = [s for s in finding.sentences if f"output of {method} " in s]
+        assert text + f"{means[1]:.1f} in the last" in said
