@@ -19,7 +19,7 @@ DROPOUT = $(filter-out $(if $(filter-out 0,$(WIDE)),,wide_%) $(NETWORKS),\
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # one environment to install into, and timed runs one at a time
-.PHONY: help setup baseline cnn cifar fashion report analysis worth depth bench test check soak search docs \
+.PHONY: help setup baseline cnn cifar fashion report analysis worth depth lecture bench test check soak search docs \
     demo clean
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo 'make analysis   measure learning curves, corruption and cost (about 3 hours)'
 	@echo 'make search     try the settings that docs/search does not have yet'
 	@echo 'make depth      train deep networks with and without shortcuts, for docs/depth.md'
+	@echo "make lecture    measure the lecture's points for the report (about 15 minutes)"
 	@echo 'make bench      compare speed with other libraries; PROFILE=1 adds shares of time'
 	@echo 'make soak       kill, fill disks, damage and fuzz, for docs/reliability.md'
 	@echo 'make setup      create .venv from requirements.lock'
@@ -66,6 +67,10 @@ report: .venv/with-base
 
 depth: .venv/with-cnn
 	$(BIN)/python -m visbase.cnn.inspection.depth
+
+lecture: .venv/with-cnn
+	for point in photograph_kernels patches gradients augmentation; do \
+	    $(BIN)/python -m visbase.cnn.inspection.$$point || exit; done
 
 bench: .venv/with-bench
 	$(BIN)/python -m benchmarks.time_to_99

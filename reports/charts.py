@@ -1,4 +1,4 @@
-"""Charts of the pages: what they show, as data that page/plots.js draws.
+"""Charts and pictures of the pages, as data that page/ draws: plots.js, details.py.
 
 Observable Plot (0.5 MB with D3) was chosen over ECharts (1.1 MB), and over uPlot and
 Chart.js, which draw on a canvas: blurred on paper, and without the colours of the
@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from numpy.typing import NDArray
 
 from visbase.reports.measures import Row, Runs
 
@@ -44,6 +46,16 @@ class Chart:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Tiles (n, h, w[, 3]) in rows: pixels as uint8, or kernels as any other type."""
+
+    title: str
+    tiles: NDArray[Any]
+    columns: int  # tiles per row
+    zoom: int  # screen pixels per pixel
 
 
 def error_chart(rows: Sequence[Row], families: dict[str, str]) -> Chart:

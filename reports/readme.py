@@ -3,7 +3,8 @@
 <!-- table begins --> ... <!-- table ends -->: the whole table with its notes.
 <!-- table begins: linear convnet --> ... <!-- table ends -->: the rows of these methods
 with a few columns, without notes.
-<!-- findings begin --> ... <!-- findings end -->: the findings' sentences.
+<!-- findings begin --> ... <!-- findings end -->: the findings' sentences, without
+those on the lecture's points.
 <!-- finding begins: curves --> ... <!-- finding ends -->: one finding by its name, with
 its sentences and its table; "Not measured yet." without it.
 """
@@ -69,7 +70,8 @@ def renewed(
     Raises BadInput, which names the path, if the text has no complete pair of markers,
     half a pair, or names a method without a record.
     """
-    sentences = [line for finding in findings for line in finding.sentences]
+    shown = [finding for finding in findings if finding.section != "lecture"]
+    sentences = [line for finding in shown for line in finding.sentences]
 
     def content(block: re.Match[str]) -> str:
         begin, names, end = block.groups()

@@ -1,1 +1,1 @@
-"""Inspection of a trained network: kernels, feature maps, export, depth."""
+"""Inspection of a trained network: kernels, maps, patches, gradients, export."""

@@ -37,8 +37,9 @@ class Layer:
 
     shape: of the output, without the batch axis; field_px: side of the square of input
     pixels that one output sees (its receptive field), None if it sees all of them;
-    kernel_px: side of the layer's own window, None without one;
-    stride_px: distance in the input between the fields of neighbouring outputs;
+    start_px: row and column of the image at which the first output's field begins,
+    negative in the padding; stride_px: distance in the input between the fields of
+    neighbouring outputs; kernel_px: side of the layer's own window, None without one;
     weight_shape: of the weights without the intercepts, () without any;
     depth: layers with weights on the longest way here from the image, with this one.
     """
@@ -47,6 +48,7 @@ class Layer:
     shape: tuple[int, ...]
     n_parameters: int
     field_px: int | None
+    start_px: int
     stride_px: int
     kernel_px: int | None
     weight_shape: tuple[int, ...]
@@ -66,11 +68,12 @@ class Layer:
 class _Path(NamedTuple):
     """How a tensor came from the image: of several ways, what the longest one has.
 
-    windows: kernel and stride of each layer that sees a neighbourhood; depth: layers
-    with weights.
+    windows: kernel and stride of each layer that sees a neighbourhood; start_px: where
+    the first output's field begins; depth: layers with weights.
     """
 
     windows: tuple[tuple[int, int], ...] = ()
+    start_px: int = 0
     is_local: bool = True
     depth: int = 0
 
@@ -125,7 +128,12 @@ def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
             kernel_px = _single(module.kernel_size)
             if path.is_local:
                 window = kernel_px, _single(module.stride)
-                path = path._replace(windows=(*path.windows, window))
+                padding = module.padding
+                if isinstance(padding, str):
+                    padding = (kernel_px - 1) // 2 if padding == "same" else 0
+                start_px = path.start_px - _single(padding) * path.field[1]
+                windows = (*path.windows, window)
+                path = path._replace(windows=windows, start_px=start_px)
         weight = getattr(module, "weight", None)
         path = path._replace(depth=path.depth + (weight is not None))
         output.path = path  # type: ignore[attr-defined]
@@ -135,6 +143,7 @@ def trace(network: nn.Module, image: Tensor) -> list[tuple[Layer, Tensor]]:
             shape=tuple(output.shape[1:]),
             n_parameters=sum(p.numel() for p in module.parameters()),
             field_px=field if path.is_local else None,
+            start_px=path.start_px if path.is_local else 0,
             stride_px=step,
             kernel_px=kernel_px,
             weight_shape=() if weight is None else tuple(weight.shape),

@@ -10,7 +10,7 @@ from pathlib import Path
 from visbase.pipeline.storage import ROOT
 from visbase.pipeline.storage.code import library_versions
 
-MEASURED = ("results", "curves", "corruption", "cost", "combination")
+MEASURED = ("results", "curves", "corruption", "cost", "combination", "demonstrations")
 # Records, pages made from them and tests do not change what the next run computes.
 NOT_CODE = (
     *(f":!reports/{data}" for data in MEASURED),

@@ -23,14 +23,21 @@ from visbase.pipeline.experiments.measured import (
     is_committed,
     read_measurements,
 )
+from visbase.pipeline.experiments.measured.demonstrations import (
+    AugmentationErrors,
+    GradientNorm,
+    Patch,
+)
 from visbase.pipeline.storage import declarations
 from visbase.pipeline.storage.reading import listed
 from visbase.pipeline.storage.tables import Row, as_text, to_csv
 from visbase.reports import findings
-from visbase.reports.charts import Chart
+from visbase.reports.charts import Chart, Picture
 from visbase.reports.measures import Runs
 
-M = TypeVar("M", CurvePoint, CorruptionErrors, Cost)
+M = TypeVar(
+    "M", AugmentationErrors, CorruptionErrors, Cost, CurvePoint, GradientNorm, Patch
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,8 @@ class Finding:
 
     name: of the CSV file; sentences: computed from the rows; columns and rows: the data
     as written to the CSV file; head and table: the summary shown on the page; section:
-    where on the page, "worth", "networks", "writers", "agreement" or "lecture".
+    where on the page, "worth", "networks", "writers", "agreement" or "lecture";
+    pictures: below the charts.
     """
 
     name: str
@@ -51,6 +59,7 @@ class Finding:
     head: tuple[str, ...]
     table: list[tuple[str, ...]]
     section: str = "worth"
+    pictures: Sequence[Picture] = ()
 
     @property
     def csv(self) -> str:
@@ -102,8 +111,8 @@ def read_evidence(table: Path, kind: type[M]) -> list[M]:
     for row in rows:
         if not is_committed(row.commit):
             raise BadInput(
-                f"{table}: {row.method} was measured by uncommitted code; commit "
-                "and measure again, or move the file away"
+                f"{table}: {getattr(row, 'method', 'a row')} was measured by "
+                "uncommitted code; commit and measure again, or move the file away"
             )
     return rows
 
@@ -111,3 +120,8 @@ def read_evidence(table: Path, kind: type[M]) -> list[M]:
 def tables(folder: Path) -> list[Path]:
     """List the CSV files in a folder, sorted by name."""
     return listed(folder, "*.csv")
+
+
+def machine(row: AugmentationErrors | GradientNorm | Patch) -> str:
+    """Say where a table was measured."""
+    return f"Measured on {row.cpu}, {row.n_cores} core{'s' * (row.n_cores != 1)}."

@@ -25,6 +25,7 @@ from visbase.reports.page.details import (
     class_scores,
     details_of,
     disagreement,
+    exhibit,
     exhibits_of,
 )
 from visbase.reports.published import WITHOUT_LEARNED_FILTERS, published_models
@@ -81,7 +82,7 @@ def render_page(
         for detail in details
     }
     seeds = sorted({seed for detail in details for seed in detail.predictions})
-    exhibits = [exhibit for detail in details for exhibit in exhibits_of(detail)]
+    exhibits = [one for detail in details for one in exhibits_of(detail)]
     absent = {"learned"} if not exhibits else set()
     absent |= {"worth", "networks", "writers"} - {
         finding.section for finding in findings
@@ -94,6 +95,7 @@ def render_page(
         answer=answer(rows, details),
         sections=[s for s in SECTIONS if s[0] not in absent],
         findings=findings,
+        pictures={f.name: [exhibit(one) for one in f.pictures] for f in findings},
         seeds=seeds,
         columns=measures,
         rows=[_line(row, measures) for row in rows]

@@ -20,6 +20,7 @@ from visbase.pipeline.evaluation import (
     precision_recall_f1,
 )
 from visbase.pipeline.experiments.records import Record
+from visbase.reports.charts import Picture
 from visbase.reports.measures import Runs
 
 COLUMNS = 40  # tiles per row of the sheet
@@ -213,56 +214,60 @@ def _sheet(tiles: NDArray[np.uint8]) -> str:
 
 def exhibits_of(detail: Detail) -> list[Exhibit]:
     """Draw the kernels and visual words that a method learned."""
-    exhibits = []
+    pictures = []
     for name, tiles in detail.exhibits.items():
         if name == "kernels":
             legend = (
                 "red: positive, blue: negative" if tiles.ndim == 3 else "grey: zero"
             )
             title = f"{detail.method}: kernels of the first layer ({legend})"
-            exhibits.append(_picture(title, _kernel_picture(tiles), KERNEL_PX))
+            columns = 16 if tiles.shape[1] < 16 else 8
+            pictures.append(Picture(title, tiles, columns, KERNEL_PX))
         else:
             size = tiles.shape[1]
             title = (
                 f"{detail.method}: the {len(tiles)} most frequent visual words, each "
                 f"shown as the mean of its patches ({size} x {size} pixels)"
             )
-            exhibits.append(_picture(title, _montage(tiles, 20), WORD_PX))
-    return exhibits
+            pictures.append(Picture(title, tiles, 20, WORD_PX))
+    return [exhibit(picture) for picture in pictures]
 
 
-def _picture(title: str, image: NDArray[np.uint8], zoom: int) -> Exhibit:
+def exhibit(picture: Picture) -> Exhibit:
+    """Draw a picture, at most 900 screen pixels wide unless it has more itself."""
+    tiles = picture.tiles
+    if tiles.dtype == np.uint8:
+        image = _montage(tiles, picture.columns, gap_shade=128)  # may be white or black
+    else:
+        image = _montage(_colours(tiles), picture.columns, gap_shade=255)
     height, width = image.shape[:2]
-    zoom = max(1, min(zoom, 900 // width))
-    return Exhibit(title, data_uri(image), width * zoom, height * zoom)
+    zoom = max(1, min(picture.zoom, 900 // width))
+    return Exhibit(picture.title, data_uri(image), width * zoom, height * zoom)
 
 
-def _kernel_picture(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Arrange kernels (n, h, w[, 3]) in one image (H, W, 3).
+def _colours(kernels: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Turn kernels (n, h, w[, 3]) into tiles (n, h, w, 3).
 
     Kernels of colour images are shown as colours, in which zero is grey; those of grey
     images in red and blue, in which zero is white.
     """
     strength = kernels.astype(np.float32) / (float(np.abs(kernels).max()) or 1.0)
-    columns = 16 if kernels.shape[1] < 16 else 8
     if kernels.ndim == 4:
-        return _montage(np.rint(127.5 * (1 + strength)).astype(np.uint8), columns)
+        return np.rint(127.5 * (1 + strength)).astype(np.uint8)
     fade = np.rint(255 * (1 - np.abs(strength))).astype(np.uint8)
     full = np.full_like(fade, 255)
-    channels = (
-        np.where(strength > 0, full, fade),
-        fade,
-        np.where(strength < 0, full, fade),
-    )
-    return np.stack([_montage(channel, columns) for channel in channels], axis=2)
+    red, blue = (np.where(side > 0, full, fade) for side in (strength, -strength))
+    return np.stack([red, fade, blue], axis=3)
 
 
-def _montage(tiles: NDArray[np.uint8], columns: int, gap: int = 1) -> NDArray[np.uint8]:
+def _montage(
+    tiles: NDArray[np.uint8], columns: int, gap_shade: int, gap: int = 1
+) -> NDArray[np.uint8]:
     """Arrange tiles (n, h, w[, 3]) uint8 in rows with gaps, as one image."""
     n, height, width, *channels = tiles.shape
     rows = -(-n // columns)
     size = rows * (height + gap) - gap, columns * (width + gap) - gap
-    page = np.full((*size, *channels), 255, np.uint8)
+    page = np.full((*size, *channels), gap_shade, np.uint8)
     for i, tile in enumerate(tiles):
         y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
         page[y : y + height, x : x + width] = tile

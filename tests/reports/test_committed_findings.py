@@ -93,6 +93,7 @@ def test_cost(said: Said) -> None:
 
 
 def test_every_finding_is_drawn(committed: Committed) -> None:
-    assert [finding.name for finding in committed[2] if not finding.charts] == []
+    drawn = [(f.name, [*f.charts, *f.pictures]) for f in committed[2]]
+    assert [name for name, shown in drawn if not shown] == []
     charts = [chart for finding in committed[2] for chart in finding.charts]
     assert all(chart.rows for chart in charts)

@@ -20,6 +20,8 @@ def test_layers_and_receptive_fields_of_lenet5_by_hand() -> None:
     # 5; 5 + 1; 6 + 4 x 2; 14 + 2
     assert [layer.field_px for layer in layers] == [5, 6, 14, 16, None, None, None]
     assert [layer.stride_px for layer in layers[:4]] == [1, 2, 2, 4]
+    # the first convolution is padded by 2, the second is not
+    assert [layer.start_px for layer in layers] == [-2, -2, -2, -2, 0, 0, 0]
     shapes = [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,)]
     assert [layer.shape for layer in layers] == shapes
     assert sum(layer.n_parameters for layer in layers) == 61_706
@@ -60,6 +62,8 @@ def test_an_output_sees_what_the_widest_of_its_branches_sees() -> None:
     assert [layer.field_px for layer in traced] == [1, 1, 5, 9]
     # the longest way to the last layer leads through the two narrow ones
     assert [layer.depth for layer in traced] == [1, 2, 1, 3]
+    # the wide branch is padded by 2, and the last by one of its steps of 2
+    assert [layer.start_px for layer in traced] == [0, 0, -2, -4]
 
 
 def test_multiply_adds_are_weights_times_positions() -> None:

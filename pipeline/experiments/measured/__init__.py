@@ -5,6 +5,7 @@ corruption/<dataset>/<method>.csv           `corruption`
 cost/<dataset>.csv                          `cost`
 layers/<dataset>/<method>.csv               `python -m visbase.cnn.inspection.tables`
 layers/imagenet.csv                         the same; the lecture's networks
+demonstrations/<dataset>/*.csv              `make lecture`, see `demonstrations`
 docs/search/<dataset>/<method>.csv          `search`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
 """
@@ -178,7 +179,7 @@ def read_measurements(table: Path, kind: type[M]) -> list[M]:
     owner = table.stem.partition("-")[0]  # a fingerprint may follow
     for row in rows:
         method = getattr(row, "method", owner)
-        if method != owner and kind is not Cost:
+        if method != owner and "method" not in kind.KEY:
             raise BadInput(
                 f"{printable(table)}: holds a row of {printable(method)}; expected "
                 f"rows of {owner}, as the file is named"
