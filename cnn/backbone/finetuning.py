@@ -121,7 +121,7 @@ class FinetunedBackbone(BackboneClassifier):
         ):
             raise BadInput(
                 f"backbone {self.backbone}: its layers do not run one after the other, "
-                "as finetuned takes them to; choose an EfficientNet or a ResNet"
+                "which finetuned needs; choose an EfficientNet or a ResNet"
             )
 
 
