@@ -2,7 +2,8 @@
 
 There is one machine per pair of classes (one-vs-one, Knerr et al. 1990) or one per
 class (one-vs-rest, Vapnik 1995). Each is fitted by scikit-learn's SVC, or on x86-64 by
-the faster SVC of scikit-learn-intelex. The result is kept as plain arrays, so that a
+the faster SVC of scikit-learn-intelex, or, if it is linear and there are many rows, by
+`linear.fit_directly`. The result is kept as plain arrays, so that a
 model can be saved without pickle and scores a batch by two matrix products.
 """
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Arrays, Track, check_layout, untracked
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.svm.linear import MANY, fit_directly, shortened
 
 FloatArray = NDArray[np.float32]
 
@@ -183,6 +185,7 @@ def fit_svm(
     (n, P) the rows that each machine is fitted on, by default all rows of its classes;
     balanced: whether c is larger for rows of small classes, times n / (C n_class).
     With a single class no machine is fitted, and that class is always predicted.
+    With "ovr", a linear kernel and more than MANY rows, the loss is the squared hinge.
     Raises ValueError if there are no rows or values are not finite.
     """
     n = len(features)
@@ -202,7 +205,14 @@ def fit_svm(
     if multi_class == "ovr" and machines:
         machines = [(a, None) for a in classes]
     linear = kernel.name == "linear"
-    inputs = _shortened(features) if linear else features
+    one_per_class = multi_class == "ovr" and len(machines) and takes_part is None
+    if linear and one_per_class and n > MANY:
+        is_class = labels[:, None] == classes
+        costs = c * (weights if balanced else np.ones(n))
+        support, intercepts, carry = fit_directly(features, is_class, costs)
+        eye = np.eye(len(support), dtype=np.float32)
+        return KernelSVM(kernel, "ovr", classes, support, carry, eye, intercepts)
+    inputs = shortened(features) if linear else features
     coefficients = np.zeros((len(features), len(machines)), np.float32)
     intercepts = np.zeros(len(machines), np.float32)
     for p, (a, b) in enumerate(track(machines, "support vectors", len(machines))):
@@ -229,21 +239,6 @@ def fit_svm(
         coefficients,
         intercepts,
     )
-
-
-def _shortened(features: FloatArray) -> FloatArray:
-    """Replace rows (n, d) by rows (n, n) with the same dot products if d > n.
-
-    A linear machine depends on the dot products only. The Cholesky factor of their
-    matrix lets each of the machines multiply n columns instead of d.
-    """
-    n, d = features.shape
-    if d <= n:
-        return features
-    products = (features @ features.T).astype(np.float64)
-    # rows may be linearly dependent: a ridge far below any margin keeps it definite
-    products[np.diag_indices(n)] += 1e-6 * max(products.diagonal().mean(), 1e-12)
-    return np.linalg.cholesky(products).astype(np.float32)
 
 
 def restore_svm(kernel: Kernel, multi_class: str, arrays: Arrays) -> KernelSVM:

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
@@ -172,3 +172,24 @@ def test_margin_is_the_smallest_decision_for_the_true_class_by_hand(
     # one-vs-rest for 3, 5 and 7
     features = np.full((3, 1), 2, np.float32)
     assert machine.margins(features, machine.classes).tolist() == expected
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@patch("visbase.pipeline.svm.kernel.MANY", 200)
+def test_many_rows_get_the_squared_hinge_loss_of_scikit_learn(
+    balanced: bool, train: Rows, unseen: Rows
+) -> None:
+    n_class = np.bincount(train[1])[train[1]]
+    weights = len(train[1]) / 10 / n_class if balanced else None
+    ours = fit_svm(*train, Kernel("linear"), 0.3, "ovr", balanced=balanced)
+    expected = []
+    for label in range(10):
+        # the factor makes its penalty on the intercept negligible
+        golden = LinearSVC(C=0.3, tol=1e-6, dual=False, intercept_scaling=1000)
+        golden.fit(train[0], train[1] == label, weights)
+        expected.append(golden.decision_function(unseen[0]))
+    decisions = np.stack(expected, axis=1)
+    np.testing.assert_allclose(ours.decisions(unseen[0]), decisions, atol=0.02)
+    assert len(ours.support) == 10  # one normal per machine
+    margins = ours.margins(*train)
+    np.testing.assert_array_equal(ours.rows, np.flatnonzero(margins < 1))
