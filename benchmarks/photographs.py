@@ -2,7 +2,7 @@
 
     python -m benchmarks.photographs FOLDER --train-per-class 100 --seeds 5
     python -m benchmarks.photographs FOLDER --seeds 3 --method resnet
-    python -m benchmarks.photographs FOLDER --seeds 1 --method resnet34_b --set epochs=16
+    python -m benchmarks.photographs FOLDER --method resnet34_b --set epochs=16
 
 The second form is for a folder that has a split of its own, the third for settings that
 are not the defaults.
