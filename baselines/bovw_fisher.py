@@ -1,6 +1,6 @@
-"""Fisher vectors over dense SIFT, linear SVM: the classical method for photographs.
+"""Fisher vectors over dense SIFT, linear SVM: for photographs and objects.
 
-It describes small and large patches on a grid by SIFT and, where photographs have
+It describes small and large patches on a grid by SIFT and, where images have
 colour, by local colour statistics; the training images decide how much each counts.
 A mixture of Gaussians takes the place of the vocabulary, and the gradient of the
 likelihood the place of counts (Perronnin, Sanchez & Mensink 2010). Positions are
@@ -20,13 +20,13 @@ from visbase.pipeline.encoding.fisher import Fisher
 from visbase.pipeline.svm.kernel import Kernel
 
 SUMMARY = "dense SIFT and local colour, Fisher vectors, linear SVM"
-FOR = ("photographs",)
+FOR = ("photographs", "objects")
 PACE = (75, 60)  # ms per training and per test photograph, two cores
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings for digits; PHOTOGRAPHS has those for photographs."""
+    """Settings for digits; PHOTOGRAPHS and OBJECTS have those for other images."""
 
     longest_px: int = 480  # larger images are shrunk to it
     bins_px: tuple[float, ...] = (2.0, 3.0)  # widths of a SIFT bin, one per patch size
@@ -59,6 +59,21 @@ _PHOTOGRAPHS = Config(
 PHOTOGRAPHS = {
     "full": _PHOTOGRAPHS,
     "quick": replace(_PHOTOGRAPHS, step_px=8, n_gaussians=64, n_samples=30_000),
+}
+
+# chosen on held-out images of CIFAR-10, see docs/tried.md
+_OBJECTS = Config(
+    bins_px=(1.5, 2.25),
+    coarse_bins_px=(3.0, 4.5),
+    colour_bins_px=(1.5, 2.5, 4.0),
+    coarse_step_px=2,
+    mirrored=True,
+)
+OBJECTS = {
+    "full": _OBJECTS,
+    "quick": replace(
+        _OBJECTS, step_px=4, coarse_step_px=4, n_gaussians=16, n_samples=20_000
+    ),
 }
 
 SEARCH = (

@@ -3,7 +3,7 @@
 There is one machine per pair of classes (one-vs-one, Knerr et al. 1990) or one per
 class (one-vs-rest, Vapnik 1995). Each is fitted by scikit-learn's SVC, or on x86-64 by
 the faster SVC of scikit-learn-intelex, or, if it is linear and there are many rows, by
-`linear.fit_directly`. The result is kept as plain arrays, so that a
+`linear.descend`. The result is kept as plain arrays, so that a
 model can be saved without pickle and scores a batch by two matrix products.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Arrays, Track, check_layout, untracked
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.svm.linear import MANY, fit_directly, shortened
+from visbase.pipeline.svm.linear import MANY, descend, shortened
 
 FloatArray = NDArray[np.float32]
 
@@ -185,7 +185,7 @@ def fit_svm(
     (n, P) the rows that each machine is fitted on, by default all rows of its classes;
     balanced: whether c is larger for rows of small classes, times n / (C n_class).
     With a single class no machine is fitted, and that class is always predicted.
-    With "ovr", a linear kernel and more than MANY rows, the loss is the squared hinge.
+    With "ovr", a linear kernel and more than MANY rows, intercepts have a small cost.
     Raises ValueError if there are no rows or values are not finite.
     """
     n = len(features)
@@ -209,9 +209,10 @@ def fit_svm(
     if linear and one_per_class and n > MANY:
         is_class = labels[:, None] == classes
         costs = c * (weights if balanced else np.ones(n))
-        support, intercepts, carry = fit_directly(features, is_class, costs)
-        eye = np.eye(len(support), dtype=np.float32)
-        return KernelSVM(kernel, "ovr", classes, support, carry, eye, intercepts)
+        normals, intercepts, duals = descend(features, is_class, costs, track)
+        carry, eye = np.flatnonzero(duals.any(axis=1)), np.eye(len(normals))
+        parts = (normals, carry, eye.astype(np.float32), intercepts)
+        return KernelSVM(kernel, multi_class, classes, *parts)
     inputs = shortened(features) if linear else features
     coefficients = np.zeros((len(features), len(machines)), np.float32)
     intercepts = np.zeros(len(machines), np.float32)
