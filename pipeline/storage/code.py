@@ -61,7 +61,7 @@ def _modules_of(part: object) -> Iterator[str]:
             yield from _modules_of(item)
     elif isinstance(part, Mapping):
         yield from _modules_of((*part.values(),))
-    elif part is not None:
+    elif type(part).__module__ != "builtins" or hasattr(part, "__module__"):
         yield getattr(part, "__module__", None) or type(part).__module__
         if dataclasses.is_dataclass(part) and not isinstance(part, type):
             for field in dataclasses.fields(part):

@@ -151,4 +151,6 @@ def test_part_inside_a_part_counts_with_its_module() -> None:
     assert whole != alone
     assert source_digest((Around(({"a": inner}, 3)),)) == whole
     assert source_digest((functools.partial(Around, inner),)) == whole
+    # plain values are in a stage's key; they have no source of their own
+    assert source_digest((functools.partial(Around, inner, 3, name="x"),)) == whole
     assert source_digest((Around(np.zeros(3)),)) == alone
