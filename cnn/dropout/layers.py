@@ -23,7 +23,8 @@ class StochasticPool2d(nn.Module):
 
     def __init__(self, size_px: int) -> None:
         super().__init__()
-        self.window = (size_px, 2, (size_px - 1) // 2)  # with stride and padding
+        self.kernel_size, self.stride, self.padding = size_px, 2, (size_px - 1) // 2
+        self.window = self.kernel_size, self.stride, self.padding
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:

@@ -10,12 +10,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from visbase.cnn.backbone.timm_networks import make_network, pretrained_cfg, shapes
+from visbase.cnn.backbone.timm_networks import (
+    is_known,
+    make_network,
+    pretrained_cfg,
+    shapes,
+)
 from visbase.cnn.backbone.weights import checksum, find_weights, read_weights
 from visbase.cnn.imagenet import find_networks
 from visbase.pipeline.contracts import Arrays
 from visbase.pipeline.errors import BadInput, printable
 
+ALL_CLASSES = 1000
 RESIZED_PX = 256  # shorter side before the crop (Krizhevsky et al. 2012, section 2)
 
 
@@ -43,13 +49,30 @@ def load_network(name: str, file: str, n_classes: int) -> Loaded:
     Raises BadInput if the name is unknown, or the weights are missing or do not fit: it
     names the tensor.
     """
+    try:
+        return _load(name, file, n_classes)
+    except BadInput as error:
+        if n_classes == ALL_CLASSES:
+            raise
+        raise BadInput(
+            f"{error}; for weights of {ALL_CLASSES:,} classes, these photographs of "
+            f"{n_classes:,} need LOC_synset_mapping.txt or meta.mat beside them"
+        ) from None
+
+
+def _load(name: str, file: str, n_classes: int) -> Loaded:
     entry = find_networks().get(name)
     if entry is None:
+        if not is_known(name):
+            raise BadInput(
+                f"unknown network {printable(name[:60])!r}; choose from: "
+                f"{', '.join(find_networks())}, or a name of timm's"
+            )
         return _load_from_timm(name, file, n_classes)
     if not file:
         raise BadInput(
-            f"{printable(name)} has no weights here: pass --weights FILE, such as "
-            "torchvision's"
+            f"{printable(name)} has no weights here: pass --weights FILE; "
+            "docs/networks.md says which files fit"
         )
     with torch.device("meta"):  # only shapes: no memory, no random weights
         network = entry.make(n_classes)

@@ -20,11 +20,13 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from visbase.cnn.dropout.layers import StochasticPool2d
 from visbase.cnn.inspection.kernels import first_kernels
 from visbase.pipeline.evaluation import receptive_fields
 from visbase.pipeline.storage.atomic import write_named
 
-WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers that see a neighbourhood
+# layers that see a neighbourhood
+WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, StochasticPool2d)
 # layers that see the whole input
 GLOBAL = (nn.Linear, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 SHOWN = (*WINDOWS, *GLOBAL)
@@ -94,10 +96,12 @@ class _Following(TorchFunctionMode):
     ) -> Any:
         result = function(*args, **(kwargs or {}))
         paths = [*_paths(args)]
-        if isinstance(result, Tensor) and paths:
-            widest = max(paths, key=lambda path: (not path.is_local, path.field))
-            depth = max(path.depth for path in paths)
-            result.path = widest._replace(depth=depth)  # type: ignore[attr-defined]
+        parts = result if isinstance(result, list | tuple) else [result]  # of a chunk
+        for part in parts if paths else ():
+            if isinstance(part, Tensor):
+                widest = max(paths, key=lambda path: (not path.is_local, path.field))
+                depth = max(path.depth for path in paths)
+                part.path = widest._replace(depth=depth)  # type: ignore[attr-defined]
         return result
 
 

@@ -14,18 +14,19 @@ from collections.abc import Sequence
 from visbase.cnn.imagenet import find_networks
 from visbase.cnn.inspection.layers import Layer
 from visbase.cnn.inspection.tables import (
-    SIDE_PX,
-    digit_network,
+    IMAGES,
     imagenet_network,
-    networks,
+    network_of,
     other_parameters,
 )
 from visbase.pipeline.errors import BadInput, printable
+from visbase.pipeline.models.methods import find_methods
 
 KINDS = {
     "Conv2d": "CONV",
     "MaxPool2d": "POOL",
     "AvgPool2d": "MEAN",
+    "StochasticPool2d": "POOL",
     "AdaptiveAvgPool2d": "MEAN",
     "AdaptiveMaxPool2d": "POOL",
     "Linear": "FC",
@@ -35,13 +36,19 @@ KINDS = {
 def listing(name: str) -> list[str]:
     """Describe a network by lines: its layers, then the sums; BadInput if unknown.
 
-    A network for digits is that of the method's full preset.
+    Of a method for digits, or else for small objects, it is that of the full preset.
     """
-    methods = {method.name: method for method in networks()}
+    methods = {
+        method.name: method
+        for method in find_methods().values()
+        if method.family == "network" and not IMAGES.keys().isdisjoint(method.kinds)
+    }
     n_networks = 1
+    image: tuple[int, ...]
     if name in methods:
-        network, layers, n_networks = digit_network(methods[name])
-        image = (1, SIDE_PX, SIDE_PX)
+        kind = next(kind for kind in IMAGES if kind in methods[name].kinds)
+        network, layers, n_networks = network_of(methods[name], kind)
+        image = IMAGES[kind]
     elif name in (entries := find_networks()):
         network, layers = imagenet_network(entries[name])
         image = (3, entries[name].side_px, entries[name].side_px)
@@ -66,11 +73,15 @@ def listing(name: str) -> list[str]:
     parts += [f"{n_others:,} in {others}"] if n_others else []
     return [
         *lines,
-        f"memory: {n_values:,} values, {4 * n_values / 1e6:,.1f} MB as float32",
+        f"memory: {n_values:,} values, {_bytes(4 * n_values)} as float32",
         f"parameters: {n_parameters:,} ({', '.join(parts)})",
         f"multiply-adds: {sum(layer.multiply_adds for layer in layers):,}",
         *([f"one of {n_networks} such networks"] if n_networks > 1 else []),
     ]
+
+
+def _bytes(n: int) -> str:
+    return f"{n / 1e6:,.1f} MB" if n > 1e6 else f"{n / 1e3:,.1f} kB"
 
 
 def _line(name: str, shape: Sequence[int], weights: str, layer: Layer | None) -> str:

@@ -19,6 +19,7 @@ from visbase.cnn.committee import Committee
 from visbase.cnn.imagenet import Network, find_networks
 from visbase.cnn.inspection.layers import SHOWN, Layer, trace
 from visbase.cnn.residual import Block
+from visbase.pipeline.contracts import Kind
 from visbase.pipeline.experiments.measured import ImageNetNetwork, NetworkLayer
 from visbase.pipeline.models.methods import MethodFile, find_methods
 from visbase.pipeline.storage import ROOT
@@ -26,7 +27,9 @@ from visbase.pipeline.storage.tables import write_rows
 
 LAYERS = ROOT / "reports" / "layers"
 FOLDER = LAYERS / "mnist"
-SIDE_PX, N_CLASSES = 28, 10
+N_CLASSES = 10
+# channels, height and width of MNIST and CIFAR-10
+IMAGES: dict[Kind, tuple[int, ...]] = {"digits": (1, 28, 28), "objects": (3, 32, 32)}
 IMAGENET_CLASSES = 1000
 DRAWN = ("alexnet", "vgg16", "resnet34_a")  # the others have layers side by side
 NAMES = {
@@ -45,18 +48,22 @@ def networks() -> list[MethodFile]:
     return [m for m in methods if m.family == "network" and "digits" in m.kinds]
 
 
-def digit_network(method: MethodFile) -> tuple[nn.Module, list[Layer], int]:
+def network_of(
+    method: MethodFile, kind: Kind = "digits"
+) -> tuple[nn.Module, list[Layer], int]:
     """Trace the network of a method's full preset; the last: how many of them it has.
 
-    Only shapes: nothing is computed, and the weights take no memory.
+    kind: of images, one of IMAGES. Only shapes: nothing is computed, and the weights
+    take no memory.
     """
-    model = method.build(method.presets("digits")["full"], seed=0)
+    model = method.build(method.presets(kind)["full"], seed=0)
     n_networks = len(model.members) if isinstance(model, Committee) else 1
     member = model.members[0][0] if isinstance(model, Committee) else model
     assert isinstance(member, NetworkClassifier)
     with torch.device("meta"):
-        network = member.make_network(SIDE_PX, SIDE_PX, N_CLASSES, 1)
-        traced = trace(network, torch.zeros(1, 1, SIDE_PX, SIDE_PX))
+        channels, height, width = IMAGES[kind]
+        network = member.make_network(height, width, N_CLASSES, channels)
+        traced = trace(network, torch.zeros(1, channels, height, width))
     return network, [layer for layer, _ in traced], n_networks
 
 
@@ -70,9 +77,8 @@ def imagenet_network(entry: Network) -> tuple[nn.Module, list[Layer]]:
 
 def layer_rows(method: MethodFile) -> list[NetworkLayer]:
     """Describe the network of a method, from the image to the logits."""
-    network, layers, n_networks = digit_network(method)
-    image = (1, SIDE_PX, SIDE_PX)
-    return _rows(method.name, network, layers, image, n_networks)
+    network, layers, n_networks = network_of(method)
+    return _rows(method.name, network, layers, IMAGES["digits"], n_networks)
 
 
 def imagenet_rows(name: str, entry: Network) -> list[NetworkLayer]:

@@ -24,7 +24,9 @@ from visbase.pipeline.commands.endings import ends_in_one_line
 @click.option("--names", is_flag=True, help="Print only the names, one per line.")
 @ends_in_one_line
 def methods(family: str | None, kind: str | None, names: bool) -> None:
-    """List the methods.
+    """List the methods of the tables.
+
+    The networks of `visbase networks` are methods for photographs, too.
 
     Example: visbase methods --family classical --for digits
     """
@@ -61,9 +63,9 @@ def networks(network: str | None) -> None:
     """List the ImageNet networks, or the layers of one.
 
     Multiply-adds and activations (the image and the outputs of all layers) are those of
-    one image. An output of the last map sees a square of pixels of that side. Errors
-    are published ones. NETWORK may also be one that is trained on digits, such as
-    lenet5.
+    one image. "sees" is the side, in pixels, of the square of the image that one output
+    of the last map depends on. Errors are published ones. NETWORK may also be one that
+    is trained on digits or small objects, such as lenet5.
 
     Example: visbase networks vgg16
     """

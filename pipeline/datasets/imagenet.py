@@ -35,6 +35,7 @@ KIT = Path("ILSVRC2012_devkit_t12", "data")
 PACKED = Path("ILSVRC", "Data", "CLS-LOC")  # as Kaggle packs the images
 TRUTH, SOLUTION = "ILSVRC2012_validation_ground_truth.txt", "LOC_val_solution.csv"
 MAPPING, META = "LOC_synset_mapping.txt", "meta.mat"
+IMAGE_NAMES = (".jpeg", ".jpg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 SYNSET = re.compile(r"n\d{8}")
 N_VALIDATION = 50  # training images per class for choosing settings, at most a sixth
 
@@ -164,6 +165,12 @@ def _validation(root: Path, synsets: list[str]) -> Split:
         by_number = _read_meta(meta)
         numbers = [int(n) if n.isdecimal() else 0 for n in _lines(truth)]
         found = [by_number.get(number, ("", ""))[0] for number in numbers]
+        if stray := [path for i, path in enumerate(paths, 1) if _number(path) != i]:
+            raise BadInput(
+                f"{printable(folder)}: expected ILSVRC2012_val_00000001.JPEG and so "
+                f"on, one per line of {TRUTH}, found {printable(stray[0].name)} "
+                "instead; unpack the images again"
+            )
     elif truth := _find(root, SOLUTION):
         rows = dict(line.split(",", 1) for line in _lines(truth) if "," in line)
         found = [rows.get(path.stem, "").partition(" ")[0] for path in paths]
@@ -210,11 +217,18 @@ def _split(root: Path, paths: Sequence[Path], labels: NDArray[np.int64]) -> Spli
     if not paths:
         raise BadInput(f"{printable(root)}: found no images; unpack them again")
     names = [printable(path.relative_to(root)) for path in paths]
+    stats = [path.stat() for path in paths]
     digests = [
-        f"{UNREAD} {name} {path.stat().st_size}"
-        for name, path in zip(names, paths, strict=True)
+        f"{UNREAD} {name} {stat.st_size} {stat.st_mtime_ns}"
+        for name, stat in zip(names, stats, strict=True)
     ]
     return Split(PhotoFiles(paths, None, digests), labels, names)
+
+
+def _number(path: Path) -> int | None:
+    """The number at the end of ILSVRC2012_val_00000001.JPEG, if there is one."""
+    digits = path.stem.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else None
 
 
 def _synset_folders(folder: Path) -> list[str]:
@@ -225,9 +239,7 @@ def _synset_folders(folder: Path) -> list[str]:
 def _files(folder: Path) -> list[Path]:
     """The images of a folder, sorted by name."""
     with os.scandir(folder) as entries:
-        names = sorted(
-            e.name for e in entries if "." in e.name[1:] and e.name[0] != "."
-        )
+        names = sorted(e.name for e in entries if e.name.lower().endswith(IMAGE_NAMES))
     return [folder / name for name in names]
 
 

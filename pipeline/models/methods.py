@@ -218,7 +218,9 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     try:
         value = msgspec.convert(value, kind)
     except ValueError as error:
-        raise BadInput(f"{name}: {in_words(error)}") from None
+        names = [n for n in typing.get_args(kind) if isinstance(n, str)]
+        choice = f"; choose from: {', '.join(names)}" if names else ""
+        raise BadInput(f"{name}: {in_words(error)}{choice}") from None
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int | float) and not 0 <= number < math.inf:
             raise BadInput(f"{name}: expected a finite number, 0 or greater")

@@ -74,8 +74,8 @@ def find(
         section="lecture",
         pictures=[
             Picture(
-                f"{name}: kernels of the first layer, each by its largest weight "
-                "(grey: zero)",
+                f"{name}: kernels of the first layer, each scaled by its largest "
+                "weight (grey: zero)",
                 _equally_strong(of),
                 16,
                 ZOOM,
@@ -121,7 +121,7 @@ def _counts(rows: Sequence[KernelParts], network: str) -> Counter[str]:
 def _sentence(network: str, count: Counter[str]) -> str:
     common = [item for item in count.most_common() if item[0] != NOTHING]
     seen = [f"{n} mostly see{'s' * (n == 1)} {part}" for part, n in common]
-    dead = f"; {count[NOTHING]} have no weights to speak of" if count[NOTHING] else ""
+    dead = f"; {count[NOTHING]} have weights near zero" if count[NOTHING] else ""
     return f"Of the {count.total()} kernels of {network}, {', '.join(seen)}{dead}."
 
 

@@ -109,6 +109,20 @@ def test_both_formats_of_weights_are_the_same_and_lose_their_classifier(
     assert np.array_equal(first.pooled(image), second.pooled(image))
 
 
+def test_files_from_before_batches_were_counted_are_read(
+    small_weights: Path, tmp_path: Path
+) -> None:
+    tensors = timm.models.load_state_dict(str(small_weights))
+    counters = [name for name in tensors if name.endswith("num_batches_tracked")]
+    assert counters
+    kept = {name: tensors[name] for name in tensors.keys() - {*counters}}
+    save_file(kept, tmp_path / "old.safetensors")
+    without = load_backbone(SMALL, 64, str(tmp_path / "old.safetensors"))[0]
+    image = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    whole = load_backbone(SMALL, 64, str(small_weights))[0]
+    assert np.array_equal(without.pooled(image), whole.pooled(image))
+
+
 def test_wrong_weights_are_one_line_that_names_the_difference(
     small_weights: Path, tmp_path: Path
 ) -> None:
@@ -135,8 +149,8 @@ def test_file_that_holds_no_weights_is_named_without_words_of_libraries(
         (tmp_path / name).write_bytes(content)
         kind = "another or a damaged file" if content else "an empty file"
         assert refusal(SMALL, tmp_path / name) == (
-            f"{tmp_path / name}: expected weights: a .safetensors file, or a .pth file "
-            f"of tensors alone; found {kind}; download it again, or save the network's "
+            f"{tmp_path / name}: expected a .safetensors file, or a .pth file that "
+            f"holds only tensors; found {kind}; download it again, or save the network's "
             "state_dict()"
         )
     assert "none.pth: no such file; expected" in refusal(SMALL, tmp_path / "none.pth")

@@ -209,8 +209,12 @@ def test_file_of_other_weights_is_refused_with_the_tensor_that_differs(
     assert "has no weights here: pass --weights" in refusal(
         "evaluate", "resnet50", "--data", ilsvrc
     )
-    assert "timm has no network of this name" in refusal(
+    assert "need LOC_synset_mapping.txt or meta.mat beside them" in line(SMALL)
+    assert "unknown network 'resnet51'; choose from: alexnet, " in refusal(
         "evaluate", "resnet51", "--data", ilsvrc
+    )
+    assert "resnet50.x: timm has no weights of this name; choose from: res" in refusal(
+        "evaluate", "resnet50.x", "--data", ilsvrc
     )
 
 

@@ -37,6 +37,14 @@ def test_page_of_a_network_for_digits_starts_at_a_digit() -> None:
     assert listing("committee")[-1] == "one of 5 such networks"
 
 
+@pytest.mark.parametrize("name", ["maxout", "cuda_convnet_stochastic"])
+def test_pooling_and_maxout_hand_the_receptive_field_on(name: str) -> None:
+    lines = listing(name)
+    assert lines[0].startswith("INPUT: [32x32x3]")
+    fields = [line.partition("sees: ")[2].split()[0] for line in lines[1:7]]
+    assert fields == ["5", "7", "15", "19", "35", "43"]  # by hand
+
+
 def test_parameters_outside_of_layers_are_named() -> None:
     assert "14,688 in slopes of rectified units" in listing("prelu_net_a")[-2]
     assert "17,024 in batch normalisation" in listing("resnet34_b")[-2]

@@ -118,6 +118,18 @@ def test_validation_images_in_folders_need_neither_names_nor_training_images(
     assert load_validation(root)[0].labels.tolist() == [1, 1, 2, 2]
 
 
+def test_photographs_that_were_replaced_are_others(root: Path) -> None:
+    add_kit(root, "1\n3\n2\n")
+    before = load_validation(root)[0].images.digests
+    assert load_validation(root)[0].images.digests == before
+    path = root / "val" / "ILSVRC2012_val_00000002.JPEG"
+    content = bytes(path.stat().st_size)
+    path.unlink()
+    path.write_bytes(content)  # as long as before
+    after = load_validation(root)[0].images.digests
+    assert [i for i in range(3) if before[i] != after[i]] == [1]
+
+
 def refusal(root: Path) -> str:
     with pytest.raises(BadInput) as refused:
         load_dataset("imagenet", root)
@@ -131,6 +143,12 @@ def test_what_is_missing_is_said(root: Path) -> None:
     assert "truth.txt: 2 classes for 3 images in" in refusal(root)
     (root / KIT / "ILSVRC2012_validation_ground_truth.txt").write_text("1\n3\n1001\n")
     assert "truth.txt: expected one of 3 synsets for ILSVRC2012_val" in refusal(root)
+    # a missing image and a stray one would shift the classes of all between
+    first = root / "val" / "ILSVRC2012_val_00000001.JPEG"
+    first.rename(root / "val" / "ILSVRC2012_val_00000004.JPEG")
+    assert "found ILSVRC2012_val_00000002.JPEG instead" in refusal(root)
+    (root / "val" / "ILSVRC2012_val_00000004.JPEG").rename(first)
+    (root / "val" / "README.txt").touch()  # no image
     (root / KIT / "meta.mat").write_bytes(b"no table")
     assert "meta.mat: not the meta.mat of ILSVRC's development kit" in refusal(root)
     (root / "train" / COCK).rename(root / "train" / "n09999999")
