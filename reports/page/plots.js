@@ -39,6 +39,11 @@ const plots = (() => {
   const LEAST = 0.005;
   function axis({ kind, rows, log, x, y }, name, width) {
     const common = { label: { x, y }[name], labelArrow: "none", ...(name === "x" && { labelOffset: 40 }), grid: true, tickFormat: compact };
+    const numbers = rows.map((row) => row[name]).filter((value) => value != null);
+    if (kind === "lines" && name === "x" && numbers.every(Number.isInteger)) {
+      // no ticks between two layers or epochs
+      common.ticks = d3.ticks(d3.min(numbers), d3.max(numbers), width / 60).filter(Number.isInteger);
+    }
     if (!log.includes(name)) return { ...common, nice: true, zero: name === "y" && rows.some((row) => row.panel) };
     const bounds = name === (kind === "intervals" ? "x" : "y") ? ["low", "high"] : []; // of the error
     const values = rows.flatMap((row) => [name, ...bounds].map((key) => row[key]));

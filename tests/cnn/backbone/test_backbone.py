@@ -150,8 +150,8 @@ def test_file_that_holds_no_weights_is_named_without_words_of_libraries(
         kind = "another or a damaged file" if content else "an empty file"
         assert refusal(SMALL, tmp_path / name) == (
             f"{tmp_path / name}: expected a .safetensors file, or a .pth file that "
-            f"holds only tensors; found {kind}; download it again, or save the network's "
-            "state_dict()"
+            f"holds only tensors; found {kind}; download it again, or save the "
+            "network's state_dict()"
         )
     assert "none.pth: no such file; expected" in refusal(SMALL, tmp_path / "none.pth")
     assert f"{tmp_path}: a folder; expected weights" in refusal(SMALL, tmp_path)

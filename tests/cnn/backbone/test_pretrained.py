@@ -223,6 +223,7 @@ def test_harmed_models_are_one_line(
     not all(map(importlib.util.find_spec, ("onnx", "onnxscript", "onnxruntime"))),
     reason="onnx, onnxscript or onnxruntime is not installed",
 )
+@pytest.mark.slow
 def test_onnxruntime_answers_as_backbone_and_svm_do(
     fitted: FrozenBackbone, photographs: Dataset, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def printed(font: str, digit: int, look: int, rng: np.random.Generator) -> Image
     return np.asarray(page)
 
 
+@pytest.mark.slow
 def test_rescaled_or_photographed_digit_is_read_as_well_as_the_original(
     accuracy: Accuracy, mnist: Dataset, original: float
 ) -> None:
