@@ -67,18 +67,38 @@ def seed_plus_plus(
 
     d is the distance to the nearest seed so far. values (N, d) -> (k, d), with fewer
     than n_words rows if the sample holds fewer distinct descriptors.
+
+    Each descriptor has an exponentially distributed clock that runs at speed d^2, and
+    the first to run out is drawn. The others keep what is left on theirs, which is
+    again exponentially distributed (the next reaction method of Gibson & Bruck 2000).
+    So a descriptor that another processor rounds differently changes the seeds in its
+    neighbourhood, where drawing from a cumulative sum would change all that follow.
     """
     size = min(len(values), SEEDING_SAMPLE * n_words)
     sample = values[rng.choice(len(values), size, replace=False)]
-    seeds = [sample[rng.integers(size)]]
+    clocks = rng.exponential(size=size)
     distance = np.full(size, np.inf, np.float64)
+    seeds = [sample[_run_until_first(clocks, np.ones(size))]]
     for _ in track(range(n_words - 1), "k-means++ seeds", n_words - 1):
         _lower(sample, seeds[-1], distance)
-        total = distance.sum()
-        if total <= 0:
+        first = _run_until_first(clocks, distance)
+        if first < 0:
             break
-        seeds.append(sample[rng.choice(size, p=distance / total)])
+        seeds.append(sample[first])
     return np.array(seeds, np.float32)
+
+
+@compiled()
+def _run_until_first(clocks, speeds):  # type: ignore[no-untyped-def]
+    """Run clocks (n,) until one is at 0; return its index, or -1 if all stand still."""
+    first, time = -1, np.inf
+    for i in range(len(clocks)):
+        if speeds[i] > 0 and clocks[i] < time * speeds[i]:
+            first, time = i, clocks[i] / speeds[i]
+    if first >= 0:
+        for i in range(len(clocks)):
+            clocks[i] -= time * speeds[i]
+    return first
 
 
 @compiled(fastmath={"reassoc", "contract"})

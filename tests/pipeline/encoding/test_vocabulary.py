@@ -1,8 +1,12 @@
 """Nearest words against brute force, k-means against scikit-learn, weights by hand."""
 
+from collections import Counter
+from itertools import permutations
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from scipy.stats import chisquare
 from sklearn.cluster import KMeans
 
 from visbase.pipeline.datasets.splits import Dataset
@@ -155,3 +159,28 @@ def test_seeds_are_distinct_descriptors() -> None:
     values = np.repeat(random_rows(30, 4, seed=0), 3, axis=0)
     seeds = seed_plus_plus(values, 30, np.random.default_rng(0))
     np.testing.assert_array_equal(np.unique(seeds, axis=0), np.unique(values, axis=0))
+
+
+def test_seeds_are_drawn_in_proportion_to_the_squared_distance() -> None:
+    places, rng = [0.0, 1.0, 3.0, 7.0], np.random.default_rng(0)
+    values = np.array(places, np.float32)[:, None]
+    drawn = Counter(tuple(seed_plus_plus(values, 3, rng)[:, 0]) for _ in range(4000))
+    orders = list(permutations(places, 3))
+    expected = []
+    for a, b, c in orders:
+        after_one = {x: (x - a) ** 2 for x in places}
+        after_two = {x: min((x - a) ** 2, (x - b) ** 2) for x in places}
+        chance = after_one[b] / sum(after_one.values())
+        expected.append(1000 * chance * after_two[c] / sum(after_two.values()))
+    assert chisquare([drawn[order] for order in orders], expected).pvalue > 0.01
+
+
+def test_descriptor_that_differs_leaves_nearly_all_other_seeds(
+    digit_values: np.ndarray,
+) -> None:
+    seeds = seed_plus_plus(digit_values, 48, np.random.default_rng(0))
+    for row in range(0, 2400, 200):
+        values = digit_values.copy()
+        values[row] = values[row, ::-1]
+        changed = seed_plus_plus(values, 48, np.random.default_rng(0))
+        assert (cdist(seeds, changed).min(axis=1) == 0).sum() >= 45
