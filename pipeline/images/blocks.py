@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import cache, partial
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -55,7 +55,7 @@ def map_blocks(
     scheduler = os.environ.get("VISBASE_SCHEDULER")
     if scheduler:
         return np.concatenate(_on_cluster(scheduler, function, images, blocks))
-    with one_blas_thread():
+    with one_thread():
         results = Parallel(n_jobs(), prefer="threads", return_as="generator")(
             delayed(function)(images[rows]) for rows in blocks
         )
@@ -77,7 +77,7 @@ def _joined(parts: Iterator[NDArray[Number]]) -> NDArray[Number]:
 
 def in_threads(work: Callable[[int], T], starts: Iterable[int]) -> list[T]:
     """Return work(start) for each start, in order, with single-threaded products."""
-    with one_blas_thread():
+    with one_thread():
         return Parallel(n_jobs(), prefer="threads")(map(delayed(work), starts))
 
 
@@ -105,13 +105,25 @@ def _apply(
     function: Callable[[Images], NDArray[Number]], images: Images
 ) -> NDArray[Number]:
     """Call function(images) with single-threaded matrix products."""
-    with one_blas_thread():
+    with one_thread():
         return function(images)
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Limit matrix products to one thread inside a `with` block."""
-    return _controller().limit(limits=1, user_api="blas")
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Limit matrix products and OpenCV to one thread inside a `with` block.
+
+    With more, OpenCV may round a value of a SIFT descriptor differently in each run.
+    """
+    import cv2  # slow to import, and many commands do not need it
+
+    n_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        cv2.setNumThreads(n_threads)
 
 
 @cache

@@ -15,7 +15,7 @@ from visbase.pipeline.contracts import FloatArray, Images, Method, Refits, Resiz
 from visbase.pipeline.datasets.photo_check import BLANK
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.images.batches import resized
-from visbase.pipeline.images.blocks import one_blas_thread
+from visbase.pipeline.images.blocks import one_thread
 from visbase.pipeline.images.photo_files import PhotoFiles, decode, read_image
 from visbase.pipeline.models.card import Card
 from visbase.pipeline.models.file import Model
@@ -86,7 +86,7 @@ def predict_file(
     started = time.perf_counter()
     images: Images
     if model.card.kind == "digits":
-        with one_blas_thread():  # more wait for each other longer than they work
+        with one_thread():  # more wait for each other longer than they work
             page = page or read_digits(file, source, single)
             notes = _no_digits(model, page)
         places, image, images = page.places, page.image, page.digits

@@ -15,7 +15,7 @@ from scipy.linalg import lapack
 
 from visbase.pipeline.contracts import FloatArray
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.blocks import in_threads, one_blas_thread
+from visbase.pipeline.images.blocks import in_threads, one_thread
 
 TILE = 256  # rows and columns that are added, or copied across the diagonal, at once
 
@@ -69,7 +69,7 @@ class Ridge:
         length = centred.sum() / self.n or 1.0  # all vectors may be the same
         self._copy_up(mean)
         np.fill_diagonal(moments, centred + penalty * length)
-        with one_blas_thread():
+        with one_thread():
             factor, fault = lapack.spotrf(moments, lower=0, clean=0, overwrite_a=1)
         if not fault:
             right = (self._by_class - np.outer(mean, self.counts)).astype(np.float32)
