@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -44,9 +46,10 @@ class DetectedSift:
     def extract(self, images: Images) -> Descriptors:
         """Describe n grey or colour uint8 images by (N, 128) values from 0 to 255."""
         sift = cv2.SIFT.create(contrastThreshold=self.contrast_threshold)
-        return concatenate(
-            [self._extract_one(image, sift) for image in images], self.length
-        )
+        with without_ipp():
+            return concatenate(
+                [self._extract_one(image, sift) for image in images], self.length
+            )
 
     def _extract_one(self, image: NDArray[np.uint8], sift: cv2.SIFT) -> Descriptors:
         grey = to_grey(image[None])[0]
@@ -70,3 +73,18 @@ class DetectedSift:
             xy=np.clip(points / (width, height), 0, 1 - 1e-6).astype(np.float32),
             scale=size * BIN_PER_SIZE / self.upscale,
         )
+
+
+@contextmanager
+def without_ipp() -> Iterator[None]:
+    """Keep OpenCV from using Intel's IPP in this thread inside a `with` block.
+
+    IPP has code of its own for AVX-512, AVX2 and SSE4.2, and its bicubic enlargement
+    rounds differently with each; OpenCV's own gives the same pixels everywhere.
+    """
+    used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(used)

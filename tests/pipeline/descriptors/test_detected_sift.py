@@ -4,20 +4,23 @@ import cv2
 import numpy as np
 import pytest
 
+from visbase.pipeline.contracts import Images
 from visbase.pipeline.datasets.splits import Dataset
-from visbase.pipeline.descriptors.detected_sift import DetectedSift
+from visbase.pipeline.descriptors.detected_sift import DetectedSift, without_ipp
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.images.blocks import map_blocks, one_thread
 
 
 @pytest.mark.parametrize("upscale", [1.0, 2.0])
 def test_descriptors_and_places_are_opencvs(mnist: Dataset, upscale: float) -> None:
     images = mnist.test.images[:40]
-    found = DetectedSift(upscale, contrast_threshold=0.02).extract(images)
+    with one_thread():
+        found = DetectedSift(upscale, contrast_threshold=0.02).extract(images)
     sift = cv2.SIFT.create(contrastThreshold=0.02)
     for i, image in enumerate(images):
-        if upscale != 1:
+        with without_ipp(), one_thread():
             image = cv2.resize(image, None, None, upscale, upscale, cv2.INTER_CUBIC)
-        keypoints, golden = sift.detectAndCompute(image, None)
+            keypoints, golden = sift.detectAndCompute(image, None)
         rows = slice(found.offsets[i], found.offsets[i + 1])
         assert len(keypoints) == rows.stop - rows.start
         if keypoints:
@@ -52,3 +55,22 @@ def test_keypoints_lie_inside_the_image(mnist: Dataset) -> None:
     found = DetectedSift(3, contrast_threshold=0.01).extract(cropped)
     assert len(found.xy) > 100
     assert found.xy.min() >= 0 and found.xy.max() < 1
+
+
+def test_intels_library_does_not_count_and_stays_as_it_was(mnist: Dataset) -> None:
+    images, before = mnist.test.images[:40], cv2.ipp.useIPP()
+    with one_thread():
+        found = DetectedSift(3).extract(images)
+        assert cv2.ipp.useIPP() == before
+        with without_ipp():
+            again = DetectedSift(3).extract(images)
+    np.testing.assert_array_equal(found.values, again.values)
+
+
+def test_images_are_described_by_one_thread_each(mnist: Dataset) -> None:
+    def threads(block: Images) -> np.ndarray:
+        return np.full(len(block), cv2.getNumThreads())
+
+    before = cv2.getNumThreads()
+    assert (map_blocks(threads, mnist.test.images[:600], "") == 1).all()
+    assert cv2.getNumThreads() == before
