@@ -42,11 +42,19 @@ class Distortion:
 
 
 def distort(
-    images: NDArray[np.uint8], distortion: Distortion, rng: np.random.Generator
+    images: NDArray[np.uint8],
+    distortion: Distortion,
+    rng: np.random.Generator,
+    rows: slice | NDArray[np.integer] = slice(None),
 ) -> NDArray[np.uint8]:
-    """Distort a copy of each image (n, h, w), bilinear, with black outside."""
-    maps = distortion.matrices(len(images), rng)
+    """Distort a copy of each image (n, h, w), bilinear, with black outside.
+
+    rows: which images to copy, by default all. Maps are drawn for all n, so that the
+    copy of an image does not depend on which others are copied: near a margin, that
+    hangs on the rounding of an SVM.
+    """
+    maps = distortion.matrices(len(images), rng)[rows]
     height, width = images.shape[1:]
     return warp(
-        images, about_middle(maps[:, :, :2], height, width, moves=maps[:, :, 2])
+        images[rows], about_middle(maps[:, :, :2], height, width, moves=maps[:, :, 2])
     )

@@ -39,7 +39,7 @@ def with_copies(
     near = np.flatnonzero(svm.margins(features, labels) < COPIED_MARGIN)
     rows, truth = [features], [labels]
     for _ in range(n_copies):
-        copied = describe(distort(images[near], distortion, rng))
+        copied = describe(distort(images, distortion, rng, near))
         hard = svm.margins(copied, labels[near]) < KEPT_MARGIN
         rows.append(copied[hard])
         truth.append(labels[near][hard])

@@ -67,7 +67,7 @@ class VirtualSVM:
         first = self.fit_machines(unit_rows(upright), labels, kernel, c, "ovr")
         if len(first.rows) == 0:  # a single class
             return first
-        virtual = self._virtual(upright[first.rows])
+        virtual = self._virtual(upright, first.rows)
         return self.fit_machines(
             unit_rows(np.concatenate(virtual)),
             np.tile(labels[first.rows], len(virtual)),
@@ -77,14 +77,16 @@ class VirtualSVM:
             np.tile(first.coefficients != 0, (len(virtual), 1)),
         )
 
-    def _virtual(self, support: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        """Return support images (s, h, w), then their shifted and distorted copies."""
+    def _virtual(
+        self, upright: NDArray[np.uint8], rows: NDArray[np.int64]
+    ) -> list[NDArray[np.uint8]]:
+        """Return images (s, h, w) by rows (s,), then shifted and distorted copies."""
         rng = np.random.default_rng(self.seed)
         offsets = offsets_within(self.jitter_px)
         return [
-            support,
-            *(shift(support, dx, dy) for dx, dy in offsets),
-            *(distort(support, self.distortion, rng) for _ in range(self.copies)),
+            upright[rows],
+            *(shift(upright[rows], dx, dy) for dx, dy in offsets),
+            *(distort(upright, self.distortion, rng, rows) for _ in range(self.copies)),
         ]
 
     def scores(self, images: Images) -> FloatArray:

@@ -145,3 +145,12 @@ def test_seed_gives_the_same_copies_and_each_image_its_own(mnist: Dataset) -> No
     np.testing.assert_array_equal(again, first)
     assert not np.array_equal(other, first)
     assert len(np.unique(first, axis=0)) == 10
+
+
+def test_copy_of_an_image_does_not_depend_on_the_others(mnist: Dataset) -> None:
+    digits, few = mnist.train.images[:50], np.array([3, 20, 49])
+    every, some = (
+        distort(digits, Distortion(), np.random.default_rng(0), rows)
+        for rows in (slice(None), few)
+    )
+    np.testing.assert_array_equal(some, every[few])

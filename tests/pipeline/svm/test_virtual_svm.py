@@ -61,3 +61,14 @@ def test_decisions_of_all_normalisations_are_added(mnist: Dataset) -> None:
 def test_no_normalisation_is_refused(mnist: Dataset) -> None:
     with pytest.raises(BadInput, match="at least one"):
         fitted(mnist, 10, spreads_px=())
+
+
+def test_copies_of_a_support_vector_do_not_depend_on_the_others(mnist: Dataset) -> None:
+    machine = VirtualSVM(KERNEL, C, (0.0,), 1, 2, Distortion(), 0)
+    upright, few = mnist.train.images[:40], np.array([3, 20, 39])
+    every, some = (
+        machine._virtual(upright, rows) for rows in (np.arange(len(upright)), few)
+    )
+    assert len(every) == len(some) == 1 + 8 + 2
+    for all_copies, copies in zip(every, some, strict=True):
+        np.testing.assert_array_equal(copies, all_copies[few])
