@@ -65,6 +65,7 @@ def read_runs(results: Path, dataset: str) -> list[Runs]:
 def _read_runs(results: Path, dataset: str, folders: Sequence[Path]) -> list[Runs]:
     files = [path for folder in folders for path in listed(folder, "seed*")]
     paths = [path for path in files if path.suffix == ".json"]
+    paths.sort(key=lambda path: "-" in path.stem)  # repetitions last
     if not paths:
         raise BadInput(
             f"{results / dataset}: no records found; run a method first, for example "
@@ -82,7 +83,9 @@ def _read_runs(results: Path, dataset: str, folders: Sequence[Path]) -> list[Run
         record = read_record(path)
         _require_full_committed_run(path, record)
         at = (record.dataset, record.method, record.seed, record.on_gpu)
-        if path != record_path(results, *at):
+        usual = record_path(results, *at)
+        repeats = path.name.startswith(f"{usual.stem}-") and usual in paths
+        if path != usual and not repeats:
             raise BadInput(
                 f"{path}: expected a record with this name, found {record.method} on "
                 f"{record.dataset}, seed {record.seed}; move or remove it"
@@ -165,11 +168,12 @@ def machine_lines(runs: Sequence[Runs]) -> list[str]:
     """Name each machine with its versions and the runs that were made on it."""
     lines: dict[str, list[str]] = {}
     for run in runs:
-        for record in run.records:
+        for i, record in enumerate(run.records):
             versions = ", ".join(f"{k} {v}" for k, v in sorted(record.versions.items()))
             cores = f"{record.n_cores} core{'s' * (record.n_cores != 1)}"
             line = f"{record.cpu}, {cores}, {record.device}; {versions}"
-            lines.setdefault(line, []).append(record.method)
+            is_repeated = record.seed in (other.seed for other in run.records[:i])
+            lines.setdefault(line, []).append(record.method + " again" * is_repeated)
     return [
         f"{len(methods)} run{'s' * (len(methods) > 1)} "
         f"({', '.join(sorted(set(methods)))}) on {line}"
@@ -233,6 +237,9 @@ def _require_same_settings(records: Sequence[Record]) -> None:
     A setting that only some records have was added later and does not count.
     """
     first = records[0]
+    if len({(record.seed, record.cpu) for record in records}) < len(records):
+        found = "two records of one seed and processor; remove one"
+        raise BadInput(f"{first.dataset}/{first.method}: found {found}")
     for other in records[1:]:
         shared = first.config.keys() & other.config.keys()
         differing = [

@@ -6,6 +6,8 @@
     <results>/<dataset>/<method>/seed<k>.<exhibit>.npy    (n, h, w[, 3]): kernels, words
 
 A GPU's run on a published data set stands beside it, as seed<k>.cuda.json and so on.
+A repetition on another processor can be put there by hand as seed<k>-<name>.json, with
+its arrays: mean and deviation of the error then count it, times do not.
 The JSON is written last: a record without it does not exist. `visbase compare` keeps
 more beside it, see `experiments.contestant`.
 """

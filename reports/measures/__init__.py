@@ -58,6 +58,14 @@ class Runs:
         return [i for i, record in enumerate(self.records) if record.error is None]
 
     @property
+    def first_of_seeds(self) -> list[int]:
+        """Indices of the good runs without repetitions of a seed elsewhere."""
+        first: dict[int, int] = {}
+        for i in self.good:
+            first.setdefault(self.records[i].seed, i)
+        return list(first.values())
+
+    @property
     def answers(self) -> IntArray:
         """Truth and prediction (2, n_test) of the first run that did not fail."""
         return self.predictions[self.good[0]]
@@ -180,8 +188,10 @@ def mean_of_known(values: Sequence[float | None]) -> float:
 
 
 def of_records(value: Callable[[Record], float | None]) -> Callable[[Runs], float]:
-    """Make a measure: the mean over good seeds of a value from the record."""
-    return lambda runs: mean_of_known([value(runs.records[i]) for i in runs.good])
+    """Make a measure: the mean over good seeds of a value from the first record."""
+    return lambda runs: mean_of_known(
+        [value(runs.records[i]) for i in runs.first_of_seeds]
+    )
 
 
 def of_labels(

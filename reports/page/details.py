@@ -74,7 +74,7 @@ def detail_of(runs: Runs, n_classes: int) -> Detail | None:
     """Collect the details of one method; None if all its seeds failed."""
     if not runs.good:
         return None
-    seeds = {runs.records[i].seed: i for i in runs.good}
+    seeds = {runs.records[i].seed: i for i in runs.first_of_seeds}
     known = {seed: runs.probabilities(i) for seed, i in seeds.items()}
     first = runs.good[0]
     return Detail(

@@ -74,6 +74,28 @@ def test_runs_on_a_gpu_are_a_row_of_their_own(tmp_path: Path) -> None:
         rows_of(tmp_path)
 
 
+def test_seed_on_another_processor_counts_in_the_deviation_not_in_times(
+    tmp_path: Path,
+) -> None:
+    add_run(tmp_path, "good", range(1), cpu="Xeon")
+    add_run(tmp_path, "good", range(2), cpu="Xeon", seed=1)
+    elsewhere = add_run(tmp_path / "elsewhere", "good", range(3), cpu="AMD", fit_s=99.0)
+    for file in elsewhere.parent.glob("seed0.*"):
+        beside = tmp_path.joinpath("mnist/good", file.name.replace("0.", "0-amd."))
+        file.rename(beside)
+    (row,) = rows_of(tmp_path)
+    assert row["error_pct"] == pytest.approx(20)
+    assert row["deviation_pct"] == pytest.approx(10)
+    assert (row["n_seeds"], row["fit_s"]) == (2, 15)
+    markdown = markdown_of(tmp_path)
+    assert "1 run (good again) on AMD" in markdown
+    assert "2 runs (good) on Xeon" in markdown
+    facts = tmp_path / "mnist/good/seed0-amd.json"
+    facts.write_text(facts.read_text().replace('"AMD"', '"Xeon"'))
+    with pytest.raises(BadInput, match="two records of one seed and processor"):
+        rows_of(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
