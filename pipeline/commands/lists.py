@@ -64,13 +64,17 @@ def networks(network: str | None) -> None:
 
     Multiply-adds and activations (the image and the outputs of all layers) are those of
     one image. "sees" is the side, in pixels, of the square of the image that one output
-    of the last map depends on. Errors are published ones. NETWORK may also be one that
-    is trained on digits or small objects, such as lenet5.
+    of the last map depends on. Errors are published ones, and those that
+    `visbase evaluate` found here. NETWORK may also be one that is trained on digits or
+    small objects, such as lenet5.
 
     Example: visbase networks vgg16
     """
     from visbase.pipeline.errors import BadInput
-    from visbase.pipeline.storage import ROOT
+    from visbase.pipeline.evaluation import error_pct
+    from visbase.pipeline.experiments.measured import ImageNetErrors
+    from visbase.pipeline.storage import ROOT, artifacts
+    from visbase.pipeline.storage.tables import read_rows
 
     if network is not None:
         # imported by name: no file in pipeline/ may depend on cnn/ or reports/
@@ -87,6 +91,14 @@ def networks(network: str | None) -> None:
     finding = importlib.import_module("visbase.reports.findings.imagenet")
     found = finding.find(ROOT / "reports")
     table = [found.head, *found.table]
+    ours = {
+        row.network: f"{error_pct(row.n_wrong_1, row.n_photographs):.2f} / "
+        f"{error_pct(row.n_wrong_5, row.n_photographs):.2f}"
+        for row in read_rows(artifacts() / "evaluations.csv", ImageNetErrors)
+    }
+    if not ours.keys().isdisjoint(row[0] for row in found.table):
+        cells = ["evaluated here", *(ours.get(row[0], "") for row in found.table)]
+        table = [(*r[:-1], cell, r[-1]) for r, cell in zip(table, cells, strict=True)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         cells = [text.rjust(width) for text, width in zip(row, widths, strict=True)]

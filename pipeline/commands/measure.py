@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -192,13 +193,16 @@ def evaluate(network: str, weights: str, data: Path | None, ten_crops: bool) -> 
     """Measure the errors of a network on ImageNet.
 
     Prints the top-1 and top-5 error on the images for validation. NET is one of
-    `visbase networks`, with weights such as torchvision's, or a name of timm's, for
-    which images are resized as its weights expect. An evaluation that was interrupted
-    continues.
+    `visbase networks`, which shows the errors from then on, with weights such as
+    torchvision's; or a name of timm's, for which images are resized as its weights
+    expect. An evaluation that was interrupted continues.
 
     Example: visbase evaluate resnet50 --weights resnet50.pth --data ILSVRC2012
     """
     from visbase.pipeline.datasets.imagenet import load_validation
+    from visbase.pipeline.experiments.measured import ImageNetErrors
+    from visbase.pipeline.storage import artifacts
+    from visbase.pipeline.storage.tables import read_rows, write_rows
 
     split, classes = load_validation(data)
     try:  # imported by name: no file in pipeline/ may depend on cnn/
@@ -211,5 +215,17 @@ def evaluate(network: str, weights: str, data: Path | None, ten_crops: bool) -> 
         ) from None
     loaded = loading.load_network(network, weights, len(classes))
     counts = evaluation.evaluate(loaded, split, ten_crops)
+    crops: Literal["middle crop", "ten crops"]
     crops = "ten crops" if ten_crops else "middle crop"
+    row = ImageNetErrors(
+        network=network,
+        crops=crops,
+        n_photographs=counts.n,
+        n_wrong_1=counts.wrong_1,
+        n_wrong_5=counts.wrong_5,
+        weights=loaded.sha256,
+    )
+    table = artifacts() / "evaluations.csv"
+    others = (r for r in read_rows(table, ImageNetErrors) if r.network != network)
+    write_rows(table, ImageNetErrors, [*others, row])
     click.echo(f"{network} ({crops} of {loaded.crop_px} px): {counts}")

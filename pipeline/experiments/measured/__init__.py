@@ -5,6 +5,7 @@ corruption/<dataset>/<method>.csv           `corruption`
 cost/<dataset>.csv                          `cost`
 layers/<dataset>/<method>.csv               `python -m visbase.cnn.inspection.tables`
 layers/imagenet.csv                         the same; the lecture's networks
+artifacts/evaluations.csv                   `evaluate`
 demonstrations/<dataset>/*.csv              `make lecture`, see `demonstrations`
 docs/search/<dataset>/<method>.csv          `search`
 combination/<dataset>/<a>+<b>.json, .npy    `combine`
@@ -142,6 +143,18 @@ class ImageNetNetwork(Row, frozen=True, kw_only=True):
     top1_error_pct: Amount  # of a single model, validation images; 0: not in the source
     top5_error_pct: Amount
     source: str
+
+
+class ImageNetErrors(Row, frozen=True, kw_only=True):
+    """The last evaluation of a network on ImageNet's photographs."""
+
+    KEY = ("network",)
+    network: str
+    crops: Literal["middle crop", "ten crops"]
+    n_photographs: Positive
+    n_wrong_1: Count  # whose class was not the most probable
+    n_wrong_5: Count
+    weights: str  # SHA-256
 
 
 class Trial(Measured, frozen=True, kw_only=True):

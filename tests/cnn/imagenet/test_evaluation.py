@@ -22,6 +22,9 @@ from visbase.cnn.training.views import Middle, TenCrops, mean_of_views
 from visbase.pipeline.datasets.imagenet import load_validation
 from visbase.pipeline.datasets.splits import part
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments.measured import ImageNetErrors
+from visbase.pipeline.storage import artifacts
+from visbase.pipeline.storage.tables import read_rows
 
 CPU = torch.device("cpu")
 N_CLASSES = 12  # with made-up synsets
@@ -187,6 +190,13 @@ def test_command_prints_errors_with_their_intervals(
     done = visbase("evaluate", SMALL, "--weights", small_weights, "--data", ilsvrc)
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{SMALL} (middle crop of {small.crop_px} px): {counts}\n"
+    (row,) = read_rows(artifacts() / "evaluations.csv", ImageNetErrors)
+    assert (row.network, row.crops, row.n_photographs) == (
+        SMALL,
+        "middle crop",
+        counts.n,
+    )
+    assert (row.n_wrong_1, row.n_wrong_5) == (counts.wrong_1, counts.wrong_5)
     assert str(Counts(200, 50, 1)) == (
         "top-1 error 25.00 % (19.51 to 31.43), top-5 error 0.50 % (0.09 to 2.78), "
         "200 photographs"

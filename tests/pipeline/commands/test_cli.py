@@ -18,10 +18,12 @@ from tests.reports.builders import add_run, tiny_dataset
 from visbase.pipeline.commands import COMMANDS, RENAMED, main
 from visbase.pipeline.datasets.splits import Dataset, part
 from visbase.pipeline.errors import BadInput
+from visbase.pipeline.experiments.measured import ImageNetErrors
 from visbase.pipeline.experiments.records import read_record
 from visbase.pipeline.images.blocks import n_jobs
 from visbase.pipeline.models.methods import find_methods
-from visbase.pipeline.storage import ROOT
+from visbase.pipeline.storage import ROOT, artifacts
+from visbase.pipeline.storage.tables import write_rows
 from visbase.reports.readme import FINDINGS, TABLE
 
 
@@ -125,6 +127,26 @@ def test_lists_have_every_method_and_every_dataset() -> None:
     (vgg,) = (line.split() for line in networks if line.startswith("vgg16"))
     assert vgg[1:5] == ["2014", "16", "138,357,544", "15,470,264,320"]
     assert vgg[5:9] == ["61.0", "212", "24.40", "7.10"]
+
+
+def test_networks_that_were_evaluated_have_their_errors_listed(
+    fresh_folders: Path,
+) -> None:
+    assert "evaluated here" not in visbase("networks").stdout
+    row = ImageNetErrors(
+        network="vgg16",
+        crops="middle crop",
+        n_photographs=200,
+        n_wrong_1=50,
+        n_wrong_5=13,
+        weights="",
+    )
+    write_rows(artifacts() / "evaluations.csv", ImageNetErrors, [row])
+    head, *networks = visbase("networks").stdout.splitlines()
+    assert head.endswith("evaluated here  source of the errors")
+    assert [line for line in networks if "25.00 / 6.50" in line] == [
+        line for line in networks if line.startswith("vgg16")
+    ]
 
 
 @patch.dict(os.environ, RANK="1")  # without WORLD_SIZE there is only one process
