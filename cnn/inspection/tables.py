@@ -29,7 +29,10 @@ LAYERS = ROOT / "reports" / "layers"
 FOLDER = LAYERS / "mnist"
 N_CLASSES = 10
 # channels, height and width of MNIST and CIFAR-10
-IMAGES: dict[Kind, tuple[int, int, int]] = {"digits": (1, 28, 28), "objects": (3, 32, 32)}
+IMAGES: dict[Kind, tuple[int, int, int]] = {
+    "digits": (1, 28, 28),
+    "objects": (3, 32, 32),
+}
 IMAGENET_CLASSES = 1000
 DRAWN = ("alexnet", "vgg16", "resnet34_a")  # the others have layers side by side
 NAMES = {
