@@ -93,8 +93,8 @@ def measure(
             for layer, norm in enumerate(norms, 1):
                 yield GradientNorm(
                     depth=DEPTH,
-                    shortcuts=shortcuts,
-                    normalised=normalised,
+                    shortcuts=int(shortcuts),
+                    normalised=int(normalised),
                     seed=seed,
                     epoch=epoch,
                     layer=layer,

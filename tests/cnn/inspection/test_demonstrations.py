@@ -1,5 +1,7 @@
 """What `make lecture` measures: gradients by layer, and single augmentations."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,8 @@ from visbase.cnn.inspection import gradients
 from visbase.cnn.inspection.augmentation import NONE, PARTS, settings
 from visbase.cnn.inspection.gradients import deep_network, gradient_norms
 from visbase.pipeline.datasets.splits import Dataset, part
+from visbase.pipeline.experiments.measured.demonstrations import GradientNorm
+from visbase.pipeline.storage.tables import read_rows, write_rows
 
 
 def test_gradient_norms_of_two_layers_by_hand() -> None:
@@ -42,7 +46,7 @@ def test_gradient_vanishes_without_shortcuts_and_not_with_them() -> None:
 
 
 def test_rows_have_every_layer_before_and_after_training(
-    mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+    mnist: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(gradients, "DEPTH", 8)
     digits = part(mnist.train, slice(0, 64))
@@ -50,6 +54,8 @@ def test_rows_have_every_layer_before_and_after_training(
     layers = [(row.epoch, row.layer) for row in rows]
     assert layers == [(epoch, n) for epoch in (0, 2) for n in range(1, 9)]
     assert rows[0].loss != rows[-1].loss
+    write_rows(tmp_path / "gradients.csv", GradientNorm, rows)
+    assert read_rows(tmp_path / "gradients.csv", GradientNorm) == rows
 
 
 def test_each_augmentation_is_alone_once_and_left_out_once() -> None:
