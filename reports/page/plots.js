@@ -34,6 +34,9 @@ const plots = (() => {
     },
   });
 
+  // How many panels of lines stand side by side.
+  const columnsOf = (rows, width) => (new Set(rows.map((row) => row.panel)).size === 1 ? 1 : width < 600 ? 2 : 4);
+
   // The axis of x or y. A logarithmic one is labelled at 1, 2 and 5 of each decade, or at
   // powers of ten if there is no room, and begins at 0.005, for it has no zero.
   const LEAST = 0.005;
@@ -42,7 +45,7 @@ const plots = (() => {
     const numbers = rows.map((row) => row[name]).filter((value) => value != null);
     if (kind === "lines" && name === "x" && numbers.every(Number.isInteger)) {
       // no ticks between two layers or epochs
-      common.ticks = d3.ticks(d3.min(numbers), d3.max(numbers), width / 60).filter(Number.isInteger);
+      common.ticks = d3.ticks(d3.min(numbers), d3.max(numbers), width / columnsOf(rows, width) / 60).filter(Number.isInteger);
     }
     if (!log.includes(name)) return { ...common, nice: true, zero: name === "y" && rows.some((row) => row.panel) };
     const bounds = name === (kind === "intervals" ? "x" : "y") ? ["low", "high"] : []; // of the error
@@ -135,7 +138,7 @@ const plots = (() => {
     lines(chart, styles, width) {
       const { rows } = chart;
       const panels = [...new Set(rows.map((row) => row.panel))];
-      const columns = panels.length === 1 ? 1 : width < 600 ? 2 : 4;
+      const columns = columnsOf(rows, width);
       const nth = ({ panel }) => panels.indexOf(panel);
       const facets = columns === 1 ? {} : { fx: (row) => nth(row) % columns, fy: (row) => Math.floor(nth(row) / columns) };
       const at = { x: on(chart, "x"), y: on(chart, "y"), ...facets };
@@ -144,8 +147,9 @@ const plots = (() => {
       return {
         height: columns === 1 ? (width < 600 ? 320 : 420) : 150 * Math.ceil(panels.length / columns) + 60,
         marginLeft: 45,
+        marginTop: columns === 1 ? 20 : 36, // the label of y stands above the panels' titles
         x: axis(chart, "x", width),
-        y: axis(chart, "y", width),
+        y: { ...axis(chart, "y", width), labelOffset: 36 },
         ...(columns === 1 ? {} : { fx: { axis: null }, fy: { axis: null, padding: 0.3 } }),
         marks: [
           Plot.areaY(bounded, { ...at, y: undefined, y1: (row) => Math.max(row.low, LEAST), y2: "high", z: "method", fillOpacity: 0.15, ...tagged(bounded, styles, ["fill"]) }),
