@@ -154,7 +154,7 @@ def test_file_that_holds_no_weights_is_named_without_words_of_libraries(
             "network's state_dict()"
         )
     assert "none.pth: no such file; expected" in refusal(SMALL, tmp_path / "none.pth")
-    assert f"{tmp_path}: a folder; expected weights" in refusal(SMALL, tmp_path)
+    assert f"{tmp_path}: a folder; expected a .safet" in refusal(SMALL, tmp_path)
 
 
 def test_code_in_a_pth_file_does_not_run(

@@ -100,7 +100,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     [
         *(("elsewhere/brightness.py", WORDS), ("elsewhere/sizes.py", WORDS)),
         *(("beside.py", WORDS), ("visbase/pipeline/encoding/pool.py", WORDS)),
-        ("visbase/pipeline/images/blocks.py", WORDS),
+        ("visbase/pipeline/images/blocks.py", WORDS | {"svm"}),
         ("visbase/pipeline/bovw.py", WORDS),
         ("visbase/pipeline/svm/kernel.py", {"svm"}),
         (" ".join(f"visbase/pipeline/{name}.py" for name in OTHERS), set()),
