@@ -222,6 +222,7 @@ def test_report_prints_the_table_and_writes_the_files(fresh_folders: Path) -> No
         assert result.stderr.splitlines()[-1].startswith(f"visbase: {place}")
 
 
+@pytest.mark.slow
 def test_report_depends_on_no_setting_of_the_machine(fresh_folders: Path) -> None:
     style = fresh_folders / "matplotlibrc"
     style.write_text("lines.linewidth: 5\nfont.size: 20\ntext.usetex: True\n")

@@ -48,6 +48,7 @@ def test_error_of_the_program_keeps_its_traceback(error: Exception) -> None:
         raising(error)
 
 
+@pytest.mark.slow
 def test_run_goes_on_if_standard_error_is_closed(fresh_folders: Path) -> None:
     close = partial(os.close, 2)
     run = start_visbase("run", "linear", "--preset", "quick", preexec_fn=close)

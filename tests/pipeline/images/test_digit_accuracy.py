@@ -111,6 +111,7 @@ def test_rescaled_or_photographed_digit_is_read_as_well_as_the_original(
     assert accuracy(photographs) == pytest.approx(original, abs=0.015)
 
 
+@pytest.mark.slow
 def test_printed_digit_is_read_alike_in_any_size_and_colour(accuracy: Accuracy) -> None:
     rng = np.random.default_rng(0)
     truth = np.tile(np.arange(10), len(FONTS))
