@@ -239,7 +239,11 @@ def _synset_folders(folder: Path) -> list[str]:
 def _files(folder: Path) -> list[Path]:
     """The images of a folder, sorted by name."""
     with os.scandir(folder) as entries:
-        names = sorted(e.name for e in entries if e.name.lower().endswith(IMAGE_NAMES))
+        names = sorted(
+            e.name
+            for e in entries
+            if e.name.lower().endswith(IMAGE_NAMES) and not e.name.startswith(".")
+        )
     return [folder / name for name in names]
 
 

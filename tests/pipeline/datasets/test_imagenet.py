@@ -148,7 +148,8 @@ def test_what_is_missing_is_said(root: Path) -> None:
     first.rename(root / "val" / "ILSVRC2012_val_00000004.JPEG")
     assert "found ILSVRC2012_val_00000002.JPEG instead" in refusal(root)
     (root / "val" / "ILSVRC2012_val_00000004.JPEG").rename(first)
-    (root / "val" / "README.txt").touch()  # no image
+    for name in ("README.txt", "._ILSVRC2012_val_00000001.JPEG"):  # no images
+        (root / "val" / name).touch()
     (root / KIT / "meta.mat").write_bytes(b"no table")
     assert "meta.mat: not the meta.mat of ILSVRC's development kit" in refusal(root)
     (root / "train" / COCK).rename(root / "train" / "n09999999")
