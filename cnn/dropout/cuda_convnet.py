@@ -16,7 +16,7 @@ and one recipe: they differ only in what they name.
     linear                        10                            10,250
                                                              3,470,282
 
-Images are standardised by channel; the published rows whiten them. `nn.Dropout` divides
+Images are standardised by channel; the published rows whiten them. `Dropout` divides
 what it keeps by the probability of keeping it, so that the expected output, which the
 lecture takes at test time by scaling the weights, is that of the whole network.
 """
@@ -29,7 +29,12 @@ from typing import Any
 from torch import nn
 
 from visbase.cnn.classifier import NetworkClassifier
-from visbase.cnn.dropout.layers import Constrained, Maxout, StochasticPool2d
+from visbase.cnn.dropout.layers import (
+    Constrained,
+    Dropout,
+    Maxout,
+    StochasticPool2d,
+)
 from visbase.cnn.training.trainer import Recipe
 from visbase.pipeline.contracts import part_of
 from visbase.pipeline.errors import BadInput
@@ -85,7 +90,7 @@ def network(
     Raises BadInput if the settings of layers are not one per layer.
     """
     _check(config)
-    layers: list[nn.Module] = [nn.Dropout(config.input_dropout)]
+    layers: list[nn.Module] = [Dropout(config.input_dropout)]
     sides = [height, width]
     for level, maps in enumerate(config.maps):
         kernel, pool = config.kernel_px[level], config.pool_px[level]
@@ -93,7 +98,7 @@ def network(
             nn.Conv2d(channels, maps * config.pieces, kernel, padding=kernel // 2)
         )
         if config.pooling == "stochastic":
-            layers += [nn.ReLU(), StochasticPool2d(pool)]
+            layers.append(StochasticPool2d(pool))
         else:  # pooling first leaves a quarter of the activations, and the same maps
             layers += [nn.MaxPool2d(pool, 2, (pool - 1) // 2), _unit(config.pieces)]
         if config.response_px and level < 2:  # after the first two, as cuda-convnet
@@ -101,7 +106,7 @@ def network(
                 config.response_px, config.response_scale, config.response_power
             )
             layers.append(normalise)
-        layers.append(nn.Dropout(config.map_dropout[level]))
+        layers.append(Dropout(config.map_dropout[level]))
         # an even kernel adds a pixel; the windows of the pooling reach over the border
         sides = [
             (side + (kernel % 2 == 0) + 2 * ((pool - 1) // 2) - pool) // 2 + 1
@@ -114,7 +119,7 @@ def network(
         layers += [
             nn.Linear(n_inputs, units * config.unit_pieces),
             _unit(config.unit_pieces),
-            nn.Dropout(config.unit_dropout),
+            Dropout(config.unit_dropout),
         ]
         n_inputs = units
     layers.append(nn.Linear(n_inputs, n_classes))

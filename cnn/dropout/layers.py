@@ -1,4 +1,4 @@
-"""Stochastic pooling, maxout, and weights with a limit or a cost."""
+"""Dropout, stochastic pooling, maxout, and weights with a limit or a cost."""
 
 from __future__ import annotations
 
@@ -12,13 +12,33 @@ from torch import Tensor, nn
 LEAST = 1e-12  # instead of dividing by 0 where all activations are 0
 
 
-class StochasticPool2d(nn.Module):
-    """Pooling by chance (Zeiler & Fergus 2013, "Stochastic pooling").
+def _drawn(x: Tensor) -> Tensor:
+    """Whole numbers of 16 bits, -32,768 to 32,767, in the shape and layout of x."""
+    # a draw of 64 bits has four: a fifth of the time of `rand`, a fifteenth of that of
+    # `bernoulli_`
+    draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+    layout = torch.empty_like(x, dtype=torch.int16)
+    values = draws.random_(-(2**63), None).view(torch.int16)
+    return values.as_strided(layout.shape, layout.stride())
 
-    (n, c, h, w), not negative -> (n, c, h', w') as max pooling with this size, stride 2
-    and a padding of (size_px - 1) // 2. Training takes an activation a_i of each window
-    with probability a_i / sum(a); otherwise the output is the mean that these
-    probabilities give, sum(a^2) / sum(a).
+
+class Dropout(nn.Dropout):
+    """`torch.nn.Dropout`, faster on CPUs; p is rounded to a multiple of 1 / 65,536."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.p:
+            return x
+        kept = _drawn(x) >= round(self.p * 2**16) - 2**15
+        return x * (kept.to(x.dtype) / (1 - self.p))
+
+
+class StochasticPool2d(nn.Module):
+    """Rectify, then pool by chance (Zeiler & Fergus 2013, "Stochastic pooling").
+
+    (n, c, h, w) -> (n, c, h', w') as max pooling with this size, stride 2 and a padding
+    of (size_px - 1) // 2. Training takes an activation a_i of each window with
+    probability a_i / sum(a); otherwise the output is the mean that these probabilities
+    give, sum(a^2) / sum(a).
     """
 
     def __init__(self, size_px: int) -> None:
@@ -28,17 +48,20 @@ class StochasticPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
-            x = x.float()
+            x = x.float().relu()
             mean = F.avg_pool2d(x, *self.window)
             return F.avg_pool2d(x.square(), *self.window) / mean.clamp_min(LEAST)
         # The largest of a_i / e_i, with e_i from one exponential distribution, is a_i
         # with probability a_i / sum(a): a max pooling chooses in all windows at once.
         # Windows that overlap share their e_i, which leaves each one's probabilities.
-        # The logarithm takes a third of the time of `exponential_`.
-        waits = -torch.rand_like(x, dtype=torch.float32).log()
-        ratios = x.detach() / waits
-        _, chosen = F.max_pool2d(ratios, *self.window, return_indices=True)
-        return x.flatten(2).gather(2, chosen.flatten(2)).view(chosen.shape)
+        # A quarter is left to rectify once chosen: what is not above 0 is chosen last.
+        waits = _drawn(x).float().add_(2**15 + 0.5).mul_(2**-16).log_().neg_()
+        _, chosen = F.max_pool2d(
+            x.detach().float() / waits, *self.window, return_indices=True
+        )
+        pixels, chosen = x.permute(0, 2, 3, 1), chosen.permute(0, 2, 3, 1)
+        pooled = pixels.flatten(1, 2).gather(1, chosen.flatten(1, 2))
+        return pooled.view(chosen.shape).permute(0, 3, 1, 2).relu()
 
     def extra_repr(self) -> str:
         return str(self.window)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 
 import torch
 import torch.distributed as dist
 
 from visbase.pipeline.errors import BadEnvironment, printable
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 def choose_device() -> torch.device:
@@ -31,6 +35,12 @@ def choose_device() -> torch.device:
         )
     if name == "cuda":
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    if name == "cpu" and platform.libc_ver()[0] == "glibc":
+        # Without this glibc asks the kernel for each tensor above 32 MiB anew, and page
+        # by page: a step of `cuda_convnet` on 128 images took 58 ms instead of 47.
+        glibc = ctypes.CDLL(None)
+        glibc.mallopt(M_MMAP_THRESHOLD, 2**30)
+        glibc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     return torch.device(name)
 
 

@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from visbase.cnn.dropout.layers import Constrained, Maxout, StochasticPool2d
+from visbase.cnn.dropout.layers import (
+    Constrained,
+    Dropout,
+    Maxout,
+    StochasticPool2d,
+)
 
 KEPT = 0.75
 
@@ -20,7 +25,7 @@ def test_expected_output_under_dropout_is_the_output_at_test_time() -> None:
         kept = float(weight @ (x * torch.tensor(mask)))
         mean_of_lecture += probability * kept  # whose training drops, and no more
         mean += probability * kept / KEPT
-    layers = nn.Sequential(nn.Dropout(1 - KEPT), nn.Linear(3, 1, bias=False))
+    layers = nn.Sequential(Dropout(1 - KEPT), nn.Linear(3, 1, bias=False))
     layers[1].weight.data = weight[None]
     at_test_time = layers.eval()(x[None]).item()
     assert at_test_time == pytest.approx(mean) == 3.0  # 3 - 2 + 2
@@ -31,9 +36,24 @@ def test_expected_output_under_dropout_is_the_output_at_test_time() -> None:
 
 def test_dropout_keeps_this_fraction_and_divides_by_it() -> None:
     torch.manual_seed(0)
-    values = nn.Dropout(1 - KEPT)(torch.ones(20_000))
-    assert set(values.tolist()) == {0.0, float(torch.tensor(1 / KEPT))}
-    assert float(values.mean()) == pytest.approx(1, abs=0.02)
+    ones = torch.ones(5, 10, 20, 20)
+    for x in (ones, ones.to(memory_format=torch.channels_last)):
+        values = Dropout(1 - KEPT)(x)
+        assert set(values.flatten().tolist()) == {0.0, float(torch.tensor(1 / KEPT))}
+        assert float(values.mean()) == pytest.approx(1, abs=0.02)
+        assert values.stride() == x.stride()
+
+
+def test_fraction_that_is_dropped_is_kept_to_its_16_bits() -> None:
+    torch.manual_seed(0)
+    n = 4_000_000
+    n_dropped = int((Dropout(0.1)(torch.ones(n)) == 0).sum())
+    assert n_dropped == pytest.approx(0.1 * n, abs=4 * (n * 0.1 * 0.9) ** 0.5)
+
+
+def test_nothing_is_dropped_at_test_time() -> None:
+    x = torch.rand(3, 4)
+    assert torch.equal(Dropout(0.5).eval()(x), x)
 
 
 def test_stochastic_pooling_draws_activations_in_proportion_to_their_size() -> None:
@@ -61,6 +81,17 @@ def test_stochastic_pooling_has_the_windows_of_max_pooling_and_keeps_zeros() -> 
     layer = StochasticPool2d(3)
     assert torch.equal(layer(x), expected)
     torch.testing.assert_close(layer.eval()(x), expected)
+
+
+def test_stochastic_pooling_rectifies_what_it_pools() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(4, 3, 9, 9)
+    for layer in (StochasticPool2d(3).eval(), StochasticPool2d(3)):
+        torch.manual_seed(1)
+        pooled = layer(x)
+        torch.manual_seed(1)
+        assert torch.equal(pooled, layer(x.relu()))
+        assert (pooled == 0).any()
 
 
 def test_gradient_of_stochastic_pooling_reaches_the_drawn_activation_alone() -> None:
