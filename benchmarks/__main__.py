@@ -6,7 +6,7 @@ import os
 import statistics
 from pathlib import Path
 
-from benchmarks import backbones, loading, patch_words, stages
+from benchmarks import backbones, busy, loading, patch_words, stages
 from benchmarks.side_by_side import HEAD, measure, spread
 from benchmarks.stage_shares import stage_shares
 from benchmarks.vocabularies import N_DESCRIPTORS, N_WORDS, vocabularies
@@ -52,6 +52,8 @@ def main() -> None:
         *vocabularies(),
     ]
     lines += ["", *whole(), "", *memory(), "", *growth()]
+    lines += ["", "## Beside a busy process", "", busy.HEAD]
+    lines += busy.rows(busy.digit_methods())
     if os.environ.get("PROFILE", "0") != "0":
         title = "## Profile of `bovw_pyramid`, one thread, no distorted copies"
         lines += ["", title, "", *stage_shares()]
