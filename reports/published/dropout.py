@@ -59,7 +59,11 @@ def find(runs: Sequence[Runs], dataset: str) -> Finding | None:
     return Finding(
         name=NAME,
         title="Dropout: the lecture's table (Srivastava et al. 2014, table 4)",
-        sentences=[_sentence(title, of, dataset) for title, of in measured.items()],
+        sentences=[
+            _sentence(title, of, dataset)
+            for title, of in measured.items()
+            if len(of) > 1
+        ],
         charts=[],
         columns=DropoutRow.__struct_fields__,
         rows=[row for of in rows.values() for row in of.values()],

@@ -102,6 +102,14 @@ def test_dropout_rows_are_compared_step_by_step(table: Path, tmp_path: Path) -> 
     assert "<td>43.48</td><td>60.00</td><td>20.00</td>" in page
 
 
+def test_a_single_dropout_row_has_no_order(table: Path, tmp_path: Path) -> None:
+    results, out = tmp_path / "results", tmp_path / "out"
+    add_run(results, "wide_maxout", range(5), dataset="cifar10")
+    make_report(tiny_dataset("cifar10"), results, out)
+    page = (out / "index.html").read_text()
+    assert "ours, published size" in page and "published ones" not in page
+
+
 def test_lecture_has_no_searched_row_for_cifar100() -> None:
     assert published.lecture_figure("cifar100", "cuda_convnet_searched") is None
     figure = published.lecture_figure("cifar100", "wide_maxout-cuda")
