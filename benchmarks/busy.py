@@ -57,7 +57,7 @@ def seconds(method: str) -> float:
         )
         results = Path(folder) / "results" / "quick"
         record = read_record(record_path(results, "mnist", method, 0))
-    return record.fit_s + record.predict_s
+    return (record.fit_s or 0) + (record.predict_s or 0)
 
 
 def digit_methods() -> list[str]:
