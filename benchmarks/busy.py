@@ -27,6 +27,7 @@ HEAD = (
 
 
 def rows(methods: list[str]) -> list[str]:
+    """One Markdown row per method; runs shorter than LEAST_S have none."""
     lines = []
     for method in methods:
         idle_s = seconds(method)
@@ -61,6 +62,7 @@ def seconds(method: str) -> float:
 
 
 def digit_methods() -> list[str]:
+    """The names of all methods for digits."""
     return [name for name, m in find_methods().items() if "digits" in m.kinds]
 
 

@@ -139,6 +139,9 @@ def _check(config: Config) -> None:
         values = getattr(config, name)
         if len(values) != length:
             raise BadInput(f"{name}={values}: expected {length} values, one per layer")
+    dropped = config.input_dropout, *config.map_dropout, config.unit_dropout
+    if not all(0 <= fraction < 1 for fraction in dropped):
+        raise BadInput(f"dropout of {dropped}: expected fractions from 0 to below 1")
     if config.pooling not in ("max", "stochastic"):
         raise BadInput(f"pooling={config.pooling}: expected max or stochastic")
     if config.pooling == "stochastic" and config.pieces > 1:

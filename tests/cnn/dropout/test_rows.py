@@ -106,6 +106,7 @@ def test_settings_that_are_not_one_per_layer_are_refused() -> None:
     for changes, fault in (
         ({"map_dropout": (0.5,)}, r"map_dropout=\(0.5,\): expected 3 values"),
         ({"weight_costs": (0.1,)}, r"weight_costs.*expected 6 values"),
+        ({"unit_dropout": 1.0}, "expected fractions from 0 to below 1"),
         ({"pooling": "mean"}, "expected max or stochastic"),
         ({"pooling": "stochastic", "pieces": 2}, "use max"),
     ):
