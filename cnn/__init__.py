@@ -7,6 +7,7 @@ logits (n, C), cross-entropy                              training.trainer
 steps of AdamW or SGD, and their rate                     training.optimiser, schedule
 the state after every epoch, on disk                      training.checkpoint
 the device, and other processes that share the training   training.device
+a core for each of PyTorch's threads                      training.cores
 kernels, feature maps, receptive fields                   inspection.layers, kernels
 an ONNX file from pixels to log-probabilities             inspection.onnx_export
 networks of increasing depth, with and without shortcuts  inspection.depth

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from visbase.cnn.inspection.kernels import first_kernels
 from visbase.cnn.training.checkpoint import Epoch
+from visbase.cnn.training.cores import each_on_its_core
 from visbase.cnn.training.device import (
     choose_device,
     device_name,
@@ -96,9 +97,8 @@ class NetworkClassifier:
             self._shape = (3 if pixels.ndim == 4 else 1, height, width)
         self.mean_, self.deviation_ = mean_and_deviation(pixels)
         self.classes_, targets = np.unique(labels, return_inverse=True)
-        # initial weights and dropout draw from torch's global generator, which is
-        # seeded here and restored afterwards
-        with torch.random.fork_rng():
+        # weights and dropout draw from torch's global generator: seeded, then restored
+        with torch.random.fork_rng(), each_on_its_core(self._device):
             torch.manual_seed(self.seed)
             network = self._new_network()
             # channels last: an epoch of convnet takes 0.74 of the time with channels

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from visbase.cnn.backbone.classifier import BackboneClassifier
 from visbase.cnn.backbone.network import Backbone
 from visbase.cnn.backbone.timm_networks import make_network
+from visbase.cnn.training.cores import each_on_its_core
 from visbase.cnn.training.trainer import Recipe, train
 from visbase.pipeline.contracts import Images
 from visbase.pipeline.errors import BadInput
@@ -68,7 +69,7 @@ class FinetunedBackbone(BackboneClassifier):
         ).for_images(len(targets))
         key = {"maps": maps, "targets": targets, "recipe": recipe, "seed": self.seed}
         key |= {"network": str(head), "weights": untuned.arrays}
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), each_on_its_core(torch.device("cpu")):
             torch.manual_seed(self.seed)
             self.histories = [
                 train(

@@ -15,6 +15,7 @@ from visbase.cnn.backbone.weights import checksum
 from visbase.cnn.classifier import LARGEST_PX, NetworkClassifier
 from visbase.cnn.imagenet import Network, find_networks
 from visbase.cnn.imagenet.loading import RESIZED_PX, published_arrays, restore
+from visbase.cnn.training.cores import each_on_its_core
 from visbase.cnn.training.device import join_processes, n_processes
 from visbase.cnn.training.pixels import Pixels
 from visbase.cnn.training.squares import Squares
@@ -89,7 +90,7 @@ class ImageNetClassifier(NetworkClassifier):
         published = self.entry.weights
         self.mean_, self.deviation_ = np.array([published.mean, published.deviation])
         # see `NetworkClassifier.fit`
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), each_on_its_core(self._device):
             torch.manual_seed(self.seed)
             network = self.entry.make(len(self.classes_))
             self._start_from_weights(network)

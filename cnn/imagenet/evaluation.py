@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visbase.cnn.imagenet.loading import Loaded
+from visbase.cnn.training.cores import each_on_its_core
 from visbase.cnn.training.device import choose_device
 from visbase.cnn.training.pixels import Pixels
 from visbase.cnn.training.squares import Squares, ahead
@@ -68,7 +69,7 @@ def evaluate(loaded: Loaded, split: Split, ten_crops: bool = False) -> Counts:
     starts = range(counts.n, len(split), BATCH)
     batches = ahead(pixels[start : start + BATCH] for start in starts)
     for batch in track(batches, "evaluating", len(starts)):
-        with torch.inference_mode():
+        with torch.inference_mode(), each_on_its_core(device):
             scores = mean_of_views(network, views(batch)).cpu().numpy()
         truth = split.labels[counts.n : counts.n + len(scores)]
         counts = Counts(

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from visbase.cnn.training.cores import on_any_core
 from visbase.pipeline.contracts import Images
 from visbase.pipeline.images.blocks import n_jobs
 
@@ -52,7 +53,10 @@ class Squares:
         def decode(square: NDArray[np.uint8], at: int) -> None:
             square[:] = self.square(self.images, at)
 
-        with ThreadPoolExecutor(n_jobs()) as pool:  # Pillow decodes without the GIL
+        # the calling thread has one core
+        with ThreadPoolExecutor(
+            n_jobs(), initializer=on_any_core
+        ) as pool:  # Pillow decodes without the GIL
             for _ in pool.map(decode, batch[share], positions[share]):
                 pass  # but errors are raised
         return torch.from_numpy(batch).permute(0, 3, 1, 2).to(self.device)
@@ -60,7 +64,7 @@ class Squares:
 
 def ahead(items: Iterator[T]) -> Iterator[T]:
     """Yield the items, while the next one is made in another thread."""
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1, initializer=on_any_core) as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:
             coming = pool.submit(next, items, None)

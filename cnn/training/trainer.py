@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from visbase.cnn.training.checkpoint import Epoch, read_checkpoint, write_checkpoint
+from visbase.cnn.training.cores import each_on_its_core
 from visbase.cnn.training.device import join_processes, multiplies_bfloat16, n_processes
 from visbase.cnn.training.optimiser import make_optimiser
 from visbase.cnn.training.pixels import Pixels
@@ -239,7 +240,7 @@ def log_probabilities(
     n = max(1, min(MAX_SCORED, MAX_SCORED_PX // images.shape[2:].numel()))
     starts = range(start, len(images), n)
     network.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), each_on_its_core(images.device):
         batches = (views(images[first : first + n]) for first in starts)
         return torch.cat([mean_of_views(network, batch) for batch in batches])
 

@@ -59,6 +59,8 @@ class MethodFile:
     def load(self) -> Any:
         """Import the file; BadInput if a library is missing or it defines no method."""
         try:
+            if self.family == "network":  # gives cores to PyTorch when it is imported
+                importlib.import_module("visbase.cnn.training.cores")
             module = importlib.import_module(self.module)
         except ModuleNotFoundError as error:
             if error.name not in EXTRAS:
