@@ -15,7 +15,8 @@ from contextlib import contextmanager
 
 # The variables are unset again, since other libraries' threads do better without.
 _SETTINGS = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-_binds = sys.platform == "linux" and not any(n.startswith("OMP_") for n in os.environ)
+_chosen = any(name.startswith(("OMP_", "GOMP_", "KMP_")) for name in os.environ)
+_binds = sys.platform == "linux" and not _chosen
 if _binds:
     os.environ |= _SETTINGS
     _everywhere = os.sched_getaffinity(0)
