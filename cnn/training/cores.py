@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 # The variables are unset again, since other libraries' threads do better without.
 _SETTINGS = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
-_chosen = any(name.startswith(("OMP_", "GOMP_", "KMP_")) for name in os.environ)
+_chosen = any(name.startswith(("OMP_", "GOMP_", "MKL_")) for name in os.environ)
 _binds = sys.platform == "linux" and not _chosen
 if _binds:
     os.environ |= _SETTINGS
@@ -34,7 +34,7 @@ if _binds:
 def each_on_its_core(device: torch.device) -> Iterator[None]:
     """Keep the calling thread on the one core that PyTorch's other threads leave to it.
 
-    On other devices, and if the user has set variables of OpenMP, nothing happens.
+    Nothing happens on other devices, and if a variable of OpenMP or MKL is set.
     """
     if not _binds or device.type != "cpu":
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import n_errors
 from visbase.pipeline.storage.reading import Amount, Count
 from visbase.pipeline.storage.tables import Row
+from visbase.reports.charts import Chart
 from visbase.reports.findings import Finding
 from visbase.reports.measures import Runs
 
@@ -51,7 +53,7 @@ def find(_folder: Path, _dataset: Dataset, runs: Sequence[Runs]) -> Finding | No
         name=NAME,
         title="The same seed on another processor",
         sentences=_sentences(pairs),
-        charts=[],
+        charts=_charts(pairs, {one.method: one.family for one in runs}),
         columns=COLUMNS,
         rows=list(dict.fromkeys(run for pair in pairs for run in pair)),
         head=(
@@ -116,6 +118,21 @@ def _sentences(pairs: Sequence[Pair]) -> list[str]:
             "change answers and seconds as well."
         )
     return lines
+
+
+def _charts(pairs: Sequence[Pair], families: dict[str, str]) -> list[Chart]:
+    """The seconds on one processor against those on another, for every two."""
+    rows: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for first, other in pairs:
+        if first.seconds and other.seconds:  # of a majority vote they are 0
+            point = {"x": first.seconds, "y": other.seconds, "front": False}
+            names = {"method": first.method, "family": families[first.method]}
+            rows.setdefault((_name(first), _name(other)), []).append(names | point)
+    title = "Seconds to fit and predict on two processors"
+    return [
+        Chart("points", title, f"{x} (s)", f"{y} (s)", points, log="xy")
+        for (x, y), points in rows.items()
+    ]
 
 
 def _name(run: ProcessorRun) -> str:

@@ -38,6 +38,9 @@ def test_seconds_errors_and_other_answers_stand_side_by_side(tmp_path: Path) -> 
     assert "On Intel Xeon, 2 runs took 0 minutes in total, on AMD EPYC 0" in sentence
     assert "At most 5 answers differ (linear)." in sentence
     assert [row.errors for row in finding.rows] == [3, 4, 1, 1]
+    (chart,) = finding.charts
+    assert (chart.x, chart.y) == ("Intel Xeon (s)", "AMD EPYC (s)")
+    assert [(row["x"], row["y"]) for row in chart.rows] == [(11.5, 11.5)] * 2
 
 
 def test_versions_of_the_code_are_not_taken_for_processors(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ print((first, computing, loader, elsewhere, *after))
 
 
 def _run(**settings: str) -> tuple:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("OMP_")}
+    others = ("OMP_", "GOMP_", "MKL_")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(others)}
     command = [sys.executable, "-c", SCRIPT]
     output = subprocess.check_output(command, env=clean | settings, text=True)
     return eval(output)
@@ -56,8 +57,9 @@ def test_while_a_network_computes_each_thread_has_a_core_of_its_own():
     assert variable is None, "other libraries and other programs do not see the setting"
 
 
-def test_a_users_own_number_of_threads_leaves_them_free():
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS"])
+def test_a_users_own_number_of_threads_leaves_them_free(name: str):
     cores = os.sched_getaffinity(0)
-    _, computing, *others, _ = _run(OMP_NUM_THREADS="1")
+    _, computing, *others, _ = _run(**{name: "1"})
     assert all(set(each) == cores for each in computing)
     assert others == [cores] * 3
