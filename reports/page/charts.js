@@ -65,7 +65,7 @@ let showSeed; // draw the charts of a seed; "": of the first of each method
     }
     const families = [...new Set(rows.map((row) => row.family))].filter(Boolean);
     place.replaceChildren(...families.map((family) => sample({ colour: `var(--${family})` }, family, document.createElement("span"))));
-    if (kind === "points") make("span", "filled, on the line: Pareto front", place);
+    if (rows.some((row) => row.front)) make("span", "filled, on the line: Pareto front", place);
     if (rows.some((row) => row.published != null)) make("span", "| published", place);
     if (rows.some((row) => row.errors?.length)) make("span", "small dots: single seeds", place);
   }

@@ -108,7 +108,7 @@ const plots = (() => {
     points(chart, styles, width) {
       const at = { x: on(chart, "x"), y: on(chart, "y") };
       const front = d3.sort(chart.rows.filter((row) => row.front), (row) => row.x);
-      const rows = width < 600 ? front : chart.rows; // a phone has room for few names
+      const rows = width < 600 && front.length ? front : chart.rows; // a phone has room for few names
       const below = ({ x, y: middle, ...values }, index) => {
         const y = middle.slice(); // names move down until they cover no point and no other name
         const taken = Array.from(places(x, middle));
