@@ -136,7 +136,7 @@ def history_chart(runs: Iterable[Runs]) -> Chart | None:
             "y": values["error_pct"],
         }
         for one in runs
-        for record in (one.records[i] for i in one.good)
+        for record in (one.records[i] for i in one.first_of_seeds)
         for epoch, values in enumerate(
             record.histories[0] if record.histories else (), 1
         )
