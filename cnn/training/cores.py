@@ -2,8 +2,8 @@
 
 PyTorch's threads wait for each other several times per layer. Beside another program
 the kernel moves them from core to core, two onto one, and training took 5 to 8 times
-as long; with a core for each of them it takes twice as long (docs/tried.md). They learn
-of their cores when PyTorch is imported, which happens here.
+as long; with a core for each of them it takes about twice as long (docs/tried.md). They
+learn of their cores when PyTorch is imported, so this module must come first.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ if _binds:
     os.environ |= _SETTINGS
     _everywhere = os.sched_getaffinity(0)
 
-import torch  # noqa: E402
+try:
+    import torch
+finally:  # it may not be installed
+    if _binds:
+        for _name in _SETTINGS:
+            del os.environ[_name]
 
 if _binds:
-    for _name in _SETTINGS:
-        del os.environ[_name]
     _first_core = os.sched_getaffinity(0)  # where PyTorch expects this thread
     os.sched_setaffinity(0, _everywhere)
 

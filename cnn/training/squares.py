@@ -53,10 +53,8 @@ class Squares:
         def decode(square: NDArray[np.uint8], at: int) -> None:
             square[:] = self.square(self.images, at)
 
-        # the calling thread has one core
-        with ThreadPoolExecutor(
-            n_jobs(), initializer=on_any_core
-        ) as pool:  # Pillow decodes without the GIL
+        # Pillow decodes without the GIL; these threads may leave the caller's core
+        with ThreadPoolExecutor(n_jobs(), initializer=on_any_core) as pool:
             for _ in pool.map(decode, batch[share], positions[share]):
                 pass  # but errors are raised
         return torch.from_numpy(batch).permute(0, 3, 1, 2).to(self.device)

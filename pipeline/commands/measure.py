@@ -206,6 +206,7 @@ def evaluate(network: str, weights: str, data: Path | None, ten_crops: bool) -> 
 
     split, classes = load_validation(data)
     try:  # imported by name: no file in pipeline/ may depend on cnn/
+        importlib.import_module("visbase.cnn.training.cores")  # before PyTorch
         loading = importlib.import_module("visbase.cnn.imagenet.loading")
         evaluation = importlib.import_module("visbase.cnn.imagenet.evaluation")
     except ModuleNotFoundError as error:

@@ -59,7 +59,7 @@ class MethodFile:
     def load(self) -> Any:
         """Import the file; BadInput if a library is missing or it defines no method."""
         try:
-            if self.family == "network":  # gives cores to PyTorch when it is imported
+            if self.family == "network":  # before anything else imports PyTorch
                 importlib.import_module("visbase.cnn.training.cores")
             module = importlib.import_module(self.module)
         except ModuleNotFoundError as error:

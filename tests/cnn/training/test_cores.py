@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -38,15 +40,15 @@ print((first, computing, loader, elsewhere, *after))
 """
 
 
-def _run(**settings: str) -> tuple:
+def _run(**settings: str) -> tuple[Any, ...]:
     others = ("OMP_", "GOMP_", "MKL_")
     clean = {k: v for k, v in os.environ.items() if not k.startswith(others)}
     command = [sys.executable, "-c", SCRIPT]
     output = subprocess.check_output(command, env=clean | settings, text=True)
-    return eval(output)
+    return ast.literal_eval(output)
 
 
-def test_while_a_network_computes_each_thread_has_a_core_of_its_own():
+def test_while_a_network_computes_each_thread_has_a_core_of_its_own() -> None:
     cores = os.sched_getaffinity(0)
     first, computing, loader, elsewhere, after, variable = _run()
     assert all(set(each) == cores for each in first), "the import frees every thread"
@@ -58,7 +60,7 @@ def test_while_a_network_computes_each_thread_has_a_core_of_its_own():
 
 
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS"])
-def test_a_users_own_number_of_threads_leaves_them_free(name: str):
+def test_a_users_own_number_of_threads_leaves_them_free(name: str) -> None:
     cores = os.sched_getaffinity(0)
     _, computing, *others, _ = _run(**{name: "1"})
     assert all(set(each) == cores for each in computing)
