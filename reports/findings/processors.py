@@ -114,8 +114,8 @@ def _sentences(pairs: Sequence[Pair]) -> list[str]:
         )
     if any(first.commit != other.commit for first, other in pairs):
         lines.append(
-            "Some of these runs were made by different versions of the code, which may "
-            "change answers and seconds as well."
+            "Some runs of the same seed were made by different versions of the code, "
+            "which changes answers and seconds as well."
         )
     return lines
 
@@ -125,7 +125,7 @@ def _charts(pairs: Sequence[Pair], families: dict[str, str]) -> list[Chart]:
     rows: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for first, other in pairs:
         if first.seconds and other.seconds:  # of a majority vote they are 0
-            point = {"x": first.seconds, "y": other.seconds, "front": False}
+            point = {"x": first.seconds, "y": other.seconds}
             names = {"method": first.method, "family": families[first.method]}
             rows.setdefault((_name(first), _name(other)), []).append(names | point)
     title = "Seconds to fit and predict on two processors"
