@@ -9,6 +9,7 @@ from statistics import mean
 import pytest
 
 from tests.reports.builders import Committed
+from visbase.reports.charts import history_chart
 
 COMPARED = {"linear", "svm_rbf", "bovw_pyramid", "lenet5", "convnet"}
 Said = dict[str, tuple[str, list[dict[str, str]]]]
@@ -97,3 +98,10 @@ def test_every_finding_is_drawn(committed: Committed) -> None:
     assert [name for name, shown in drawn if not shown] == []
     charts = [chart for finding in committed[2] for chart in finding.charts]
     assert all(chart.rows for chart in charts)
+
+
+def test_training_histories_have_one_line_per_seed(committed: Committed) -> None:
+    chart = history_chart(committed[1])
+    assert chart is not None
+    points = [(row["method"], row["seed"], row["x"]) for row in chart.rows]
+    assert len(set(points)) == len(points)  # though seed 0 ran on two processors
