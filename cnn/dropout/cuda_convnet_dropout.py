@@ -20,3 +20,12 @@ class Config(cuda_convnet.Config):
 
 
 PRESETS = presets(Config())
+
+LESS = {"input_dropout": 0.05, "map_dropout": (0.1, 0.1, 0.25)}
+
+SEARCH = (
+    {"epochs": 150},
+    {"epochs": 400},
+    LESS,
+    LESS | {"epochs": 150},
+)

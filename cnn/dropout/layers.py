@@ -23,11 +23,13 @@ def _drawn(x: Tensor) -> Tensor:
 
 
 class Dropout(nn.Dropout):
-    """`torch.nn.Dropout`, faster on CPUs; p is rounded to a multiple of 1 / 65,536."""
+    """`torch.nn.Dropout`, faster on CPUs, where p is a multiple of 1 / 65,536."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
             return x
+        if x.device.type != "cpu":
+            return super().forward(x)
         kept = _drawn(x) >= round(self.p * 2**16) - 2**15
         return x * (kept.to(x.dtype) / (1 - self.p))
 

@@ -19,3 +19,5 @@ class Config(cuda_convnet.Config):
 
 
 PRESETS = presets(Config())
+
+SEARCH = ({"epochs": 150},)

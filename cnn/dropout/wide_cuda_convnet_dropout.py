@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from visbase.cnn.dropout import cuda_convnet_dropout
 from visbase.cnn.dropout.cuda_convnet import build as build
 from visbase.cnn.dropout.cuda_convnet import presets
+from visbase.cnn.dropout.cuda_convnet_dropout import SEARCH as SEARCH
 
 SUMMARY = "convolutional network, 96 to 256 maps, max pooling, dropout in all layers"
 FOR = ("objects",)

@@ -22,3 +22,5 @@ class Config(cuda_convnet_dropout_fc.Config):
 
 
 PRESETS = presets(Config())
+
+SEARCH = ({"epochs": 150},)

@@ -61,8 +61,8 @@ class Crops:
         """
         n, channels = images.shape[:2]
         size = [n, channels, self.crop_px, self.crop_px]
-        grid = F.affine_grid(self.matrices(n, generator), size, align_corners=False)
-        grid = grid.to(images.device)
+        maps = self.matrices(n, generator).to(images.device)
+        grid = F.affine_grid(maps, size, align_corners=False)
         # the border is repeated: the outermost pixels have their centres inside
         crops = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
         return self.in_random_light(crops, generator)
@@ -107,15 +107,17 @@ class PaddedCrops:
 
         The generator lives on the CPU, so that every device gets the same crops.
         """
-        n, channels, height, width = images.shape
+        device, (n, channels, height, width) = images.device, images.shape
         moves = torch.randint(2 * self.padding_px + 1, (2, n, 1), generator=generator)
-        rows, columns = moves[0] + torch.arange(height), moves[1] + torch.arange(width)
-        mirrored = torch.rand(n, 1, generator=generator) < 0.5
+        mirrored = (torch.rand(n, 1, generator=generator) < 0.5).to(device)
+        down, right = moves.to(device)
+        rows = down + torch.arange(height, device=device)
+        columns = right + torch.arange(width, device=device)
         columns = torch.where(mirrored, columns.flip(1), columns)
         padded = F.pad(images, 4 * (self.padding_px,))
         return padded[
-            torch.arange(n)[:, None, None, None],
-            torch.arange(channels)[None, :, None, None],
+            torch.arange(n, device=device)[:, None, None, None],
+            torch.arange(channels, device=device)[None, :, None, None],
             rows[:, None, :, None],
             columns[:, None, None, :],
         ]

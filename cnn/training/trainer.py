@@ -19,6 +19,7 @@ share; PyTorch's DistributedDataParallel averages the gradients.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ from visbase.cnn.training.optimiser import make_optimiser
 from visbase.cnn.training.pixels import Pixels
 from visbase.cnn.training.schedule import one_cycle, plateau, two_steps
 from visbase.cnn.training.squares import Squares, ahead
+from visbase.cnn.training.step import Step
 from visbase.cnn.training.views import Views, alone, mean_of_views
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.progress import track
@@ -143,43 +145,41 @@ def train(
         _require_same_checkpoint(len(history), images.device)
         parallel = DistributedDataParallel(network)
     steps = len(batch_sizes(n, recipe.batch_size))
-    bfloat16 = recipe.bfloat16 and multiplies_bfloat16(images.device)
     class_weights = None
     if recipe.balanced:
         counts = labels.bincount()
         class_weights = len(labels) / len(counts) / counts
+    on_gpu = images.device.type == "cuda"
+    step = Step(
+        parallel,
+        optimiser,
+        functools.partial(_loss_sum, recipe=recipe, class_weights=class_weights),
+        images.device,
+        recipe.bfloat16 and multiplies_bfloat16(images.device),
+        replays=on_gpu and n_shares == 1 and not _are_decoded(images),
+    )
     epochs = range(len(history), recipe.epochs)
     bar = track(epochs, "epochs", len(epochs), lambda: _status(history))
     for epoch in epochs if rank else bar:
         torch.manual_seed(_seed(seed, epoch, rank + 1))  # dropout
         generator = torch.Generator().manual_seed(_seed(seed, epoch, 0))
         batches = _batches(images, labels[:n], recipe, augment, generator)
-        if isinstance(images, Pixels) and isinstance(images.values, Squares):
+        if _are_decoded(images):
             batches = ahead(batches)
         network.train()
-        loss_sum = n_wrong = torch.zeros((), device=images.device)
+        step.start_count()
         n_seen = 0
-        for step, (batch, targets) in enumerate(batches, epoch * steps + 1):
-            rate = _rate(recipe, history, step, steps)
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group["rate_factor"]
+        for number, (batch, targets) in enumerate(batches, epoch * steps + 1):
+            rate = _rate(recipe, history, number, steps)
+            step.set_rate(rate)
             # the mean over the whole batch, once the processes' gradients are averaged
-            weight = n_shares / len(targets)
-            batch, targets = batch[share], targets[share]
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
-                logits = parallel(batch)
-            logits = logits.float()
-            loss = _loss_sum(logits, targets, recipe, class_weights)
-            optimiser.zero_grad(set_to_none=True)
-            (loss * weight).backward()
-            optimiser.step()
-            loss_sum = loss_sum + loss.detach()
-            n_wrong = n_wrong + (logits.detach().argmax(1) != targets).sum()
-            n_seen += len(targets)
+            step(batch[share], targets[share], n_shares / len(targets))
+            n_seen += len(targets[share])
+        loss_sum = float(step.loss_sum)
         if not math.isfinite(loss_sum):
             raise BadInput(
                 f"the training diverged: the loss of epoch {epoch + 1} is "
-                f"{float(loss_sum)}; set a lower learning_rate"
+                f"{loss_sum}; set a lower learning_rate"
             )
         validation_pct = None
         if n_held_out:
@@ -188,8 +188,8 @@ def train(
             validation_pct = 100 * float(wrong.float().mean())
         history.append(
             Epoch(
-                loss=round(float(loss_sum) / n_seen, 5),
-                error_pct=round(100 * float(n_wrong) / n_seen, 3),
+                loss=round(loss_sum / n_seen, 5),
+                error_pct=round(100 * float(step.n_wrong) / n_seen, 3),
                 validation_pct=validation_pct,
                 rate=rate,
                 seconds=round(spent_s + time.perf_counter() - started, 2),
@@ -214,9 +214,15 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of all labels and their images in random order, the images distorted."""
     order = torch.randperm(len(labels), generator=generator)
+    if not _are_decoded(images):
+        order = order.to(images.device)
     for rows in order.split(batch_sizes(len(order), recipe.batch_size)):
         batch = images[rows]
         yield batch if augment is None else augment(batch, generator), labels[rows]
+
+
+def _are_decoded(images: Pixels | Tensor) -> bool:
+    return isinstance(images, Pixels) and isinstance(images.values, Squares)
 
 
 def batch_sizes(n: int, batch_size: int) -> list[int]:

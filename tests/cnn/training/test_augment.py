@@ -6,6 +6,8 @@ from torch import Tensor
 
 from visbase.cnn.training.augment import Distortion
 
+CPU = torch.device("cpu")
+
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -33,7 +35,7 @@ def test_rotation_keeps_lengths_in_an_oblong_image() -> None:
 
 def test_elastic_field_has_the_requested_strength_and_smoothness() -> None:
     distortion = Distortion(elastic_px=1.5, elastic_sigma_px=3.0)
-    fields = distortion.displacements(20, 80, 90, generator())
+    fields = distortion.displacements(20, 80, 90, generator(), CPU)
     assert fields.shape == (20, 80, 90, 2)
     inner = fields[:, 15:-15, 15:-15]
     assert abs(float(inner.square().mean().sqrt()) - 1.5) < 0.1
@@ -48,7 +50,7 @@ def test_elastic_distortion_moves_pixels_by_its_displacements() -> None:
     bent = distortion(ramp, generator(3))
     same_draws = generator(3)
     distortion.matrices(1, 40, 40, same_draws)  # drawn before the field
-    moved = distortion.displacements(1, 40, 40, same_draws)[0, :, :, 0]
+    moved = distortion.displacements(1, 40, 40, same_draws, CPU)[0, :, :, 0]
     inner = (slice(5, -5), slice(5, -5))
     torch.testing.assert_close((bent - ramp)[0, 0][inner], moved[inner])
 
