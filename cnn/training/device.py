@@ -9,7 +9,7 @@ import platform
 import torch
 import torch.distributed as dist
 
-from visbase.pipeline.errors import BadEnvironment, printable
+from visbase.pipeline.errors import BadEnvironment, BadInput, printable
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -95,3 +95,17 @@ def join_processes(device: torch.device) -> int:
                 f"({error}); start them with torchrun, or unset it"
             ) from None
     return dist.get_rank()
+
+
+def require_same_checkpoint(n_epochs: int, device: torch.device) -> None:
+    """Raise BadInput if the processes have read different checkpoints."""
+    gathered = [
+        torch.zeros(1, dtype=torch.int64, device=device) for _ in range(n_processes())
+    ]
+    dist.all_gather(gathered, torch.tensor([n_epochs], device=device))
+    epochs = [int(n) for n in gathered]
+    if len(set(epochs)) > 1:
+        raise BadInput(
+            f"the processes have checkpoints of different epochs: {epochs}; give them "
+            "one shared artifacts folder (VISBASE_ARTIFACTS), or delete the checkpoints"
+        )
