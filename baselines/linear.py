@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Arrays, Images, check_layout
-from visbase.pipeline.images.batches import pixel_rows, stack_grey
+from visbase.pipeline.images.batches import (
+    drop_false_colour,
+    pixel_rows,
+    stack,
+    with_values,
+)
 from visbase.pipeline.progress import working
 
 SUMMARY = "linear classifier, raw pixels"
@@ -37,14 +42,14 @@ def candidates(_n_train: int, _config: Config) -> tuple[dict[str, float], ...]:
 
 
 class Linear:
-    """One weight per pixel and class; scores are log-odds up to a constant."""
+    """One weight per value and class; scores are log-odds up to a constant."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Fit the weights to n images of one size and labels (n,)."""
-        pixels = pixel_rows(stack_grey(images))
+        pixels = pixel_rows(drop_false_colour(stack(images)))
         self.classes_ = np.unique(labels)
         if len(self.classes_) == 1:  # the solver needs two
             self.weights_ = np.zeros((pixels.shape[1], 1), np.float32)
@@ -64,13 +69,14 @@ class Linear:
 
     def scores(self, images: Images) -> NDArray[np.float32]:
         """Compute log-odds (n, C), up to a constant per image."""
-        return pixel_rows(stack_grey(images)) @ self.weights_ + self.intercepts_
+        pixels = pixel_rows(with_values(stack(images), len(self.weights_)))
+        return pixels @ self.weights_ + self.intercepts_
 
     def predict(self, images: Images) -> NDArray[np.int64]:
         return self.classes_[self.scores(images).argmax(axis=1)]
 
     def arrays(self) -> Arrays:
-        """Return classes, weights (h w, C) and intercepts (C,)."""
+        """Return classes, weights (d, C) and intercepts (C,)."""
         return {
             "classes": self.classes_,
             "weights": self.weights_,

@@ -146,9 +146,9 @@ def resized(
 def drop_false_colour(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Turn (n, h, w, 3) to grey (n, h, w) if red, green and blue are equal throughout.
 
-    Grey photographs are often saved with three channels.
+    Keep (n, h, w). Grey photographs are often saved with three channels.
     """
-    return images[..., 0] if all(map(is_grey, images)) else images
+    return images[..., 0] if images.ndim == 4 and all(map(is_grey, images)) else images
 
 
 def is_grey(image: NDArray[np.uint8]) -> bool:
@@ -165,16 +165,24 @@ def choose(images: Images, rows: NDArray[np.int64]) -> Images:
     return [images[int(row)] for row in rows]
 
 
+def with_values(images: NDArray[np.uint8], n_values: int) -> NDArray[np.uint8]:
+    """Convert (n, h, w) or (n, h, w, 3) to RGB if an image then has n_values, or grey.
+
+    For a model that knows how many values the images had that it was fitted to.
+    """
+    _, height, width = images.shape[:3]
+    return with_channels(images, 3 if n_values == 3 * height * width else 1)
+
+
 def pixel_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Flatten grey (n, h, w) uint8 to (n, h w) float32 from 0 to 1."""
-    n, height, width = images.shape
-    rows = images.reshape(n, height * width).astype(np.float32)
+    """Flatten (n, h, w) or (n, h, w, 3) uint8 to (n, d) float32 from 0 to 1."""
+    rows = images.reshape(len(images), -1).astype(np.float32)
     rows /= 255
     return rows
 
 
 def unit_rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Flatten grey (n, h, w) uint8 to unit vectors (n, h w); black images stay 0."""
+    """Flatten images as `pixel_rows` to unit vectors (n, d); black images stay 0."""
     rows = pixel_rows(images)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, length, out=rows, where=length > 0)

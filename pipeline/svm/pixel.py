@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.contracts import Arrays, FloatArray, Images, Scorer
-from visbase.pipeline.images.batches import pixel_rows, stack_grey, unit_rows
+from visbase.pipeline.images.batches import (
+    drop_false_colour,
+    pixel_rows,
+    stack,
+    to_grey,
+    unit_rows,
+    with_values,
+)
 from visbase.pipeline.images.deskew import deskew
 from visbase.pipeline.svm.kernel import Kernel, KernelSVM, fit_svm, restore_svm
 
@@ -32,8 +39,9 @@ class PixelSVM:
 
     def fit(self, images: Images, labels: NDArray[np.int64]) -> None:
         """Fit the machines to n images of one size and labels (n,)."""
+        rows = self._rows(drop_false_colour(stack(images)))
         self.svm_ = self.fit_machines(
-            self.features(images), labels, self.kernel, self.c, self.multi_class
+            rows, labels, self.kernel, self.c, self.multi_class
         )
 
     def scores(self, images: Images) -> FloatArray:
@@ -68,8 +76,13 @@ class PixelSVM:
         return self.svm_.n_parameters
 
     def features(self, images: Images) -> FloatArray:
-        """Convert n images to rows (n, h w) from 0 to 1, or of unit length."""
-        grey = stack_grey(images)
+        """Convert n images to rows (n, d) from 0 to 1, or of unit length.
+
+        d is h w, or 3 h w if the training images have colour and are not deskewed.
+        """
+        return self._rows(with_values(stack(images), self.svm_.support.shape[1]))
+
+    def _rows(self, images: NDArray[np.uint8]) -> FloatArray:
         if self.deskewed:
-            grey = deskew(grey)
-        return unit_rows(grey) if self.unit_length else pixel_rows(grey)
+            images = deskew(to_grey(images))
+        return unit_rows(images) if self.unit_length else pixel_rows(images)
