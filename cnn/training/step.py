@@ -34,17 +34,19 @@ class Step:
     ) -> None:
         self.network, self.optimiser, self.loss = network, optimiser, loss
         self.device, self.bfloat16, self.replays = device, bfloat16, replays
+        self.on_gpu = device.type == "cuda"
         self.loss_sum = torch.zeros((), device=device)
         self.n_wrong = torch.zeros((), dtype=torch.int64, device=device)
         self.n_steps: Counter[int] = Counter()  # by batch size, like the recorded ones
         self.recorded: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = {}
         if replays:
             self.stream = torch.cuda.Stream(device)
-            for group in optimiser.param_groups:
-                group["lr"] = torch.tensor(group["lr"], device=device)
-                for parameter in group["params"]:
-                    if parameter.requires_grad:  # laid out in memory like the parameter
-                        parameter.grad = torch.zeros_like(parameter)
+        for group in optimiser.param_groups if self.on_gpu else ():
+            group["lr"] = torch.tensor(group["lr"], device=device)
+            for parameter in group["params"]:
+                if parameter.requires_grad:
+                    # laid out in memory like the parameter, which a fused step requires
+                    parameter.grad = torch.zeros_like(parameter)
 
     def start_count(self) -> None:
         self.loss_sum.zero_()
@@ -53,7 +55,7 @@ class Step:
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of each group: `rate` times its rate_factor."""
         for group in self.optimiser.param_groups:
-            if self.replays:
+            if self.on_gpu:
                 group["lr"].fill_(rate * group["rate_factor"])
             else:
                 group["lr"] = rate * group["rate_factor"]
@@ -96,7 +98,7 @@ class Step:
             logits = self.network(batch)
         logits = logits.float()
         loss = self.loss(logits, targets)
-        self.optimiser.zero_grad(set_to_none=not self.replays)
+        self.optimiser.zero_grad(set_to_none=not self.on_gpu)
         (loss * weight).backward()
         self.optimiser.step()
         self.loss_sum += loss.detach()
