@@ -93,7 +93,7 @@ const plots = (() => {
       const seeds = rows.flatMap((row) => row.errors.map((error) => ({ method: row.method, x: error })));
       return {
         height: 24 * rows.length + 50,
-        marginLeft: 115,
+        marginLeft: Math.max(115, 12 + 6.6 * Math.max(...rows.map((row) => row.method.length))),
         x: axis(chart, "x", width),
         y: { type: "band", domain: rows.map((row) => row.method), label: null, tickSize: 0 },
         marks: [
@@ -109,11 +109,15 @@ const plots = (() => {
       const at = { x: on(chart, "x"), y: on(chart, "y") };
       const front = d3.sort(chart.rows.filter((row) => row.front), (row) => row.x);
       const rows = width < 600 && front.length ? front : chart.rows; // a phone has room for few names
-      const below = ({ x, y: middle, ...values }, index) => {
-        const y = middle.slice(); // names move down until they cover no point and no other name
-        const taken = Array.from(places(x, middle));
+      // Names stand right of their points, or left of them where the chart ends, and move down
+      // until they cover no point and no other name.
+      const beside = ({ x: centre, y: middle, ...values }, index) => {
+        const [x, y] = [centre.slice(), middle.slice()];
+        const taken = Array.from(places(centre, middle));
         for (const i of d3.sort(index, (i) => middle[i])) {
-          const [left, right] = [x[i] + 7, x[i] + 9 + 6 * rows[i].method.length];
+          const name_px = 6.4 * rows[i].method.length;
+          if (x[i] + 9 + name_px > width) x[i] -= 16 + name_px;
+          const [left, right] = [x[i] + 7, x[i] + 9 + name_px];
           y[i] -= 4;
           while (taken.some(([from, to, height]) => left < to && from < right && Math.abs(y[i] - height) < 10)) y[i] += 2;
           taken.push([left, right, y[i]]);
@@ -130,7 +134,7 @@ const plots = (() => {
         marks: [
           Plot.line(front, { ...at, curve: "step-after", stroke: "var(--dim)" }),
           Plot.dot(chart.rows, { ...at, r: 4.5, strokeWidth: 2, className: "values", fill: (row) => (row.front ? "currentColor" : "var(--ground)"), ...tagged(chart.rows, styles, ["stroke", "color"]) }),
-          Plot.text(rows, { ...at, text: "method", dx: 8, textAnchor: "start", fontSize: 11, fill: "currentColor", stroke: "var(--ground)", strokeWidth: 4, ...tagged(rows, styles, [], below) }),
+          Plot.text(rows, { ...at, text: "method", dx: 8, textAnchor: "start", fontSize: 11, fill: "currentColor", stroke: "var(--ground)", strokeWidth: 4, ...tagged(rows, styles, [], beside) }),
           tip(chart, at),
         ],
       };
