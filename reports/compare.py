@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.records import (
+    GPU,
     Record,
     facts_beside,
     read_extras,
@@ -39,12 +40,7 @@ from visbase.reports.measures import (
     find_measures,
     mean_of_known,
 )
-from visbase.reports.published import (
-    GPU,
-    lecture_figure,
-    others_note,
-    published_rows,
-)
+from visbase.reports.published import lecture_figure, others_note, published_rows
 
 SHORT_COLUMNS = ("error_pct", "low_pct", "lecture_pct", "fit_s")  # of the README
 

@@ -94,7 +94,7 @@ def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> Non
     """Measure the error of saved models on corrupted test images.
 
     Applies twelve corruptions of digits, or fifteen of small objects (those of
-    CIFAR-10-C but for frost, and saturation), at five severities each, which are the
+    CIFAR-10-C without frost, with saturation), at five severities each, which are the
     same in every run. Models of digits are also
     tested on digits from another dataset. MODEL must come from `visbase run METHOD
     --save MODEL` with the full preset.

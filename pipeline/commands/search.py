@@ -65,7 +65,7 @@ def search(
     """
     from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.errors import BadInput
-    from visbase.pipeline.experiments.search import search_method
+    from visbase.pipeline.experiments.search import search_method, trials_table
     from visbase.pipeline.models.methods import find_method
 
     method = find_method(name)
@@ -77,3 +77,4 @@ def search(
     by_writer = by_writer is not False
     for trial in search_method(method, seed, loaded, n_train, by_writer, only):
         click.echo(trial)
+    click.echo(f"all trials: {trials_table(name, loaded, by_writer)}", err=True)

@@ -34,6 +34,7 @@ MD5 = {  # of the published files
 }
 ARCHIVES = "https://www.cs.toronto.edu/~kriz/"
 ARCHIVE, ARCHIVE_MD5 = "cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d13530"
+UNPACKED = "cifar-10-batches-bin"  # the folder in the archive
 CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
@@ -45,7 +46,7 @@ def load(folder: Path | None = None) -> Dataset:
 
     Its validation images are the last 5,000 for training.
     """
-    paths = find_files("cifar10", [*MD5], folder, ARCHIVE, ARCHIVE_MD5)
+    paths = find_files("cifar10", [*MD5], folder, ARCHIVE, ARCHIVE_MD5, UNPACKED)
     batches = [
         read_records(path, N_BATCH, {"label": len(CLASSES)}, MD5[name])
         for name, path in paths.items()
@@ -106,17 +107,31 @@ def read_records(
 
 
 def find_files(
-    name: str, files: list[str], folder: Path | None, archive: str, md5: str
+    name: str,
+    files: list[str],
+    folder: Path | None,
+    archive: str,
+    md5: str,
+    unpacked_folder: str,
 ) -> dict[str, Path]:
     """Return the path of each file; download and unpack the archive if one is missing.
 
-    folder: where the files are instead of the usual place, or VISBASE_DATA, see
-    `find_folder`. Raises BadInput if the archive cannot be had.
+    folder: where the files are, or are in a folder as in the archive; nothing is
+    downloaded then. Otherwise VISBASE_DATA or the usual place, see `find_folder`.
+    Raises BadInput if files are missing or the archive cannot be had.
     """
     home = find_folder(name, artifacts() / "data" / name, folder, files[0])
+    if (home / unpacked_folder).is_dir():
+        home = home / unpacked_folder
     paths = {file: home / file for file in files}
-    if all(path.exists() for path in paths.values()):
+    lacking = [file for file, path in paths.items() if not path.exists()]
+    if not lacking:
         return paths
+    if folder is not None:
+        raise BadInput(
+            f"{home}: expected the {len(files)} files of {archive}, found no "
+            f"{lacking[0]}; is it of the binary version?"
+        )
     import pooch
 
     try:
@@ -124,11 +139,10 @@ def find_files(
             ARCHIVES + archive, f"md5:{md5}", archive, home, pooch.Untar()
         )
     except (OSError, ValueError) as error:
-        missing = next(path for path in paths.values() if not path.exists())
         raise BadInput(
-            f"{missing}: missing, and {ARCHIVES}{archive} cannot be had "
-            f"({' '.join(str(error).split())[:120]}); unpack it there yourself, or "
-            f"name the folder of its files with --data or {ENVIRONMENT}"
+            f"{paths[lacking[0]]}: missing, and {ARCHIVES}{archive} cannot be had "
+            f"({type(error).__name__}); unpack it there yourself, or name the folder "
+            f"of its files with --data or {ENVIRONMENT}"
         ) from None
     found = {Path(path).name: Path(path) for path in unpacked}
     return {file: found.get(file, paths[file]) for file in files}

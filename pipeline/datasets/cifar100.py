@@ -21,6 +21,7 @@ SUMMARY = "objects: 50,000 + 10,000 colour images of 32 x 32, 100 classes"
 
 FILES = {"train.bin": 50_000, "test.bin": 10_000}  # images in each
 ARCHIVE, ARCHIVE_MD5 = "cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"
+UNPACKED = "cifar-100-binary"  # the folder in the archive
 COARSE = (
     *("aquatic mammals", "fish", "flowers", "food containers"),
     *("fruit and vegetables", "household electrical devices", "household furniture"),
@@ -56,7 +57,7 @@ def load_coarse(folder: Path | None = None) -> Dataset:
 def _load(
     name: str, column: int, classes: tuple[str, ...], folder: Path | None
 ) -> Dataset:
-    paths = find_files("cifar100", [*FILES], folder, ARCHIVE, ARCHIVE_MD5)
+    paths = find_files("cifar100", [*FILES], folder, ARCHIVE, ARCHIVE_MD5, UNPACKED)
     labels = {"coarse label": len(COARSE), "fine label": len(FINE)}
     train, test = (
         numbered_split(file.removesuffix(".bin"), images, both[:, column])

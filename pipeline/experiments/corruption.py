@@ -23,6 +23,7 @@ from visbase.pipeline.experiments.measured import (
     measured_table,
     read_measurements,
 )
+from visbase.pipeline.experiments.records import GPU
 from visbase.pipeline.images.batches import stack
 from visbase.pipeline.models.card import data_fingerprint
 from visbase.pipeline.models.file import Model, load_model
@@ -47,7 +48,8 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
     _require_full(path, model, dataset)
     digest, revision = model.sha256[:12], provenance.revision()
     committed = is_committed(revision)
-    table = measured_table(artifacts() / "corruption" / digest, model.method, dataset)
+    method = model.method + GPU * ("cuda" in model.card.device)
+    table = measured_table(artifacts() / "corruption" / digest, method, dataset)
     family = find_method(model.method).family
     images = stack(dataset.test.images)
     wanted = list(_all(dataset))
@@ -57,7 +59,7 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
             continue
         corrupted, truth = _images(name, level, images, dataset)
         row = CorruptionErrors(
-            method=model.method,
+            method=method,
             family=family,
             corruption=name,
             level=level,
@@ -72,12 +74,12 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
             rows[name, level, strength] = row
             write_rows(table, CorruptionErrors, rows.values())
         error = error_pct(row.n_errors, len(truth))
-        yield f"{model.method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
+        yield f"{method}, {f'{name} {strength}'.strip()}: {error:.2f} %"
     if dataset.published and committed and not model.card.dirty:
-        table = measured_table(measured("corruption"), model.method, dataset)
+        table = measured_table(measured("corruption"), method, dataset)
         with locked(table.parent):
             write_rows(table, CorruptionErrors, (rows[which] for which in wanted))
-    yield f"{model.method}: {len(rows)} test sets in {table}"
+    yield f"{method}: {len(rows)} test sets in {table}"
 
 
 def _held(
@@ -108,7 +110,7 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
         raise BadInput(
             f"{path}: was not trained on all training images of {dataset.name} with "
             f"the settings of {model.method}; save one with `visbase run "
-            f"{model.method} --save {path}`"
+            f"{model.method} --dataset {dataset.name} --save FILE`"
         )
 
 

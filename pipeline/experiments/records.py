@@ -41,6 +41,7 @@ from visbase.pipeline.storage.reading import (
 # of the training images, whose test predictions are the rows of the array "curve"
 CURVE_PARTS = (1 / 8, 1 / 4, 1 / 2)
 
+GPU = "-cuda"  # at the end of the name of a GPU's row
 CHANCE = "majority"  # the method that looks at no image; comparisons set it apart
 
 Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]

@@ -62,7 +62,7 @@ def search_method(
     by_writer = by_writer and dataset.train.writers is not None
     trials = method.trials if only is None else ()
     revision = provenance.revision()
-    table = _table(method.name, dataset, by_writer)
+    table = trials_table(method.name, dataset, by_writer)
     done = {_key(trial) for trial in read_measurements(table, Trial)}
     train, validation = _split(dataset, seed, n_train, by_writer)
     usual = method.presets(dataset.kind, dataset.published_name)["full"]
@@ -102,7 +102,9 @@ def _split(
     return train if n_train is None else part(train, slice(0, n_train)), validation
 
 
-def _table(method: str, dataset: Dataset, by_writer: bool) -> Path:
+def trials_table(method: str, dataset: Dataset, by_writer: bool) -> Path:
+    """Where the trials of a method are written; by_writer as in `search_method`."""
+    by_writer = by_writer and dataset.train.writers is not None
     root = ROOT / "docs" if dataset.published and is_checkout() else artifacts()
     folder = root / "search" / "by_writer" if by_writer else root / "search"
     return measured_table(folder, method, dataset)

@@ -27,7 +27,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     kind: of images; classes: names in the order of the scores' columns; image_size:
     (height, width), None for photographs of any size; n_correct: of the test images,
     at the end of the run; pretrained: see `contracts.IsPretrained`; ground: the form of
-    small grey training images other than digits, None if they have none in common.
+    small grey training images other than digits, None if they have none in common;
+    device: that trained it, "" if unknown.
     """
 
     format: int = FORMAT
@@ -50,6 +51,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     licence: str
     pretrained: dict[str, str] = {}
     ground: Ground | None = None
+    device: str = ""
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) < len(self.classes):

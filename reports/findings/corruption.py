@@ -78,11 +78,20 @@ def sentences(rows: Rows) -> list[str]:
     for name in methods:
         error, kind = max((_mean_of(rows, name, kind), kind) for kind in kinds)
         hardest.append(f"{_words(kind)} for {name} ({error:.1f} %)")
+    best = min(means, key=means.__getitem__)
     lines = [
-        f"{min(means, key=means.__getitem__)} has the lowest mean error over "
-        f"{len(kinds)} corruptions at {len(LEVELS)} severities: {_ranked(means)}.",
+        f"{best} has the lowest mean error over {len(kinds)} corruptions at "
+        f"{len(LEVELS)} severities: {_ranked(means)}.",
         f"Hardest corruption (mean over five severities): {', '.join(hardest)}.",
     ]
+    winner = {k: min(methods, key=lambda name: _mean_of(rows, name, k)) for k in kinds}
+    for name in methods:
+        against = [_words(kind) for kind in kinds if winner[kind] == name]
+        if against and name != best:
+            lines.append(
+                f"{name} has the lowest error under {len(against)} of them: "
+                f"{', '.join(against)}."
+            )
     others = [row for row in rows if row.corruption == OTHER_HAND]
     if others:
         errors = {row.method: error_pct(row.n_errors, row.n_test) for row in others}

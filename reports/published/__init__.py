@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import error_pct, n_errors
+from visbase.pipeline.experiments.records import GPU
 from visbase.pipeline.storage import tables
 
 LECUN = "LeCun, Cortes & Burges, table of results on the MNIST page"
@@ -23,7 +24,6 @@ ZEILER = "Zeiler & Fergus 2013"
 NARROW = "fewer maps and units, images standardised instead of whitened"
 
 FOLDER = Path(__file__).parent  # of the answers of published models
-GPU = "-cuda"  # at the end of the name of a GPU's row
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from visbase.pipeline.evaluation import mcnemar_exact
+from visbase.pipeline.experiments.records import GPU
 from visbase.pipeline.storage import tables
 from visbase.reports.findings import Finding
 from visbase.reports.measures import Runs
-from visbase.reports.published import DROPOUT, GPU, WIDE, lecture_figure
+from visbase.reports.published import DROPOUT, WIDE, lecture_figure
 
 NAME = "dropout"
 SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}

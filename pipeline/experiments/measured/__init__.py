@@ -189,13 +189,13 @@ def measured_table(folder: Path, method: str, dataset: Dataset) -> Path:
 def read_measurements(table: Path, kind: type[M]) -> list[M]:
     """`read_rows`; BadInput also if a row is of another method than the file."""
     rows = read_rows(table, kind)
-    owner = table.stem.partition("-")[0]  # a fingerprint may follow
+    owners = (table.stem.rpartition("-")[0], table.stem)  # a fingerprint may follow
     for row in rows:
-        method = getattr(row, "method", owner)
-        if method != owner and "method" not in kind.KEY:
+        method = getattr(row, "method", table.stem)
+        if method not in owners and "method" not in kind.KEY:
             raise BadInput(
                 f"{printable(table)}: holds a row of {printable(method)}; expected "
-                f"rows of {owner}, as the file is named"
+                f"rows of {owners[0] or owners[1]}, as the file is named"
             )
     return rows
 

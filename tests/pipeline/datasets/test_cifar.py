@@ -54,6 +54,20 @@ def test_planes_become_colours_and_batches_keep_their_order(tiny: Path) -> None:
     assert dataset.train.names[3] == "train/3/3"
 
 
+def test_named_folder_may_hold_the_archive_s_folder_and_gets_no_download(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*_: object, **__: object) -> None:
+        raise AssertionError("a download began")
+
+    monkeypatch.setattr(pooch, "retrieve", fetch)
+    assert cifar10.load(tiny.parent).fingerprint == cifar10.load(tiny).fingerprint
+    (tiny / "test_batch.bin").unlink()
+    fault = r"expected the 6 files of cifar-10-binary\.tar\.gz, found no test_batch.bin"
+    with pytest.raises(BadInput, match=fault):
+        cifar10.load(tiny)
+
+
 def test_last_training_images_choose_settings(tiny: Path) -> None:
     train, held_out = validation_split(cifar10.load(tiny), seed=0)
     assert held_out.labels.tolist() == [7, 8, 9]
