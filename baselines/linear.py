@@ -36,7 +36,7 @@ class Config:
 PRESETS = {"full": Config(), "quick": Config()}
 
 # chosen on held-out images: docs/search/cifar10/linear.csv
-CIFAR10 = {"full": Config(c=0.003), "quick": Config(c=0.003)}
+CIFAR10 = {"full": Config(c=0.01), "quick": Config(c=0.01)}
 
 SEARCH = ({"c": 0.01}, {"c": 0.03}, {"c": 0.3}, {"c": 1.0})
 
