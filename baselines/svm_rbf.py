@@ -24,8 +24,8 @@ class Config:
 
 PRESETS = {"full": Config(), "quick": Config()}
 
-# chosen on held-out images, see docs/search/cifar10/svm_rbf.csv; one-vs-one takes a third
-# of the time of one-vs-rest
+# chosen on held-out images, see docs/search/cifar10/svm_rbf.csv; one-vs-one takes a
+# third of the time of one-vs-rest
 _CIFAR10 = Config(c=3.0, gamma=0.005, multi_class="ovo")
 CIFAR10 = {"full": _CIFAR10, "quick": _CIFAR10}
 
