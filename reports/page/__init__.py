@@ -260,7 +260,10 @@ def _atlas_text(shown: dict[str, Any]) -> str:
         "shows its first."
     )
     if n < n_wrong:
-        text += f" They are those of {n_wrong:,} that most methods misclassify."
+        text += (
+            f" In all, {n_wrong:,} are; the others, which fewer methods misclassify, "
+            "are not shown."
+        )
     if shown["left_out"]:
         text += (
             " Methods that misclassify more than "
