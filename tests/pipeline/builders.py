@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import fields
 
 from tests.soak.readers import COMBINATION
 from visbase.pipeline.experiments import measured
@@ -22,8 +23,12 @@ RECORD: dict[str, Any] = {
     **{"versions": {"python": "3.11"}, "commit": "abc", "dirty": False},
     "started": "2026-01-01T00:00:00+00:00",
 }
-CARD: dict[str, Any] = {
-    **{name: RECORD[name] for name in Card.__struct_fields__ if name in RECORD},
+CARD: dict[str, Any] = {  # what none may lack
+    **{
+        field.name: RECORD[field.name]
+        for field in fields(Card)
+        if field.required and field.name in RECORD
+    },
     **{"format": 1, "method": "majority", "config": {}, "kind": "objects"},
     **{"classes": ["a", "b"], "image_size": [28, 28]},
     **{"training_data_sha256": "0", "licence": "CC0"},
