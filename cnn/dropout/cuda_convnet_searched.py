@@ -17,7 +17,7 @@ from visbase.cnn.dropout import cuda_convnet
 from visbase.cnn.dropout.cuda_convnet import build as build
 from visbase.cnn.dropout.cuda_convnet import presets
 
-SUMMARY = "convolutional network, max pooling, nine settings for a search"
+SUMMARY = "convolutional network, max pooling, nine settings to be searched"
 FOR = ("objects",)
 N_TRIALS = 24
 

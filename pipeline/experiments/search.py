@@ -59,7 +59,6 @@ def search_method(
     search/by_writer: errors on other images cannot be compared. Other processes may add
     trials to it at the same time.
     """
-    by_writer = by_writer and dataset.train.writers is not None
     trials = method.trials if only is None else ()
     revision = provenance.revision()
     table = trials_table(method.name, dataset, by_writer)
@@ -104,9 +103,10 @@ def _split(
 
 def trials_table(method: str, dataset: Dataset, by_writer: bool) -> Path:
     """Where the trials of a method are written; by_writer as in `search_method`."""
-    by_writer = by_writer and dataset.train.writers is not None
     root = ROOT / "docs" if dataset.published and is_checkout() else artifacts()
-    folder = root / "search" / "by_writer" if by_writer else root / "search"
+    folder = root / "search"
+    if by_writer and dataset.train.writers is not None:
+        folder /= "by_writer"
     return measured_table(folder, method, dataset)
 
 

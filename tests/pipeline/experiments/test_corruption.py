@@ -44,13 +44,13 @@ def model(fresh_folders: Path, few: Dataset) -> Path:
     return save_linear(fresh_folders / "linear.visbase", few)
 
 
-def save_linear(path: Path, digits: Dataset) -> Path:
-    """Fit `linear` and save it."""
+def save_linear(path: Path, digits: Dataset, device: str = "cpu") -> Path:
+    """Fit `linear` and save it, as if that device had trained it."""
     method = find_method("linear")
     config = method.configure("full", [])
 
     def keep(fitted: Method, record: Record, train: Split) -> None:
-        facts = msgspec.structs.asdict(record)
+        facts = msgspec.structs.asdict(record) | {"device": device}
         save_model(path, fitted, make_card(facts, train, digits, False, ""))
 
     run_method(method, config, "full", 0, digits, keep)
@@ -143,3 +143,17 @@ def test_errors_are_of_the_file_that_was_opened(model: Path, few: Dataset) -> No
 def test_model_of_other_training_images_is_refused(model: Path, mnist: Dataset) -> None:
     with pytest.raises(BadInput, match=f"^{model}: .*all training images"):
         list(measure_corruption(model, mnist))
+
+
+def test_model_that_a_gpu_trained_has_a_name_of_its_own(
+    fresh_folders: Path, few: Dataset
+) -> None:
+    device = "cuda (NVIDIA H100), bfloat16"
+    path = save_linear(fresh_folders / "gpu.visbase", few, device)
+    assert list(measure_corruption(path, few))[-1].startswith("linear-cuda: ")
+    (table,) = measured("corruption").rglob("*.csv")
+    assert table.name == "linear-cuda.csv"
+    rows = read_rows(table, CorruptionErrors)
+    assert {row.method for row in rows} == {"linear-cuda"}
+    # its rows are found again, not measured anew
+    assert len(list(measure_corruption(path, few))) == 1
