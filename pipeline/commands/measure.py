@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -16,6 +16,7 @@ from visbase.pipeline.commands.options import (
     data_option,
     dataset_option,
     device_option,
+    folder_options,
     jobs_option,
     named_dataset_option,
 )
@@ -26,6 +27,7 @@ from visbase.pipeline.errors import BadInput
 @click.argument("names", metavar="METHOD...", nargs=-1, required=True)
 @dataset_option
 @data_option
+@folder_options
 @click.option(
     "--sizes",
     show_default="1, 3, 10 and so on to 1,000 per class, and all",
@@ -50,6 +52,7 @@ def curve(
     data: Path | None,
     sizes: str | None,
     n_seeds: int,
+    **of_folder: Any,
 ) -> None:
     """Measure test error against the number of training images.
 
@@ -72,7 +75,7 @@ def curve(
             f"--sizes {sizes[:80]}: expected numbers separated by commas, such as "
             "100,1000"
         )
-    loaded = load_dataset(dataset, data)
+    loaded = load_dataset(dataset, data, **of_folder)
     n_images = [int(count) for count in counts] or usual_sizes(loaded)
     for method in methods:
         for line in measure_curve(method, n_images, n_seeds, loaded):
@@ -89,8 +92,11 @@ def curve(
 )
 @dataset_option
 @data_option
+@folder_options
 @ends_in_one_line
-def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> None:
+def corruption(
+    models: tuple[Path, ...], dataset: str, data: Path | None, **of_folder: Any
+) -> None:
     """Measure the error of saved models on corrupted test images.
 
     Applies twelve corruptions of digits, or fifteen of small objects (those of
@@ -104,7 +110,7 @@ def corruption(models: tuple[Path, ...], dataset: str, data: Path | None) -> Non
     from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.experiments.corruption import measure_corruption
 
-    loaded = load_dataset(dataset, data)
+    loaded = load_dataset(dataset, data, **of_folder)
     for path in models:
         for line in measure_corruption(path, loaded):
             click.echo(line)
@@ -144,10 +150,13 @@ def cost(names: tuple[str, ...], dataset: str) -> None:
 @click.argument("second", metavar="METHOD2")
 @dataset_option
 @data_option
+@folder_options
 @jobs_option
 @device_option
 @ends_in_one_line
-def combine(first: str, second: str, dataset: str, data: Path | None) -> None:
+def combine(
+    first: str, second: str, dataset: str, data: Path | None, **of_folder: Any
+) -> None:
     """Measure the error of two methods combined.
 
     Fits both methods, chooses how to combine their scores on held-out training images,
@@ -161,7 +170,7 @@ def combine(first: str, second: str, dataset: str, data: Path | None) -> None:
     from visbase.pipeline.models.methods import find_method
 
     methods = (find_method(first), find_method(second))
-    loaded = load_dataset(dataset, data)
+    loaded = load_dataset(dataset, data, **of_folder)
     combination = experiment.combine(methods, loaded)
     for name, answers in combination.answers.items():
         error = error_pct(n_errors(combination.truth, answers), len(answers))

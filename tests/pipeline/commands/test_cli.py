@@ -14,6 +14,7 @@ import pooch
 import pytest
 
 from tests.command_line import refusal, start_visbase, visbase
+from tests.pipeline.datasets.builders import noise
 from tests.reports.builders import add_run, tiny_dataset
 from visbase.pipeline.commands import COMMANDS, RENAMED, main
 from visbase.pipeline.datasets.splits import Dataset, part
@@ -239,3 +240,15 @@ def test_report_depends_on_no_setting_of_the_machine(fresh_folders: Path) -> Non
         assert report.returncode == 0, stderr
         reports.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert reports[0] == reports[1]
+
+
+def test_curve_divides_a_folder_as_the_advice_says(fresh_folders: Path) -> None:
+    for name in ("cat", "dog"):
+        noise(fresh_folders / "photos" / name, 10)
+    curve = ("curve", "majority", "--dataset", f"folder:{fresh_folders / 'photos'}")
+    few = ("--sizes", 4, "--seeds", 1)
+    assert "--test-fraction 0.2" in refusal(*curve, *few)
+    divided = visbase(*curve, *few, "--test-fraction", 0.2)
+    assert divided.exit_code == 0, divided.output
+    (line, _) = divided.stdout.splitlines()
+    assert line.startswith("majority, 4 images, seed 0: 50.00 % in ")
