@@ -61,6 +61,12 @@ OBJECTS = {
     name: replace(config, deskewed=False, copies=0) for name, config in PRESETS.items()
 }
 
+# chosen on held-out images: docs/search/fashion_mnist/bovw_pyramid.csv
+FASHION_MNIST = {
+    name: replace(config, bins_px=(1.5, 2.25, 3.0), c=10.0, gamma=0.8)
+    for name, config in OBJECTS.items()
+}
+
 # common values; docs/tried.md lists what was tried on validation images
 _PHOTOGRAPHS = Config(
     bins_px=(4.0, 9.0, 19.0),

@@ -7,7 +7,7 @@ to unit length. A 28 x 28 digit has few scale-space extrema, so it is enlarged f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visbase.pipeline.bovw import BovwSVM
 from visbase.pipeline.contracts import part_of
@@ -34,6 +34,11 @@ class Config:
 PRESETS = {
     "full": Config(),
     "quick": Config(n_words=200, n_samples=20_000),
+}
+
+# chosen on held-out images: docs/search/fashion_mnist/bovw_sparse.csv
+FASHION_MNIST = {
+    name: replace(config, contrast_threshold=0.01) for name, config in PRESETS.items()
 }
 
 # common values, not searched

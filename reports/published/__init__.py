@@ -92,7 +92,7 @@ LECTURE = {
     },
     "fashion_mnist": {
         "linear": Published(15.8, "logistic regression, C 1", XIAO, "the same, C 0.1"),
-        "svm_rbf": Published(10.3, "raw pixels, C 10", XIAO, "the same, one-vs-rest"),
+        "svm_rbf": Published(10.3, "raw pixels, C 10", XIAO, "the same"),
         "mlp3": Published(
             10.0,
             "256-128-64 units",
