@@ -54,7 +54,7 @@ cifar: .venv/with-cnn
 	$(call run_all,$(CIFAR) $(DROPOUT),--dataset cifar10,--readme docs/cifar10.md)
 
 fashion: .venv/with-cnn
-	$(call run_all,$(FASHION),--dataset fashion_mnist)
+	$(call run_all,$(FASHION),--dataset fashion_mnist,--readme docs/fashion_mnist.md)
 
 demo: .venv/with-demo
 	@for method in lenet5 bovw_grid; do \

@@ -1,12 +1,13 @@
 """Markdown files with markers: what is renewed, what is kept, what is committed."""
 
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from tests.reports.builders import Committed, markdown_of, rows_of, table_line
-from visbase.pipeline.datasets import cifar10
+from visbase.pipeline.datasets import cifar10, fashion_mnist
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.storage import ROOT
@@ -95,16 +96,15 @@ def test_committed_files_show_the_committed_records(committed: Committed) -> Non
         assert (ROOT / readme.PICTURES / name).read_text("utf-8") == svg
 
 
-@pytest.mark.skipif(
-    not (ROOT / "reports" / "results" / "cifar10").exists(), reason="no record yet"
-)
-def test_committed_page_of_cifar10_shows_its_records() -> None:
-    runs = read_runs(ROOT / "reports" / "results", "cifar10")
+@pytest.mark.parametrize("file", [cifar10, fashion_mnist])
+def test_committed_page_of_objects_shows_its_records(file: ModuleType) -> None:
+    name = file.__name__.rpartition(".")[2]
+    runs = read_runs(ROOT / "reports" / "results", name)
     truth = next(one.answers[0] for one in runs if one.good).astype(np.int64)
     split = Split(np.zeros((len(truth), 1, 1, 3), np.uint8), truth, [])
-    data = Dataset("cifar10", split, split, cifar10.CLASSES, "objects", 3)
+    data = Dataset(name, split, split, file.CLASSES, "objects", 3)
     findings = all_findings(ROOT / "reports", data, runs)
-    path = ROOT / "docs" / "cifar10.md"
+    path = ROOT / "docs" / f"{name}.md"
     text = path.read_text("utf-8")
-    shown = readme.renewed(path, text, compare(runs), runs, "cifar10", findings)
-    assert shown == text  # else `visbase report --dataset cifar10 --readme` renews it
+    shown = readme.renewed(path, text, compare(runs), runs, name, findings)
+    assert shown == text  # else `visbase report --dataset NAME --readme` renews it
