@@ -134,7 +134,7 @@ class BovwSVM:
             return self._features(images)
         factors, features = np.repeat(weights, bag.parts), described.pop()
         if not weights.all():
-            features = features[:, factors > 0]
+            features = features.compress(factors > 0, axis=1)  # rows stay contiguous
         features *= factors[factors > 0]  # in place: they may take gigabytes
         return self._features(images, features)
 

@@ -150,6 +150,18 @@ def test_weighted_features_are_the_models_own_and_computed_once() -> None:
     np.testing.assert_array_equal(model.bag_.weights, weights)
 
 
+def test_svm_gets_contiguous_rows_when_a_part_is_left_out() -> None:
+    grids = (MultiscaleDenseSift((2.0,), 6, 6), LocalColour((2.0,), 6, 6))
+    model = replace(
+        PLAIN, descriptors=grids, encoder=Fisher(4, 500, 8), kernel=Kernel("linear")
+    )
+    with patch.object(bovw, "fit_svm_cached", wraps=bovw.fit_svm_cached) as fit:
+        model.fit(*blobs(colour=False, seed=0))
+    features = fit.call_args.args[0]
+    assert features.shape[1] == model.bag_.parts[0]  # without those of colour
+    assert features.flags.c_contiguous  # else every value is a cache miss
+
+
 @pytest.mark.parametrize("colour", [True, False])
 def test_colour_counts_where_the_training_images_have_it_and_it_helps(
     colour: bool,
