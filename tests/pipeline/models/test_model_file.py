@@ -75,7 +75,7 @@ def test_network_without_torch_is_refused_and_others_are_opened(
 ) -> None:
     path = resave(saved, tmp_path / "m", lambda card, _: card.update(method="lenet5"))
     loaded = {n: m for n, m in sys.modules.items() if n.startswith("visbase.cnn.")}
-    for name, module in loaded.items():  # where an import puts another one, too
+    for name, module in loaded.items():  # a new import replaces it here, too
         package, _, own = name.rpartition(".")
         monkeypatch.setattr(sys.modules[package], own, module)
     for name in loaded:
