@@ -24,7 +24,7 @@ DROPOUT = $(filter-out $(if $(filter-out 0,$(WIDE)),,wide_%) $(NETWORKS),\
 
 help:
 	@echo 'make baseline   fit and score every classical method on MNIST, print the table'
-	@echo '                QUICK=1 takes about 2 minutes, no table; SEEDS=5 runs seeds 0 to 4'
+	@echo '                QUICK=1 takes 2 to 4 minutes, no table; SEEDS=5 runs seeds 0 to 4'
 	@echo 'make cnn        the same for the networks'
 	@echo 'make cifar      the table of CIFAR-10 (a working day); WIDE=1 adds the published sizes'
 	@echo 'make fashion    the table of Fashion-MNIST (about 3 hours)'

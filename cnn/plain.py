@@ -10,7 +10,7 @@ from visbase.cnn.resnet import PRESETS as PRESETS
 from visbase.cnn.resnet import Config as Config
 from visbase.cnn.resnet import classifier
 
-SUMMARY = "the same network without shortcuts, augmented images"
+SUMMARY = "the network of `resnet` without shortcuts, augmented images"
 
 
 def build(config: Config, seed: int) -> NetworkClassifier:

@@ -99,10 +99,10 @@ def corruption(
 ) -> None:
     """Measure the error of saved models on corrupted test images.
 
-    Applies twelve corruptions of digits, or fifteen of small objects (those of
-    CIFAR-10-C without frost, with saturation), at five severities each, which are the
-    same in every run. Models of digits are also
-    tested on digits from another dataset. MODEL must come from `visbase run METHOD
+    Digits get twelve corruptions. Other images get those of CIFAR-10-C, with saturation
+    in place of frost: fifteen, or fourteen if the images are grey. Each has five
+    severities, and the corrupted images are the same in every run. Models of digits are
+    also tested on digits from another dataset. MODEL must come from `visbase run METHOD
     --save MODEL` with the full preset.
 
     Example: visbase corruption lenet5.visbase bovw.visbase
@@ -192,7 +192,7 @@ def combine(
     "--data",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Folder with val of ILSVRC 2012, and perhaps train.",
+    help="Folder of ILSVRC 2012 with val, and optionally train.",
 )
 @click.option("--ten-crops", is_flag=True, help="Average over ten crops, not one.")
 @jobs_option
@@ -201,10 +201,11 @@ def combine(
 def evaluate(network: str, weights: str, data: Path | None, ten_crops: bool) -> None:
     """Measure the errors of a network on ImageNet.
 
-    Prints the top-1 and top-5 error on the images for validation. NET is one of
-    `visbase networks`, which shows the errors from then on, with weights such as
-    torchvision's; or a name of timm's, for which images are resized as its weights
-    expect. An evaluation that was interrupted continues.
+    Prints the top-1 and top-5 error on the validation images. NET is a network that
+    `visbase networks` lists, with weights such as torchvision's, or the name of a timm
+    model, for which images are resized as its weights expect. `visbase networks` shows
+    the errors of the networks it lists from then on. Run an interrupted evaluation
+    again to continue it.
 
     Example: visbase evaluate resnet50 --weights resnet50.pth --data ILSVRC2012
     """

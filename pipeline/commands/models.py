@@ -24,7 +24,7 @@ model_argument = click.argument(
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
     required=True,
-    help="Picture to write, in the format that its ending says.",
+    help="Picture to write; its extension sets the format.",
 )
 @click.option(
     "--layers",

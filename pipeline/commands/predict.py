@@ -53,8 +53,8 @@ SHOWN_FILES = 50  # in a picture
     "picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
-    help="Also write a picture of the first 50 images as the model sees them, in the "
-    "format that the ending says.",
+    help="Also write a picture of the first 50 images as the model sees them; its "
+    "extension sets the format.",
 )
 @click.option(
     "--single",
@@ -84,8 +84,8 @@ def predict(
 
     Prints a row as soon as an image is done: its label and runner-up with their
     probabilities in percent, and the time in milliseconds from opening the file to the
-    scores. Models saved before version 0.3 have no probabilities, but scores; a larger
-    score is likelier. An image with nothing to judge by, such as a blank one, is
+    scores. Models saved before version 0.3 have scores instead of probabilities; the
+    label has the largest. An image with nothing to judge by, such as a blank one, is
     `unknown`. Unreadable images are reported and skipped, and the exit status is then
     2.
 

@@ -98,7 +98,7 @@ def predict_file(
     scores, found = _scores(model.classifier, images)
     ms = round(1000 * (time.perf_counter() - started), 2)
     if _is_blank(image):
-        notes = [f"{NOTHING}: (nearly) one level"] * len(places)
+        notes = [f"{NOTHING}: (nearly) blank"] * len(places)
     elif not found:
         notes = [f"{NOTHING}: no keypoint"] * len(places)
     probabilities = None

@@ -89,8 +89,8 @@ def sentences(rows: Rows) -> list[str]:
         against = [_words(kind) for kind in kinds if winner[kind] == name]
         if against and name != best:
             lines.append(
-                f"{name} has the lowest error under {len(against)} of them: "
-                f"{', '.join(against)}."
+                f"{name} has the lowest error under {len(against)} of the {len(kinds)} "
+                f"corruptions: {', '.join(against)}."
             )
     others = [row for row in rows if row.corruption == OTHER_HAND]
     if others:

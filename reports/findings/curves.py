@@ -93,8 +93,8 @@ def sentences(rows: Rows) -> list[str]:
             lines.append(_crossing(rows, network, classical))
         else:
             lines.append(
-                f"It is unknown where {network} overtakes {classical}: no number of "
-                "training images was measured with two seeds of both."
+                f"Where {network} overtakes {classical} is unknown: no number of "
+                "training images was measured with at least two seeds of both."
             )
     return lines
 
@@ -233,8 +233,8 @@ def _crossing(rows: Rows, network: str, classical: str) -> str:
         text = f"{network} beats {classical} at every size measured"
     elif math.isinf(cross.n_train):
         text = (
-            f"{network} does not overtake {classical} with up to {largest:,} training "
-            "images"
+            f"{network} is not seen to overtake {classical} with up to {largest:,} "
+            "training images, the most with several seeds"
         )
     else:
         text = (

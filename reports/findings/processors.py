@@ -108,9 +108,9 @@ def _sentences(pairs: Sequence[Pair]) -> list[str]:
         )
         worst = max((other for _, other in own), key=lambda run: run.differing)
         lines.append(
-            f"On {names[0]}, {len(own)} run{'s' * (len(own) > 1)} took "
-            f"{first_s / 60:.0f} minutes in total, on {names[1]} {other_s / 60:.0f} "
-            f"minutes. At most {worst.differing} answers differ ({worst.method})."
+            f"{len(own)} run{'s' * (len(own) > 1)} took {first_s / 60:.0f} minutes in "
+            f"total on {names[0]} and {other_s / 60:.0f} on {names[1]}. At most "
+            f"{worst.differing} answers differ ({worst.method})."
         )
     if any(first.commit != other.commit for first, other in pairs):
         lines.append(

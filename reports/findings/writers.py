@@ -81,7 +81,7 @@ def sentences(wrong: Wrong, best: Sequence[str], writers: Writers) -> list[str]:
         of_writers = cluster_interval(values, writers.ids)
         ratios.append(np.diff(of_writers)[0] / np.diff(of_images)[0])
     lines = [
-        f"Drawing whole writers, and not single images, makes the 95 % intervals "
+        f"Resampling whole writers instead of single images makes the 95 % intervals "
         f"{np.median(ratios):.1f} times as wide (median over methods)."
     ]
     if len(best) == 2:

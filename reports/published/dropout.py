@@ -137,8 +137,8 @@ def _sentence(title: str, of: dict[str, Runs], dataset: str) -> str:
     known_errors = {name: f.error_pct for name, f in published.items() if f}
     ours = sorted(known_errors, key=lambda name: -_error(of[name]))
     theirs = sorted(known_errors, key=lambda name: -known_errors[name])
-    same = "the same order as" if ours == theirs else "another order than"
-    parts.append(f"the {len(ours)} rows have {same} the published ones")
+    same = "in" if ours == theirs else "not in"
+    parts.append(f"the {len(ours)} rows are {same} the published order")
     if ours != theirs:
-        parts[-1] += f": {', '.join(ours)} from the largest error"
+        parts[-1] += f": from the largest error, {', '.join(ours)}"
     return f"{title[0].upper()}{title[1:]}: {'; '.join(parts)}."

@@ -36,4 +36,6 @@ def test_it_says_where_the_best_method_on_average_is_not_the_best() -> None:
         "25.0 %, robust 40.0 %."
     )
     assert "blur for robust (50.0 %), noise for sharp (45.0 %)" in hardest
-    assert exceptions == "robust has the lowest error under 1 of them: noise."
+    assert (
+        exceptions == "robust has the lowest error under 1 of the 3 corruptions: noise."
+    )

@@ -35,7 +35,7 @@ def test_seconds_errors_and_other_answers_stand_side_by_side(tmp_path: Path) -> 
         ("lenet5", "0", "Intel Xeon and AMD EPYC", "12 and 12", "1 and 1", "0"),
     ]
     (sentence,) = finding.sentences
-    assert "On Intel Xeon, 2 runs took 0 minutes in total, on AMD EPYC 0" in sentence
+    assert "2 runs took 0 minutes in total on Intel Xeon and 0 on AMD EPYC" in sentence
     assert "At most 5 answers differ (linear)." in sentence
     assert [row.errors for row in finding.rows] == [3, 4, 1, 1]
     (chart,) = finding.charts

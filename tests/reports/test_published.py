@@ -97,8 +97,8 @@ def test_dropout_rows_are_compared_step_by_step(table: Path, tmp_path: Path) -> 
     page = (out / "index.html").read_text()
     assert "-20.00 points (p = 0.5; published -1.28)" in page
     assert "-30.00 points (p = 0.25; published -1.71)" in page
-    assert "the 3 rows have the same order as the published ones." in page
-    assert "another order than the published ones: maxout, cuda_convnet from" in page
+    assert "the 3 rows are in the published order." in page
+    assert "are not in the published order: from the largest error, maxout" in page
     assert "<td>43.48</td><td>60.00</td><td>20.00</td>" in page
 
 

@@ -72,7 +72,7 @@ def _too_good() -> Fault:
     n_rows = done.stdout.count("gate ")
     rejected = done.stdout.count("OUTSIDE THE GATE") == n_rows > 0 and done.returncode
     problems = [] if rejected else [done.stdout[-300:] + done.stderr]
-    outcome = "the gate rejects every one as too good"
+    outcome = "`.ci/gate.py` rejects every one as too good"
     return Fault("runs without a single test error", n_rows, outcome, problems)
 
 

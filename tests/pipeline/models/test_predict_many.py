@@ -180,7 +180,7 @@ def test_image_with_nothing_to_judge_by_is_named_and_unknown(tmp_path: Path) -> 
     result = visbase("predict", tmp_path / "model", white, tiny, sound, "--json")
     assert result.exit_code == 0
     notes = [answer["note"] for answer in json.loads(result.stdout)]
-    reasons = ["(nearly) one level", "no keypoint"]
+    reasons = ["(nearly) blank", "no keypoint"]
     assert notes == [*(f"nothing found to judge by: {r}" for r in reasons), ""]
     found = [answer["label"] for answer in json.loads(result.stdout)]
     assert (found[:2], found[2] in "ab") == (["unknown"] * 2, True)
