@@ -97,6 +97,9 @@ class NetworkClassifier:
             self._shape = (3 if pixels.ndim == 4 else 1, height, width)
         self.mean_, self.deviation_ = mean_and_deviation(pixels)
         self.classes_, targets = np.unique(labels, return_inverse=True)
+        if self.recipe.schedule == "plateau":  # the last sixth must have every class
+            order = np.random.default_rng(self.seed).permutation(len(targets))
+            pixels, targets = pixels[order], targets[order]
         # weights and dropout draw from torch's global generator: seeded, then restored
         with torch.random.fork_rng(), each_on_its_core(self._device):
             torch.manual_seed(self.seed)
@@ -189,12 +192,9 @@ class NetworkClassifier:
             )
         check_layout(arrays, layout)
         network = network.to_empty(device="cpu")
-        network.load_state_dict(
-            {
-                key: torch.from_numpy(arrays[f"network.{key}"])
-                for key in network.state_dict()
-            }
-        )
+        names = network.state_dict()
+        state = {key: torch.from_numpy(arrays[f"network.{key}"]) for key in names}
+        network.load_state_dict(state)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network_ = network.to(self._device)
         self.classes_, self._shape = arrays["classes"], (channels, height, width)
