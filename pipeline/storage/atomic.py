@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import IO
 
 from visbase.pipeline.errors import FULL, BadInput, printable
 
-ENDING = ".visbase.part"  # of temporary files
+ENDING = ".visbase.part"  # of temporary files, whose names have machine and process
+MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"  # machines may share a folder
 
 
 @contextmanager
@@ -28,7 +31,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         raise BadInput(f"{printable(path)}: {what}; choose another file to write to")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path.parent)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{ENDING}")
+    partial = path.with_name(f"{path.name}.{MACHINE}.{os.getpid()}{ENDING}")
     try:
         with open(partial, "wb") as file:
             with contextlib.suppress(OSError):  # there is no old file
@@ -65,7 +68,7 @@ def write_named(path: Path) -> Iterator[IO[bytes]]:
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of killed processes of this machine."""
-    for leftover in folder.glob(f"*{ENDING}"):
+    for leftover in folder.glob(f"*.{MACHINE}.*{ENDING}"):
         process = leftover.name.removesuffix(ENDING).rpartition(".")[2]
         try:
             os.kill(int(process), 0)  # signal 0 only asks whether it runs

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.storage.atomic import ENDING, atomic_write, write_named
+from visbase.pipeline.storage.atomic import (
+    ENDING,
+    MACHINE,
+    atomic_write,
+    write_named,
+)
 
 
 def test_interrupted_write_leaves_the_old_content_and_no_part(tmp_path: Path) -> None:
@@ -27,16 +32,18 @@ def test_interrupted_write_leaves_the_old_content_and_no_part(tmp_path: Path) ->
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    killed = tmp_path / f"entry.npz.{ended.pid}{ENDING}"
-    running = tmp_path / f"entry.npz.{os.getppid()}{ENDING}"
-    unnamed = tmp_path / f"entry{ENDING}"
-    no_file = tmp_path / f"folder.{ended.pid}{ENDING}"  # cannot be unlinked
-    for leftover in (killed, running, unnamed):
+    killed = tmp_path / f"entry.npz.{MACHINE}.{ended.pid}{ENDING}"
+    running = tmp_path / f"entry.npz.{MACHINE}.{os.getppid()}{ENDING}"
+    unnamed = tmp_path / f"entry.{MACHINE}.{ENDING}"
+    elsewhere = tmp_path / f"entry.npz.0badcafe.{ended.pid}{ENDING}"
+    no_file = tmp_path / f"folder.{MACHINE}.{ended.pid}{ENDING}"  # cannot be unlinked
+    for leftover in (killed, running, unnamed, elsewhere):
         leftover.touch()
     no_file.mkdir()
     with atomic_write(tmp_path / "another"):
         pass
-    assert {*tmp_path.iterdir()} == {running, unnamed, no_file, tmp_path / "another"}
+    kept = {running, unnamed, elsewhere, no_file}
+    assert {*tmp_path.iterdir()} == {*kept, tmp_path / "another"}
 
 
 def test_only_a_regular_file_in_a_folder_is_replaced(tmp_path: Path) -> None:
