@@ -119,14 +119,16 @@ def compare(
     return comparison
 
 
-def report(path: str | Path, out: Path | None = None) -> Comparison:
+def report(
+    path: str | Path, out: Path | None = None, *, nested: bool = False
+) -> Comparison:
     """Compare what `visbase run` has recorded of a folder, without running anything.
 
-    Raises BadInput if there is no record of it, or if methods that are compared had
-    other splits.
+    nested: as it was run. Raises BadInput if there is no record of it, or if methods
+    that are compared had other splits.
     """
     root = Path(path)
-    photos = read_images(find_layout(root))
+    photos = read_images(find_layout(root, nested))
     home = artifacts() / "results" / "full" / photos.dataset_name
     places = [sorted(folder.glob("seed*.json")) for folder in listed(home)]
     contestants = [read_contestant(at[0].parent.name, at) for at in places if at]

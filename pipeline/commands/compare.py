@@ -66,10 +66,12 @@ def compare(
     """
     if not path:
         raise BadInput("PATH is empty; expected a folder of photographs")
+    from visbase.pipeline.datasets import FOLDER, folder_named
+
     # imported by name: no file in pipeline/ may depend on reports/
     comparison = importlib.import_module("visbase.comparison")
     result = comparison.compare(
-        path.removeprefix("folder:"),
+        folder_named(path) if path.startswith(FOLDER) else path,
         methods=[name for name in (methods or "").split(",") if name],
         quick=quick,
         repeats=repeats,

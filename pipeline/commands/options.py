@@ -89,6 +89,11 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Change one setting of the preset; may be repeated.",
 )
+nested_option = click.option(
+    "--nested",
+    is_flag=True,
+    help="Treat folders inside class folders as classes, named by their paths.",
+)
 FOLDER_OPTIONS = (  # the keywords of `load_folder`
     click.option(
         "--train-per-class",
@@ -109,11 +114,7 @@ FOLDER_OPTIONS = (  # the keywords of `load_folder`
         is_flag=True,
         help="Skip unreadable files in a folder instead of stopping.",
     ),
-    click.option(
-        "--nested",
-        is_flag=True,
-        help="Treat folders inside class folders as classes, named by their paths.",
-    ),
+    nested_option,
     click.option(
         "--group-duplicates",
         "duplicates",

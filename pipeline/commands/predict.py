@@ -94,7 +94,7 @@ def predict(
     from visbase.pipeline.images.photo_files import read_bytes
     from visbase.pipeline.models.file import load_model
     from visbase.pipeline.models.picture import format_of
-    from visbase.pipeline.models.predict import predict_file, show
+    from visbase.pipeline.models.predict import UNKNOWN, predict_file, show
     from visbase.pipeline.models.rows import (
         json_rows,
         numbers,
@@ -110,6 +110,12 @@ def predict(
     if picture is not None:
         format_of(picture)
     model = load_model(path)
+    if UNKNOWN in model.classes and (least or sort_into is not None):
+        raise BadInput(
+            f"{path}: a class is called {UNKNOWN}, as the answer for an image of no "
+            "class; rename its folder and train again, or leave out --unknown and "
+            "--sort-into"
+        )
     if least:
         click.echo(_said_of_unknown(model, least), err=True)
     folders = {} if sort_into is None else folders_of(sort_into, model.classes)

@@ -8,7 +8,12 @@ from pathlib import Path
 import click
 
 from visbase.pipeline.commands.endings import ends_in_one_line
-from visbase.pipeline.commands.options import data_option, dataset_option
+from visbase.pipeline.commands.options import (
+    data_option,
+    dataset_option,
+    nested_option,
+)
+from visbase.pipeline.errors import BadInput
 
 
 @click.command()
@@ -28,9 +33,14 @@ from visbase.pipeline.commands.options import data_option, dataset_option
     multiple=True,
     help="Markdown file whose marked tables and findings to update; may be repeated.",
 )
+@nested_option
 @ends_in_one_line
 def report(
-    dataset: str, data: Path | None, out: Path | None, readmes: tuple[Path, ...]
+    dataset: str,
+    data: Path | None,
+    out: Path | None,
+    readmes: tuple[Path, ...],
+    nested: bool,
 ) -> None:
     """Compare all recorded runs in a table and on a page.
 
@@ -40,14 +50,16 @@ def report(
 
     Example: visbase report --dataset mnist --out comparison
     """
-    from visbase.pipeline.datasets import load_dataset
+    from visbase.pipeline.datasets import FOLDER, folder_named, load_dataset
     from visbase.pipeline.storage import artifacts, results
 
-    if dataset.startswith("folder:"):
+    if dataset.startswith(FOLDER):
+        if data is not None or readmes:
+            raise BadInput(f"--dataset {dataset}: leave out --data and --readme")
         comparison = importlib.import_module("visbase.comparison")
-        comparison.report(dataset.removeprefix("folder:"), out).show()
+        comparison.report(folder_named(dataset), out, nested=nested).show()
         return
-    loaded = load_dataset(dataset, data)
+    loaded = load_dataset(dataset, data, nested=nested)
     folder = out or artifacts() / "report" / dataset
     # imported by name, like methods: no file in pipeline/ may depend on reports/
     reports = importlib.import_module("visbase.reports.write")

@@ -70,22 +70,25 @@ def load_dataset(
     return dataset
 
 
+def folder_named(name: str) -> Path:
+    """The folder of `folder:PATH`; BadInput if PATH is empty or has an unknown home."""
+    path = name.removeprefix(FOLDER)
+    if not path:
+        raise BadInput(f"{name}: expected {FOLDER}PATH, found no path")
+    # the shell expands a tilde only at the beginning of a word
+    try:
+        return Path.home() / path[2:] if path.startswith("~/") else Path(path)
+    except RuntimeError:
+        raise BadInput(f"{name}: the home folder ~ is unknown; set HOME") from None
+
+
 def _load_folder(
     name: str, options: dict[str, Any], seed: int, duplicates: Any
 ) -> Dataset:
     from visbase.pipeline.datasets.findings import notes
     from visbase.pipeline.datasets.folder import load_folder
 
-    path = name.removeprefix(FOLDER)
-    if not path:
-        raise BadInput(f"--dataset {name}: expected {FOLDER}PATH, found no path")
-    # the shell expands a tilde only at the beginning of a word
-    try:
-        root = Path.home() / path[2:] if path.startswith("~/") else Path(path)
-    except RuntimeError:
-        raise BadInput(
-            f"--dataset {name}: the home folder ~ is unknown; set HOME"
-        ) from None
+    root = folder_named(name)
     dataset = load_folder(root, seed=seed, duplicates=duplicates, **options)
     assert dataset.findings is not None
     for line in notes(dataset.findings):

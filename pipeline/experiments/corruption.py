@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,8 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
     table = measured_table(artifacts() / "corruption" / digest, method, dataset)
     family = find_method(model.method).family
     images = stack(dataset.test.images)
+    if images.ndim == 3:  # a folder may have colour, but need not
+        dataset = replace(dataset, channels=1)
     wanted = list(_all(dataset))
     rows = _held(table, wanted, digest, committed)
     for name, level, strength in wanted:

@@ -12,7 +12,7 @@ from msgspec import Meta
 from visbase.pipeline.contracts import Images, Kind
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
-from visbase.pipeline.images.batches import sizes
+from visbase.pipeline.images.batches import sizes, stack
 from visbase.pipeline.images.fingerprint import fingerprint
 from visbase.pipeline.images.ground import LARGEST_SIDE, Ground, learn_ground
 from visbase.pipeline.storage.reading import Count, Positive, in_words
@@ -85,7 +85,7 @@ def make_card(
         "licence": licence,
     }
     if dataset.kind == "objects" and of_model["image_size"] is not None:
-        of_model["ground"] = learn_ground(np.asarray(train.images))
+        of_model["ground"] = learn_ground(stack(train.images))
     return Card(**facts | of_model)
 
 

@@ -38,8 +38,11 @@ def add_failure(results: Path, method: str, reason: str, **changes: Any) -> Path
     return write_record(results, Record(**FACTS | facts | changes))
 
 
-def tiny_dataset(name: str, _folder: Path | None = None) -> Dataset:
+def tiny_dataset(
+    name: str, _folder: Path | None = None, nested: bool = False
+) -> Dataset:
     """The dataset of those runs."""
+    assert not nested
     images = np.full((10, 4, 4), 9, np.uint8)
     split = Split(images, TRUTH, [str(i) for i in range(10)])
     classes = tuple(f"class {i}" for i in range(6))

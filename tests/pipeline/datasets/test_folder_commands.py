@@ -53,11 +53,50 @@ def test_records_of_a_folder_are_reported(fresh_folders: Path) -> None:
     assert "has recorded no full run of it" in refusal("report", folder)
     for method in ("majority", "linear"):
         output("run", method, folder, "--train-per-class=5")
+    assert visbase("run", "lenet5", folder, "--train-per-class=5").exit_code == 2
     lines = output("report", folder, "--out", fresh_folders / "page")
     assert "best" in lines
+    assert "lenet5 failed: BadInput: 8 x 8 pixels" in lines
     assert (fresh_folders / "page" / "index.html").is_file()
     output("run", "linear", folder, "--train-per-class=6")
     assert "was run on another split of seed 0" in refusal("report", folder)
+    assert "leave out --data and --readme" in refusal("report", folder, "--data=x")
+
+
+def test_nested_classes_are_reported_as_they_were_run(fresh_folders: Path) -> None:
+    for name in ("cat/tabby", "cat/manx", "dog"):
+        noise(fresh_folders / "photos" / name, 6)
+    options = (f"--dataset=folder:{fresh_folders / 'photos'}", "--nested")
+    output("run", "majority", *options, "--test-fraction=0.5")
+    assert "majority" in output("report", *options)
+
+
+def test_icons_some_of_them_grey_give_a_model(fresh_folders: Path) -> None:
+    """One of its classes has the name of the answer for an image of no class."""
+    for name in ("cat", "unknown"):
+        noise(fresh_folders / "icons" / name, 6)
+        grey = Image.fromarray(np.full((8, 8), len(name), np.uint8))
+        grey.save(fresh_folders / "icons" / name / "grey.png")
+    options = (f"--dataset=folder:{fresh_folders / 'icons'}", "--test-fraction=0.3")
+    model = fresh_folders / "icons.visbase"
+    output("run", "majority", *options, "--save", model)
+    image = fresh_folders / "icons" / "cat" / "0.png"
+    assert "a class is called unknown" in refusal(
+        "predict", model, image, "--unknown=1"
+    )
+
+
+def test_colour_of_a_grey_folder_is_not_corrupted(fresh_folders: Path) -> None:
+    for name in ("cat", "dog"):
+        noise(fresh_folders / "icons" / name, 5, side=32)
+        for file in (fresh_folders / "icons" / name).iterdir():
+            Image.open(file).convert("L").save(file)
+    options = (f"--dataset=folder:{fresh_folders / 'icons'}", "--test-fraction=0.2")
+    model = fresh_folders / "icons.visbase"
+    output("run", "majority", *options, "--save", model)
+    lines = output("corruption", model, *options)
+    assert "majority, brightness" in lines
+    assert "saturat" not in lines
 
 
 def test_several_methods_get_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
