@@ -212,6 +212,7 @@ def evaluate(network: str, weights: str, data: Path | None, ten_crops: bool) -> 
     from visbase.pipeline.datasets.imagenet import load_validation
     from visbase.pipeline.experiments.measured import ImageNetErrors
     from visbase.pipeline.storage import artifacts
+    from visbase.pipeline.storage.folder_lock import locked
     from visbase.pipeline.storage.tables import read_rows, write_rows
 
     split, classes = load_validation(data)
@@ -237,6 +238,7 @@ def evaluate(network: str, weights: str, data: Path | None, ten_crops: bool) -> 
         weights=loaded.sha256,
     )
     table = artifacts() / "evaluations.csv"
-    others = (r for r in read_rows(table, ImageNetErrors) if r.network != network)
-    write_rows(table, ImageNetErrors, [*others, row])
+    with locked(table.parent):
+        others = (r for r in read_rows(table, ImageNetErrors) if r.network != network)
+        write_rows(table, ImageNetErrors, [*others, row])
     click.echo(f"{network} ({crops} of {loaded.crop_px} px): {counts}")

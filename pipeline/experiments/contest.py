@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.errors import BadInput
 from visbase.pipeline.experiments.contestant import Task, find_record, load_split
 from visbase.pipeline.experiments.records import CHANCE, CURVE_PARTS, read_record
 from visbase.pipeline.experiments.run import OWN_PROGRAM
@@ -64,6 +65,8 @@ class Contest:
             methods[0], str(root), preset, [0], dict(splitting), str(results)
         )
         is_random = {"train_per_class", "test_fraction"} & splitting.keys()
+        if repeats and not is_random:
+            raise BadInput("the folder has its own split; leave out --repeats")
         n = repeats or (SPLITS if preset == "full" else 1)
         self.splits = [
             load_split(self.task, seed) for seed in range(n if is_random else 1)

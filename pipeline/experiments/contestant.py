@@ -33,7 +33,7 @@ from visbase.pipeline.experiments.records import (
 from visbase.pipeline.experiments.run import run_method
 from visbase.pipeline.images.fingerprint import fingerprint
 from visbase.pipeline.images.photo_files import PhotoFiles
-from visbase.pipeline.models.methods import MethodFile, find_method
+from visbase.pipeline.models.methods import MethodFile, NetworkMethod, find_method
 from visbase.pipeline.progress import track
 from visbase.pipeline.storage import artifacts
 from visbase.pipeline.storage.code import source_digest
@@ -163,7 +163,12 @@ def _run_split(task: Task, method: MethodFile, dataset: Dataset, seed: int) -> R
 
 def _fingerprint(task: Task, method: MethodFile, dataset: Dataset) -> str:
     """SHA-256 of the split, the preset and the code; the code is not imported."""
-    code = source_digest([SimpleNamespace(__module__=method.module)])
+    parts: list[Any] = [
+        SimpleNamespace(__module__=name) for name in (method.module, __name__)
+    ]
+    if isinstance(method, NetworkMethod):
+        parts.append(method.network())
+    code = source_digest(parts)
     facts = {"split": dataset.fingerprint, "preset": task.preset, "code": code}
     return fingerprint(facts)
 
@@ -196,7 +201,7 @@ def _examine(
     if isinstance(model, Explains) and seed == 0 and len(wrong):
         arrays["evidence"] = _evidence(model, take(test, wrong[:EXPLAINED]))
     if isinstance(model, Refits):
-        arrays["curve"] = _curve(model, train, test, seed)
+        arrays["sizes"], arrays["curve"] = _curve(model, train, test, seed)
     for half in fitted_to_half:  # a point of the learning curve, should it be needed
         arrays["half"] = half.predict(test.images)[None]
     return arrays
@@ -213,16 +218,19 @@ def _evidence(model: Explains, mistakes: Split) -> NDArray[np.int8]:
     return np.stack(maps).astype(np.int8)
 
 
-def _curve(model: Refits, train: Split, test: Split, seed: int) -> NDArray[np.int64]:
-    """Predict the test images after fitting the last stage to parts: (parts, n_test).
+def _curve(
+    model: Refits, train: Split, test: Split, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Fit the last stage to parts: training images (parts,), answers (parts, n_test).
 
     What comes before it, such as the vocabulary, has seen all training images, but no
     label.
     """
     features, tested = model.features(train.images), model.features(test.images)
-    answers = []
+    answers, n_images = [], []
     for part in CURVE_PARTS:
         rows = sample_rows(train.labels, part, seed)
+        n_images.append(len(rows))
         scores = model.refit(features[rows], train.labels[rows])(tested)
         answers.append(np.unique(train.labels[rows])[scores.argmax(axis=1)])
-    return np.stack(answers)
+    return np.array(n_images), np.stack(answers)

@@ -38,7 +38,8 @@ from visbase.pipeline.storage.reading import (
     read_json,
 )
 
-# of the training images, whose test predictions are the rows of the array "curve"
+# of the training images, whose test predictions are the rows of the array "curve"; the
+# array "sizes" has their numbers, since each class gives at least one
 CURVE_PARTS = (1 / 8, 1 / 4, 1 / 2)
 
 GPU = "-cuda"  # at the end of the name of a GPU's row
@@ -198,6 +199,9 @@ def read_extras(path: Path, record: Record) -> dict[str, NDArray[Any]]:
         elif name in ("curve", "half"):
             expected = f"(sizes, {record.n_test})"
             fits = values.ndim == 2 and values.shape[1] == record.n_test
+        elif name == "sizes":
+            expected = "(sizes,)"
+            fits = values.ndim == 1
         else:
             expected = "(n, h, w) or (n, h, w, 3)"
             fits = values.ndim == 3 or values.shape[3:] == (3,)

@@ -163,6 +163,10 @@ class NetworkMethod(MethodFile):
         """What a method file defines, for this network."""
         return importlib.import_module(self.module).method_of(self.name)
 
+    def network(self) -> Any:
+        """The entry of this network in `cnn.imagenet.find_networks`."""
+        return importlib.import_module(f"visbase.{IMAGENET}").find_networks()[self.name]
+
 
 def find_methods() -> dict[str, MethodFile]:
     """All methods by name; their files are read, not imported."""

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visbase.pipeline.experiments.records import (
-    CURVE_PARTS,
     Record,
     read_extras,
     read_predictions,
@@ -29,7 +28,7 @@ class Answers:
     each row. extras, each absent if it was not computed: "probabilities" (n, C),
     calibrated; "evidence" (m, h, w) int8 for the first m wrong rows: positive where the
     image speaks for the prediction, negative where it speaks for the runner-up;
-    "curve" (sizes, n): predictions after training on a part of the images, see
+    "curve" (k, n): predictions after training on "sizes" (k,) of the images, see
     `experiments.contestant`.
     """
 
@@ -68,13 +67,15 @@ class Contestant:
     def curve(self) -> tuple[list[int], list[NDArray[np.bool_]]] | None:
         """Numbers of training images (k,), and for each split what was right (k, n).
 
-        The last is of all training images; None if no split has a curve.
+        The last is of all training images; None if no split has a curve, or if the
+        parts are no smaller, as with one image per class.
         """
         known = [one for one in self.answers if "curve" in one.extras]
         if not known:
             return None
-        n = known[0].record.n_train
-        sizes = [round(n * part) for part in CURVE_PARTS]
+        n, sizes = known[0].record.n_train, known[0].extras["sizes"].tolist()
+        if sizes[0] >= n:
+            return None
         right = [
             np.vstack([one.extras["curve"] == one.truth, one.right]) for one in known
         ]
@@ -95,10 +96,16 @@ def read_contestant(
     answers = []
     for path in paths:
         record = read_record(path)
+        if record.error is not None:
+            failure = failure or record.error
+            continue
         truth, prediction = read_predictions(path, record)
         answers.append(Answers(record, truth, prediction, read_extras(path, record)))
     if parts:
-        rows = [read_predictions(path, read_record(path))[1] for path in parts]
-        answers[0].extras["curve"] = np.vstack([*rows, answers[0].extras["half"]])
+        records, extras = [read_record(path) for path in parts], answers[0].extras
+        rows = map(read_predictions, parts, records)
+        extras["curve"] = np.vstack([*(row[1] for row in rows), extras["half"]])
+        half = answers[0].record.n_train // 2
+        extras["sizes"] = np.array([*(one.n_train for one in records), half])
     summary = answers[0].record.summary if answers else ""
     return Contestant(method, summary, answers, failure)

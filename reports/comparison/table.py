@@ -96,9 +96,21 @@ def print_table(rows: Sequence[TableRow]) -> None:
 
 
 def rank(contestants: Sequence[Contestant]) -> list[Contestant]:
-    """Return the contestants with answers, the most accurate first."""
+    """Return the contestants with answers, the most accurate first.
+
+    Splits differ in difficulty. So each is compared with one and the same, the most
+    accurate of those with the most splits, on the splits that both have.
+    """
     able = [one for one in contestants if one.answers]
-    return sorted(able, key=lambda one: -accuracy(one))
+    most = max((len(one.answers) for one in able), default=0)
+    usual = max((c for c in able if len(c.answers) == most), key=accuracy, default=None)
+
+    def lead(one: Contestant) -> float:
+        assert usual is not None
+        shared = difference(one, usual)[0]
+        return accuracy(one) - accuracy(usual) if math.isnan(shared) else shared
+
+    return sorted(able, key=lead, reverse=True)
 
 
 def accuracy(contestant: Contestant) -> float:

@@ -1,21 +1,25 @@
 """A comparison on a folder runs what is missing, and only that."""
 
 import json
+import shutil
 from pathlib import Path
 from subprocess import DEVNULL
 
 import numpy as np
 import pytest
 
-from tests.command_line import start_visbase
+from tests.command_line import refusal, start_visbase
 from visbase.pipeline.experiments import contest
 from visbase.pipeline.experiments.contestant import (
     Task,
+    _fingerprint,
     find_record,
     load_split,
     run_task,
     sample_rows,
 )
+from visbase.pipeline.models.methods import find_method
+from visbase.reports.comparison.contestants import read_contestant
 
 
 @pytest.fixture
@@ -63,6 +67,32 @@ def test_only_what_is_missing_is_run(
     both = ["majority", "linear"]
     anew = ["majority: 1 of 2 runs to do", "linear: 2 of 2 runs to do"]
     assert run(photos, both) == [*anew, "linear: 2 of 2 runs to do"]  # learning curve
+
+
+def test_the_curve_has_the_numbers_of_images_that_were_drawn(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contest, "run_in_own_process", run_here)
+    arguments = "full", 1, {"test_fraction": 0.34}, photos.parent
+    (entry,) = contest.Contest(photos, ["linear"], *arguments).run(lambda _: None)
+    one = read_contestant("linear", entry.records, None, entry.parts)
+    assert one.curve is not None
+    assert one.answers[0].record.n_train == 8
+    assert one.curve[0] == [2, 2, 4, 8]  # an eighth is at least one of each class
+
+
+def test_the_code_of_a_network_is_part_of_its_fingerprint(photos: Path) -> None:
+    task = Task("alexnet", str(photos), "full", [0], {"test_fraction": 0.34}, "")
+    dataset = load_split(task, 0)
+    names = ("alexnet", "googlenet", "vgg16")  # one module, three files
+    assert len({_fingerprint(task, find_method(n), dataset) for n in names}) == 3
+
+
+def test_repeats_of_a_split_that_is_given_are_refused(photos: Path) -> None:
+    for part in ("train", "test"):
+        shutil.copytree(photos, photos.parent / "split" / part)
+    refused = refusal("compare", photos.parent / "split", "--repeats", 3)
+    assert "has its own split; leave out --repeats" in refused
 
 
 def test_a_record_counts_as_long_as_the_photographs_are_the_same(photos: Path) -> None:

@@ -10,7 +10,7 @@ from tests.reports.builders import FACTS
 from visbase.pipeline.experiments.records import Record
 from visbase.reports.comparison.contestants import Answers, Contestant
 from visbase.reports.comparison.statements import statements
-from visbase.reports.comparison.table import difference, table_rows
+from visbase.reports.comparison.table import accuracy, difference, table_rows
 
 N = 400
 TRUTH = np.arange(N) % 4
@@ -34,7 +34,7 @@ def contestant(
         extras = {}
         if curve:
             parts = [TRUTH + (np.arange(N) < n) for n in curve]
-            extras["curve"] = np.stack(parts) % 4
+            extras = {"curve": np.stack(parts) % 4, "sizes": np.array([200, 400, 800])}
         runs.append(Answers(record, TRUTH, prediction, extras))
     return Contestant(method, f"the {method} method", runs)
 
@@ -64,6 +64,20 @@ def test_several_splits_are_compared_pairwise() -> None:
     assert difference(good, alone)[0] == pytest.approx(9 / 400)
 
 
+def test_an_easy_or_hard_split_does_not_rank_a_method_that_has_no_other() -> None:
+    hard_first = contestant("five", range(40), range(10), range(10))
+    slow = contestant("slow", range(24))
+    assert accuracy(hard_first) > accuracy(slow)
+    (best, *_) = statements([hard_first, slow])
+    assert best.startswith("slow is the best: it classifies 94.0 %")
+    assert "its lead of 4.0 points over five" in best
+    easy_first = contestant("five", range(4), range(40), range(40))
+    lucky = contestant("lucky", range(12))
+    assert accuracy(easy_first) < accuracy(lucky)
+    (best, *_) = statements([lucky, easy_first])
+    assert "its lead of 2.0 points over lucky" in best
+
+
 def test_a_pretrained_method_is_set_apart() -> None:
     others = {"pretrained": {"trained_on": "ImageNet"}}
     ranked = [
@@ -91,6 +105,10 @@ def test_learning_curve_becomes_a_statement(curve: list[int], verdict: str) -> N
 
 def test_no_curve_is_no_statement() -> None:
     assert "no learning curve" in statements([contestant("good", [0])])[1]
+    flat = contestant("good", [0], curve=[1, 1, 1])
+    for one in flat.answers:  # one image per class: no part is smaller
+        one.extras["sizes"][:] = one.record.n_train
+    assert "no learning curve" in statements([flat])[1]
 
 
 def test_commonest_confusion_is_counted() -> None:
