@@ -234,7 +234,7 @@ def _crossing(rows: Rows, network: str, classical: str) -> str:
     elif math.isinf(cross.n_train):
         text = (
             f"{network} is not seen to overtake {classical} with up to {largest:,} "
-            "training images, the most with several seeds"
+            "training images, the largest size with several seeds"
         )
     else:
         text = (
