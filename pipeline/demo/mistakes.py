@@ -16,7 +16,7 @@ from visbase.pipeline.experiments.records import (
     record_path,
 )
 from visbase.pipeline.models.file import Model
-from visbase.pipeline.storage import results
+from visbase.pipeline.storage import artifacts, results
 
 N_SHOWN = 8  # per method
 
@@ -35,20 +35,21 @@ def mistakes(models: Sequence[Model]) -> dict[str, list[Mistake]]:
     """Return mistakes of each method that has a record of seed 0, by its name.
 
     Images of one method are not shown again for the next. Folders of photographs have
-    no committed records.
+    no committed records. A dataset that is not on this computer is not downloaded.
     """
     found: dict[str, list[Mistake]] = {}
-    shown: set[int] = set()
-    dataset: Dataset | None = None
+    shown: set[tuple[str, int]] = set()
+    datasets: dict[str, Dataset] = {}
     for model in models:
-        path = record_path(results(), model.card.dataset, model.method, 0)
-        if model.card.dataset.startswith("folder") or not path.is_file():
+        name = model.card.dataset
+        path = record_path(results(), name, model.method, 0)
+        if name.startswith("folder") or not path.is_file() or not _is_here(name):
             continue
-        dataset = dataset or load_dataset(model.card.dataset)
+        dataset = datasets.setdefault(name, datasets.get(name) or load_dataset(name))
         truth, predicted = read_predictions(path, read_record(path))
         wrong = np.flatnonzero(truth != predicted).tolist()
-        wrong = [at for at in wrong if at not in shown][:N_SHOWN]
-        shown.update(wrong)
+        wrong = [at for at in wrong if (name, at) not in shown][:N_SHOWN]
+        shown.update((name, at) for at in wrong)
         found[model.method] = [
             Mistake(
                 dataset.test.images[at],
@@ -59,3 +60,9 @@ def mistakes(models: Sequence[Model]) -> dict[str, list[Mistake]]:
             for at in wrong
         ]
     return found
+
+
+def _is_here(dataset: str) -> bool:
+    """Whether the files of a dataset ship with visbase or were downloaded."""
+    home = artifacts() / "data" / dataset
+    return dataset == "mnist" or any(path.is_file() for path in home.rglob("*"))

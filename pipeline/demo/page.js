@@ -26,7 +26,6 @@ function clear() {
 
 function explain(shown) {
   explained = shown;
-  why.setAttribute("aria-pressed", shown);
   why.textContent = shown ? "Hide the evidence" : "Show the evidence";
 }
 
@@ -122,6 +121,7 @@ function lay(image, width, height, sharp) {
   pen.drawImage(image, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
 }
 async function take(file, name = file.name || "the picture") {
+  off(find("[data-do=camera]"));
   clear();
   hint.hidden = true;
   if (file.size > MOST_BYTES) return complain(`${name}: expected a picture of at most 100 MB, found ${Math.round(file.size / 1e6)} MB; make it smaller`);
@@ -141,6 +141,7 @@ async function take(file, name = file.name || "the picture") {
 }
 async function camera(button) {
   if (video.srcObject) {
+    if (!video.videoWidth) return; // no frame has come yet
     const shot = document.createElement("canvas");
     [shot.width, shot.height] = [video.videoWidth, video.videoHeight];
     shot.getContext("2d").drawImage(video, 0, 0);
@@ -148,15 +149,18 @@ async function camera(button) {
     shot.toBlob((blob) => take(blob, "the photograph"), "image/jpeg", 0.95);
     return;
   }
+  button.disabled = true; // while the browser asks for permission
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
     return complain("The camera cannot be used; allow it in the browser, or open a picture.");
+  } finally {
+    button.disabled = false;
   }
   clear();
   hint.hidden = true;
   video.hidden = false;
-  video.play();
+  video.play().catch(() => {}); // another picture came before its first frame
   button.textContent = "Take the picture";
 }
 function off(button) {

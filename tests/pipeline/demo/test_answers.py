@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +151,23 @@ def test_examples_are_test_digits_that_the_recorded_method_got_wrong(
         assert np.array_equal(one.image, mnist.test.images[one.at])
         assert one.truth == str(mnist.test.labels[one.at]) != one.predicted
     assert page(own).count("data-example") == 2 * N_SHOWN
+
+
+def test_examples_are_of_each_models_own_dataset_and_are_not_downloaded(
+    mnist: Dataset, paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = []
+    for path, dataset in zip(paths, ("mnist", "fashion_mnist"), strict=True):
+        changed = tmp_path / path.name
+        resave(path, changed, lambda card, _, name=dataset: card.update(dataset=name))
+        own.append(load_model(changed))
+    monkeypatch.setenv("VISBASE_ARTIFACTS", str(tmp_path))
+    assert mistakes(own).keys() == {own[0].method}
+    (tmp_path / "data" / "fashion_mnist").mkdir(parents=True)
+    (tmp_path / "data" / "fashion_mnist" / "images").touch()
+    clothes = replace(mnist, classes=("Trouser",) * 10)
+    known = {"mnist": mnist, "fashion_mnist": clothes}
+    monkeypatch.setattr("visbase.pipeline.demo.mistakes.load_dataset", known.get)
+    digits, things = mistakes(own).values()
+    assert "Trouser" not in {one.truth for one in digits}
+    assert {one.truth for one in things} == {"Trouser"}

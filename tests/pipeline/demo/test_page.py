@@ -134,6 +134,28 @@ def test_dropped_photograph_of_a_note_is_read_like_predict_does(
     ).wait_for()
 
 
+def test_camera_is_off_once_another_picture_is_there(
+    page: Page, tmp_path: Path
+) -> None:
+    page.evaluate(
+        """() => {
+            const device = document.createElement("canvas");
+            device.getContext("2d");
+            const stream = device.captureStream();
+            window.track = stream.getTracks()[0];
+            navigator.mediaDevices.getUserMedia = async () => stream;
+        }"""
+    )
+    page.get_by_role("button", name="Use the camera").click()
+    page.locator("video").wait_for()
+    page.get_by_role("button", name="Take the picture").wait_for()
+    Image.new("L", (60, 60), 240).save(tmp_path / "blank.png")
+    page.locator("input[type=file]").set_input_files(tmp_path / "blank.png")
+    page.get_by_role("button", name="Use the camera").wait_for()
+    assert page.locator("video").is_hidden()
+    assert page.evaluate("window.track.readyState") == "ended"
+
+
 def test_file_that_is_no_picture_is_a_sentence_on_the_page(
     page: Page, tmp_path: Path
 ) -> None:
