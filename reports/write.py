@@ -9,9 +9,12 @@ import dataclasses
 import json
 import math
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.storage import tables
@@ -81,7 +84,8 @@ def write_report(
 ) -> None:
     """Write comparison.md, .csv, .json and .tex, and the page index.html.
 
-    Also writes the data of each finding as NAME.csv, and removes the data that an
+    There is no page of images of several sizes, as those of ImageNet. Also writes the
+    data of each finding as NAME.csv, and removes the data that an
     earlier report wrote for a finding that no longer exists.
     """
     from visbase.reports.page import render_page  # matplotlib is slow to import
@@ -93,9 +97,12 @@ def write_report(
         "comparison.csv": to_csv(rows),
         "comparison.json": to_json(rows, runs, name),
         "comparison.tex": to_latex(rows, name),
-        "index.html": render_page(rows, runs, dataset, findings),
         **{f"{finding.name}.csv": finding.csv for finding in findings},
     }
+    if isinstance(dataset.test.images, np.ndarray):
+        files["index.html"] = render_page(rows, runs, dataset, findings)
+    else:
+        print(f"no page: the images of {name} do not fit into one", file=sys.stderr)
     for file_name, text in files.items():
         with write_named(folder / file_name) as file:
             file.write(text.encode())

@@ -236,19 +236,21 @@ def _charts(
 
 
 def _agreement_text(shown: dict[str, Any], details: Sequence[Detail]) -> str:
-    text = (
-        f"All {len(shown['methods'])} methods misclassify the same "
-        f"{shown['n_oracle']} test images, so even choosing the right method for each "
-        "image could not avoid these errors."
-    )
     if len(details) < 2:
-        return text
+        return ""
+    text = ""
+    if len(shown["methods"]) > 1:
+        text = (
+            f"All {len(shown['methods'])} methods misclassify the same "
+            f"{shown['n_oracle']} test images, so even choosing the right method for "
+            "each image could not avoid these errors."
+        )
     first, second = details[-2:]
     n_apart = int(np.count_nonzero(first.prediction != second.prediction))
     return (
         f"{text} The two best methods, {first.method} and {second.method}, disagree on "
         f"{n_apart} test images."
-    )
+    ).strip()
 
 
 def _atlas_text(shown: dict[str, Any]) -> str:

@@ -97,6 +97,8 @@ let showSeed; // draw the charts of a seed; "": of the first of each method
     const place = figure.querySelector(".chart");
     const values = [...place.querySelectorAll(".values > *")];
     figure.nth = ((figure.nth ?? -1) + by + values.length) % values.length;
+    if (!values.length) return;
+    values[figure.nth].scrollIntoView({ block: "nearest", inline: "nearest" });
     const { x, y, width, height } = values[figure.nth].getBoundingClientRect();
     const [clientX, clientY] = [x + width / 2, y + height / 2];
     place.firstElementChild.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse" }));
@@ -129,6 +131,6 @@ let showSeed; // draw the charts of a seed; "": of the first of each method
 
   showSeed = (seed) => {
     chosenSeed = seed;
-    for (const figure of figures) if ("seed" in figure.chart.rows[0]) draw(figure);
+    for (const figure of figures) if (figure.chart.rows[0]?.seed !== undefined) draw(figure);
   };
 }

@@ -7,6 +7,7 @@ const ofSeed = (bySeed) => bySeed[chosenSeed] ?? Object.values(bySeed)[0];
 const chosen = document.getElementById("confusion-method");
 function showConfusion() {
   const bySeed = data.confusions[chosen.value];
+  if (!bySeed) return; // every run failed
   const all = Object.values(bySeed);
   const mean = all[0].map((row, i) => row.map((_, j) => d3.mean(all, (counts) => counts[i][j])));
   const counts = chosenSeed === "" ? mean : ofSeed(bySeed);

@@ -212,3 +212,4 @@ def test_page_with_only_failures_shows_the_reason_escaped(tmp_path: Path) -> Non
     html = render_page(compare(runs), runs, tiny_dataset("tiny"))
     assert "failed: no &lt;memory&gt; &amp; no hope" in html
     assert "no <memory>" not in html
+    assert "All 0 methods" not in html

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.reports.browser import opened
 from tests.reports.builders import (
     add_failure,
     add_run,
@@ -16,7 +17,7 @@ from tests.reports.builders import (
     table_line,
     tiny_dataset,
 )
-from visbase.reports.compare import machine_lines, read_runs
+from visbase.reports.compare import compare, machine_lines, read_runs
 from visbase.reports.measures import LATEX, MARKDOWN, columns
 from visbase.reports.page import details, render_page
 from visbase.reports.write import print_table, to_csv, to_json, to_latex, write_report
@@ -112,3 +113,12 @@ def test_page_shows_the_images_that_most_methods_misclassify(
     # linear misclassifies 0 to 4, nearest 1, svm_rbf 9
     assert "In all, 6 are; the others, which fewer methods misclassify" in page
     assert '"images": [[1, 1], [0, 0]]' in page
+
+
+def test_page_without_a_result_has_no_error_in_its_script(tmp_path: Path) -> None:
+    add_failure(tmp_path, "broken", "no memory", dataset="tiny")
+    runs = read_runs(tmp_path, "tiny")
+    html = render_page(compare(runs), runs, tiny_dataset("tiny"))
+    (tmp_path / "index.html").write_text(html, "utf-8")
+    with opened(tmp_path / "index.html") as page:
+        assert page.locator("#confusion td").count() == 0
