@@ -3,6 +3,7 @@ PYTHON ?= python3
 SEEDS ?= 1
 PROFILE ?= 0
 BIN := .venv/bin
+ARTIFACTS := $(or $(VISBASE_ARTIFACTS),artifacts)
 comma := ,
 RUN := $(BIN)/visbase run
 PRESET := $(if $(filter-out 0,$(QUICK)),quick,full)
@@ -58,8 +59,8 @@ fashion: .venv/with-cnn
 
 demo: .venv/with-demo
 	@for method in lenet5 bovw_grid; do \
-	    test -f artifacts/$$method.visbase || \
-	    $(RUN) $$method --preset quick --save artifacts/$$method.visbase || exit; done
+	    test -f $(ARTIFACTS)/$$method.visbase || \
+	    $(RUN) $$method --preset quick --save $(ARTIFACTS)/$$method.visbase || exit; done
 	$(BIN)/visbase demo
 
 report: .venv/with-base
@@ -79,7 +80,7 @@ bench: .venv/with-bench
 analysis: .venv/with-cnn
 	$(BIN)/visbase curve $(COMPARED)
 	$(BIN)/visbase cost $(COMPARED)
-	$(BIN)/visbase corruption $(addprefix artifacts/models/mnist/,$(COMPARED))
+	$(BIN)/visbase corruption $(addprefix $(ARTIFACTS)/models/mnist/,$(COMPARED))
 	$(BIN)/visbase combine bovw_pyramid convnet
 
 worth:
@@ -111,7 +112,7 @@ check: .venv/with-dev
 	$(PYTEST) -m 'slow or not slow'
 
 clean:
-	rm -rf artifacts site
+	rm -rf $(ARTIFACTS) site
 
 # Run every method with every seed, then print the table; a failure stops no other run.
 define run_all
