@@ -60,6 +60,7 @@ def test_installation_reports_the_records_and_writes_into_the_working_folder(
     here = {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
     visbase = ("-P", "-m", "visbase")
     assert "bovw_pyramid" in fresh_python(*visbase, "report", cwd=tmp_path, **here)
+    assert "resnet50" in fresh_python(*visbase, "networks", cwd=tmp_path, **here)
     fresh_python(*visbase, "run", "majority", cwd=tmp_path, **here)
     artifacts = tmp_path / "artifacts"
     assert (artifacts / "report" / "mnist" / "index.html").is_file()

@@ -73,7 +73,7 @@ def networks(network: str | None) -> None:
     from visbase.pipeline.errors import BadInput
     from visbase.pipeline.evaluation import error_pct
     from visbase.pipeline.experiments.measured import ImageNetErrors
-    from visbase.pipeline.storage import ROOT, artifacts
+    from visbase.pipeline.storage import PACKAGE, artifacts
     from visbase.pipeline.storage.tables import read_rows
 
     if network is not None:
@@ -89,7 +89,7 @@ def networks(network: str | None) -> None:
         click.echo("\n".join(lines))
         return
     finding = importlib.import_module("visbase.reports.findings.imagenet")
-    found = finding.find(ROOT / "reports")
+    found = finding.find((PACKAGE / "reports").resolve())
     table = [found.head, *found.table]
     ours = {
         row.network: f"{error_pct(row.n_wrong_1, row.n_photographs):.2f} / "

@@ -71,7 +71,8 @@ class LocalColour(PatchGrid):
         values = np.empty((len(self.bins_px), n_points, self.length), np.float32)
         if n_points:
             lab = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2LAB)
-            sums, squares = cv2.integral2(lab, sdepth=cv2.CV_32S, sqdepth=cv2.CV_64F)
+            # not 32 bits, which the sums of 17 megapixels exceed
+            sums, squares = cv2.integral2(lab, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
             for of_width, bin_px in zip(values, self.bins_px, strict=True):
                 edges = (np.arange(N_BINS + 1) - N_BINS / 2) * bin_px
                 top = _edges(rows, edges, height)

@@ -170,7 +170,7 @@ def grid_centres(size: int, step_px: int, margin_px: int) -> NDArray[np.int64]:
 
 def smooth(images: NDArray[np.uint8], blur_px: float) -> FloatArray:
     """Smooth each image by a Gaussian, (n, h, w) uint8 -> float32."""
-    result = images.astype(np.float32)
+    result = images.astype(np.float32, order="C")  # as OpenCV needs it
     if blur_px > 0:
         for image in result:
             cv2.GaussianBlur(image, (0, 0), blur_px, dst=image)

@@ -168,5 +168,12 @@ def _rng_of(block: Images, seed: int) -> np.random.Generator:
     first photograph; otherwise all would be sampled at the same points of the grid.
     """
     if isinstance(block, LazyImages):
-        return np.random.default_rng([seed, int(block.digests[0][:16], 16)])
+        digest = block.digests[0]
+        try:
+            return np.random.default_rng([seed, int(digest[:16], 16)])
+        except ValueError:  # of ImageNet, whose digest names the file
+            return np.random.default_rng([seed, zlib.crc32(digest.encode())])
+    if len(block) == 1:
+        content = np.ascontiguousarray(block[0])
+        return np.random.default_rng([seed, zlib.crc32(content.data)])
     return np.random.default_rng(seed)

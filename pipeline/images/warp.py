@@ -13,7 +13,7 @@ def warp(images: NDArray[np.uint8], sources: NDArray[np.floating]) -> NDArray[np
     sources (n, 2, 3): for each image the map from output to input pixels, x first.
     """
     height, width = images.shape[1:3]
-    result = np.empty_like(images)
+    result = np.empty(images.shape, images.dtype)  # in C order, as OpenCV needs it
     for image, moved, source in zip(images, result, sources, strict=True):
         cv2.warpAffine(
             image,

@@ -73,3 +73,10 @@ def test_mirrored_patches_have_the_same_numbers_in_another_order(
         ordered(mirrored.values, mirrored.xy[:, 0]),
         atol=2e-3,
     )
+
+
+@pytest.mark.slow
+def test_the_end_of_a_photograph_of_12_megapixels_is_described_as_its_begin() -> None:
+    image = np.full((3500, 3500, 3), (255, 250, 235), np.uint8)  # sums beyond 2^31
+    found = LocalColour((4.0,), step_px=800, margin_px=100).extract([image])
+    np.testing.assert_allclose(found.values[-1], found.values[0], atol=1e-4)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from sklearn.cluster import KMeans
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.assign import BLOCK, assign_hard, assign_soft, nearest
+from visbase.pipeline.encoding.sample import _rng_of
 from visbase.pipeline.encoding.vocabulary import (
     _means,
     learn_vocabulary,
     seed_plus_plus,
 )
+from visbase.pipeline.images.photo_files import PhotoFiles
 
 LINE = np.array([[0.0], [2.0], [10.0]], np.float32)  # three words on a line
 
@@ -184,3 +187,18 @@ def test_descriptor_that_differs_leaves_nearly_all_other_seeds(
         values[row] = values[row, ::-1]
         changed = seed_plus_plus(values, 48, np.random.default_rng(0))
         assert (cdist(seeds, changed).min(axis=1) == 0).sum() >= 45
+
+
+def test_photographs_of_one_size_are_sampled_at_different_points() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 300, 400), np.uint8)
+    first, second, again = (
+        _rng_of(images[i : i + 1], 0).random(5).tolist() for i in (0, 1, 0)
+    )
+    assert first == again != second
+
+
+def test_photographs_that_were_not_read_yet_have_points_of_their_own() -> None:
+    names = ["unread train/n01440764/1.JPEG 7", "unread train/n01440764/2.JPEG 7"]
+    photos = [PhotoFiles([Path("x")], np.ones((1, 2), np.int64), [n]) for n in names]
+    first, second = (_rng_of(one, 0).random(5).tolist() for one in photos)
+    assert first != second

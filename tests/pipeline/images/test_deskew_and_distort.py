@@ -154,3 +154,8 @@ def test_copy_of_an_image_does_not_depend_on_the_others(mnist: Dataset) -> None:
         for rows in (slice(None), few)
     )
     np.testing.assert_array_equal(some, every[few])
+
+
+def test_transposed_images_are_deskewed_like_their_copies(mnist: Dataset) -> None:
+    images = mnist.train.images[:20].transpose(0, 2, 1)  # as those of EMNIST
+    np.testing.assert_array_equal(deskew(images), deskew(images.copy()))
