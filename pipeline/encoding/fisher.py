@@ -221,22 +221,13 @@ class FisherBag:
         return _gradient(points, self.mixtures[i], parity)
 
 
-def fisher_vector(points: FloatArray, mixture: Mixture) -> FloatArray:
-    """Compute the normalised gradient of one image: points (N, D) -> (2 k D,).
-
-    The gradient by the means comes first, then by the standard deviations. It gets a
-    signed square root, then unit length (Perronnin et al. 2010, section 3). Without
-    points it is zero.
-    """
-    return _rooted(_gradient(points, mixture))
-
-
 def _gradient(
     points: FloatArray, mixture: Mixture, parity: FloatArray | None = None
 ) -> FloatArray:
     """Average the Fisher-scaled gradients of points (N, D) -> (2 k D,).
 
-    Given the parity (D,), the average is over the points and their mirror images.
+    The gradient by the means comes first, then by the standard deviations (Perronnin et
+    al. 2010, section 2). Without points it is zero. Given the parity (D,), the average is over the points and their mirror images.
     """
     zeroth, first, second = mixture.statistics(points, parity)
     share = zeroth[:, None]
@@ -260,6 +251,7 @@ def _scales(mixture: Mixture) -> FloatArray:
 
 
 def _rooted(gradient: FloatArray) -> FloatArray:
+    """Signed square roots, then unit length (Perronnin et al. 2010, section 3)."""
     rooted = np.copysign(np.sqrt(np.abs(gradient)), gradient)
     return normalise(rooted[None], power=1)[0]
 

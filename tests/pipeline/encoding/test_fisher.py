@@ -7,7 +7,12 @@ from sklearn.mixture import GaussianMixture
 
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
-from visbase.pipeline.encoding.fisher import Fisher, fisher_vector
+from visbase.pipeline.encoding.fisher import (
+    Fisher,
+    FloatArray,
+    _gradient,
+    _rooted,
+)
 from visbase.pipeline.encoding.mixture import Mixture, _maximise, fit_mixture
 
 GRIDS = (DenseSift(2, 3, 3), DenseSift(4, 5, 6))  # symmetric about the middle
@@ -30,6 +35,10 @@ MIXTURE = mixture_of(
     [0.2, 0.5, 0.3], RNG.normal(size=(3, 4)), RNG.uniform(0.5, 2, (3, 4))
 )
 POINTS = RNG.normal(size=(200, 4)).astype(np.float32)
+
+
+def fisher_vector(points: FloatArray, mixture: Mixture) -> FloatArray:
+    return _rooted(_gradient(points, mixture))
 
 
 def reference(mixture: Mixture) -> GaussianMixture:
