@@ -227,7 +227,8 @@ def _gradient(
     """Average the Fisher-scaled gradients of points (N, D) -> (2 k D,).
 
     The gradient by the means comes first, then by the standard deviations (Perronnin et
-    al. 2010, section 2). Without points it is zero. Given the parity (D,), the average is over the points and their mirror images.
+    al. 2010, section 2). Without points it is zero. Given the parity (D,), the average
+    is over the points and their mirror images.
     """
     zeroth, first, second = mixture.statistics(points, parity)
     share = zeroth[:, None]
