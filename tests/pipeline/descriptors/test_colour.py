@@ -76,7 +76,8 @@ def test_mirrored_patches_have_the_same_numbers_in_another_order(
 
 
 @pytest.mark.slow
-def test_the_end_of_a_photograph_of_12_megapixels_is_described_as_its_begin() -> None:
+def test_a_photograph_of_12_megapixels_is_described_alike_everywhere() -> None:
     image = np.full((3500, 3500, 3), (255, 250, 235), np.uint8)  # sums beyond 2^31
-    found = LocalColour((4.0,), step_px=800, margin_px=100).extract([image])
-    np.testing.assert_allclose(found.values[-1], found.values[0], atol=1e-4)
+    found = LocalColour((200.0,), step_px=300, margin_px=400).extract([image])
+    means = found.values[:, ::2]
+    np.testing.assert_allclose(means, np.broadcast_to(means[0], means.shape), atol=1e-4)
