@@ -112,7 +112,7 @@ check: .venv/with-dev
 	$(PYTEST) -m 'slow or not slow'
 
 clean:
-	rm -rf $(ARTIFACTS) site
+	rm -rf artifacts site
 
 # Run every method with every seed, then print the table; a failure stops no other run.
 define run_all
