@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from visbase.pipeline.contracts import Descriptors, Images
 from visbase.pipeline.descriptors.dense_sift import N_BINS, DenseSift
@@ -26,9 +27,8 @@ def mean_patches(
     n images, vocabulary (k, length) -> (m, side, side), where side is the width of the
     4 bins of a descriptor in pixels. Words that no image contains are left out.
     """
-    side = round(N_BINS * grid.bin_px)
-    sums = np.zeros((len(vocabulary), side, side))
-    counts = np.zeros(len(vocabulary), np.int64)
+    k, side = len(vocabulary), round(N_BINS * grid.bin_px)
+    sums, counts = np.zeros((k, side**2)), np.zeros(k, np.int64)
     # images of differing size are processed one by one
     batches = [images] if isinstance(images, np.ndarray) else (i[None] for i in images)
     for batch in batches:
@@ -37,10 +37,13 @@ def mean_patches(
         if not len(keypoints.values):
             continue
         words = nearest(keypoints.values, vocabulary, 1)[0][:, 0]
-        np.add.at(sums, words, _patches(grey, keypoints, side))
-        counts += np.bincount(words, minlength=len(vocabulary))
+        ones = np.ones(len(words), np.int32)
+        of_word = csr_array((ones, (words, np.arange(len(words)))), (k, len(words)))
+        sums += of_word @ _patches(grey, keypoints, side).reshape(len(words), -1)
+        counts += of_word.sum(axis=1)
     shown = np.argsort(-counts, kind="stable")[: min(MOST_WORDS, np.sum(counts > 0))]
-    return np.rint(sums[shown] / counts[shown, None, None]).astype(np.uint8)
+    means = np.rint(sums[shown] / counts[shown, None]).astype(np.uint8)
+    return means.reshape(-1, side, side)
 
 
 def _patches(
