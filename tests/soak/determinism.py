@@ -18,14 +18,14 @@ LOWEST_P = 0.001
 
 
 def faults(short: bool) -> Iterator[Fault]:
-    yield _jobs()
+    yield _jobs(short)
     for method in METHODS[:1] if short else METHODS:
         yield _threads(method)
 
 
-def _jobs() -> Fault:
+def _jobs(short: bool) -> Fault:
     with new_folder() as folder:
-        digits = make_digits(folder / "digits")
+        digits = make_digits(folder / "digits", short)
         results = []
         for n_jobs in ("1", "2"):
             home = folder / n_jobs

@@ -36,10 +36,11 @@ def new_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def make_digits(folder: Path) -> Path:
+def make_digits(folder: Path, short: bool) -> Path:
     """Write MNIST digits as images in train and test, the same every time."""
-    mnist = load_dataset("mnist")
-    for name, split, n in (("train", mnist.train, 1200), ("test", mnist.test, 300)):
+    mnist, n_test = load_dataset("mnist"), 80 if short else 300
+    splits = (("train", mnist.train, 4 * n_test), ("test", mnist.test, n_test))
+    for name, split, n in splits:
         for i in range(n):
             path = folder / name / str(split.labels[i]) / f"{i:05}.png"
             path.parent.mkdir(parents=True, exist_ok=True)

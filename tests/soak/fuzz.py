@@ -34,8 +34,8 @@ TIMES, CONSTANT = 10, 30_000_000  # bytes: times the input and its image, and be
 # resident, with the libraries, of which model files need 400; 100 megapixels decode
 # to 300, some files by way of several copies
 LIMIT_MIB, IMAGE_LIMIT_MIB = 1000, 3000
-INPUTS, SHORT_INPUTS = 1_050_000, 10_000
-GUIDED, SHORT_GUIDED = 600_000, 12_000  # inputs of the coverage-guided fuzzer
+INPUTS, SHORT_INPUTS = 1_050_000, 4_000
+GUIDED, SHORT_GUIDED = 600_000, 4_000  # inputs of the coverage-guided fuzzer
 OUTCOME = (
     "a result or one error line; no traceback, no hang, and at most "
     f"{CONSTANT // 10**6} MB plus {TIMES} times the size of the input and its decoded "

@@ -20,7 +20,7 @@ N_SHUFFLES = 10
 def faults(short: bool) -> Iterator[Fault]:
     for name in ("linear", "svm_rbf", "bovw_grid")[: 1 if short else None]:
         yield _shuffled(name)
-    yield _copied()
+    yield _copied(short)
     yield _too_good()
     yield _no_evidence()
 
@@ -46,9 +46,9 @@ def _shuffled(name: str) -> Fault:
     return Fault(f"training labels of `{name}` shuffled", N_SHUFFLES, outcome, problems)
 
 
-def _copied() -> Fault:
+def _copied(short: bool) -> Fault:
     with new_folder() as folder:
-        digits = make_digits(folder / "digits")
+        digits = make_digits(folder / "digits", short)
         image = next((digits / "test" / "3").iterdir())
         shutil.copy(image, digits / "train" / "3" / "copied.png")
         done = run(["check", str(digits), "--json"], folder / "home")

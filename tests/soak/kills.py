@@ -59,7 +59,7 @@ SAME = "a second run gives the same predictions, scores and model, to the byte"
 
 def faults(short: bool) -> Iterator[Fault]:
     with new_folder() as folder:
-        digits = make_digits(folder / "digits")
+        digits = make_digits(folder / "digits", short)
         for run in method_runs(digits, short):
             yield _at_random(run, SAME, short)
             if not short:

@@ -33,7 +33,7 @@ NOT_ROOT = "not run: only root may mount a small disk"
 
 def faults(short: bool) -> Iterator[Fault]:
     with new_folder() as folder:
-        digits = make_digits(folder / "digits")
+        digits = make_digits(folder / "digits", short)
         disk_kb = DISK_KB[1:2] if short else DISK_KB
         for method_run in method_runs(digits, short):
             method = method_run.name

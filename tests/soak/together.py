@@ -17,7 +17,7 @@ N_SEEDS = 10  # of each of two learning curves
 def faults(short: bool) -> Iterator[Fault]:
     n_rounds = 1 if short else N_ROUNDS
     with new_folder() as folder:
-        digits = make_digits(folder / "digits")
+        digits = make_digits(folder / "digits", short)
         for run in method_runs(digits, short):
             yield _same_run(run, (2,) if short else (2, 4) * N_ROUNDS)
             yield _corrupt(run, short)
