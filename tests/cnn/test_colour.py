@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from tests.cnn.training.test_training import linear
+from tests.pipeline.small_methods import small_backbone
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.inspection.kernels import first_kernels
 from visbase.cnn.inspection.layers import save_pictures
@@ -50,7 +51,7 @@ def test_every_network_tells_red_from_blue_images_of_32_pixels(method: object) -
     quick = module.PRESETS["quick"]
     small = {"epochs": 6, "spreads_px": ()}
     if hasattr(quick, "size_px"):  # a network that was trained before
-        small = {"epochs": 1, "size_px": 64}
+        small = {"epochs": 1, "size_px": 64, **small_backbone()}
     changes = {name: value for name, value in small.items() if hasattr(quick, name)}
     model = module.build(dataclasses.replace(quick, **changes), 0)
     images, labels = coloured(300, 32)

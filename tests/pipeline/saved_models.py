@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from tests.pipeline.builders import make_record
-from tests.pipeline.test_contract import N_TEST, N_TRAIN, small_config
+from tests.pipeline.small_methods import N_TEST, N_TRAIN, small_config
 from visbase.pipeline.contracts import Arrays, Method, join_parts
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.models.card import make_card

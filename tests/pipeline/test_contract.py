@@ -7,23 +7,18 @@ import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.pipeline.small_methods import METHODS, N_TEST, N_TRAIN, build_small
 from visbase.pipeline.contracts import KINDS, Method, Refits
 from visbase.pipeline.datasets import find_datasets
 from visbase.pipeline.datasets.splits import Dataset
-from visbase.pipeline.models.methods import MethodFile, find_methods
+from visbase.pipeline.models.methods import MethodFile
 
-METHODS = find_methods()
 DATASETS = find_datasets()
-N_TRAIN, N_TEST = 200, 60
 BLANK = 5  # position of an all-black image among the training and the test images
-# Fields that cost time, where a method has them; `copies` is 0 in quick presets.
-SMALL = {"n_words": 40, "n_samples": 2000, "n_components": 40}
-SMALL |= {"copies": 1, "epochs": 1, "n_epochs": 1, "size_px": 32}
 
 
 @pytest.fixture(params=METHODS.values(), ids=METHODS, scope="module")
@@ -34,17 +29,6 @@ def method(request: pytest.FixtureRequest) -> MethodFile:
 @pytest.fixture(autouse=True)
 def fresh_cache(fresh_folders: Path) -> None:
     """Loads nothing from the cache of another test: a second fit is computed."""
-
-
-def small_config(method: MethodFile) -> Any:
-    config = method.load().PRESETS["quick"]
-    fields = {field.name for field in dataclasses.fields(config)}
-    small = {name: value for name, value in SMALL.items() if name in fields}
-    return dataclasses.replace(config, **small)
-
-
-def build_small(method: MethodFile, seed: int = 0) -> Method:
-    return method.load().build(small_config(method), seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.saved_models import fit_and_save
-from tests.pipeline.test_contract import N_TRAIN, build_small
+from tests.pipeline.small_methods import N_TRAIN, build_small
 from visbase.pipeline.datasets.splits import Dataset, Split, part
 from visbase.pipeline.models.calibration import calibrate
 from visbase.pipeline.models.file import load_model, save_model

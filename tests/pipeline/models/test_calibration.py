@@ -10,7 +10,7 @@ import pytest
 from scipy.special import softmax
 
 from tests.pipeline.saved_models import Change, resave
-from tests.pipeline.test_contract import N_TRAIN
+from tests.pipeline.small_methods import N_TRAIN
 from visbase.pipeline.datasets.splits import Dataset, Split, Writers, part, take
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.evaluation import expected_calibration_error, log_loss

@@ -17,7 +17,7 @@ import safetensors.numpy
 
 from tests.hostile import Canary, sealed
 from tests.pipeline.saved_models import Change, fit_and_save, of_classes, resave
-from tests.pipeline.test_contract import METHODS, N_TEST
+from tests.pipeline.small_methods import METHODS, N_TEST
 from visbase.pipeline.datasets.splits import Dataset, Split
 from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.fingerprint import digest_array
