@@ -18,6 +18,7 @@ from visbase.cnn.training.cores import each_on_its_core
 from visbase.cnn.training.device import (
     choose_device,
     device_name,
+    forked_rng,
     multiplies_bfloat16,
     n_processes,
 )
@@ -100,8 +101,7 @@ class NetworkClassifier:
         if self.recipe.schedule == "plateau":  # the last sixth must have every class
             order = np.random.default_rng(self.seed).permutation(len(targets))
             pixels, targets = pixels[order], targets[order]
-        # weights and dropout draw from torch's global generator: seeded, then restored
-        with torch.random.fork_rng(), each_on_its_core(self._device):
+        with forked_rng(self._device), each_on_its_core(self._device):
             torch.manual_seed(self.seed)
             network = self._new_network()
             # channels last: an epoch of convnet takes 0.74 of the time with channels

@@ -189,6 +189,7 @@ class BackboneClassifier:
     def features(self, images: Images) -> FloatArray:
         """Pool, root and scale: n images -> (n, d)."""
         key = {
+            "backbone": self.backbone_.name,  # some share weights but not padding
             "weights": self.backbone_.arrays,
             "size": self.backbone_.size_px,
             "mirrored": self.mirrored,

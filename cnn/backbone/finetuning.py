@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from visbase.cnn.backbone.classifier import BackboneClassifier
+from visbase.cnn.backbone.folding import folded
 from visbase.cnn.backbone.network import Backbone
-from visbase.cnn.backbone.timm_networks import make_network
+from visbase.cnn.backbone.timm_networks import make_network, timm
 from visbase.cnn.training.cores import each_on_its_core
+from visbase.cnn.training.device import forked_rng, n_processes
 from visbase.cnn.training.trainer import Recipe, train
 from visbase.pipeline.contracts import Images
 from visbase.pipeline.errors import BadInput
@@ -29,6 +31,7 @@ from visbase.pipeline.images.blocks import map_blocks
 from visbase.pipeline.progress import track
 from visbase.pipeline.storage.cache import entry_path
 
+CPU = torch.device("cpu")
 CLASSIFIER_RATE = 5  # of learning, relative to the layers that have learned before
 
 
@@ -53,10 +56,9 @@ class FinetunedBackbone(BackboneClassifier):
         network.load_state_dict(
             {name: torch.from_numpy(values) for name, values in untuned.arrays.items()}
         )
-        frozen, _ = _split(untuned.network, self.tuned_layers, self.backbone)
-        _, tuned = _split(network, self.tuned_layers, self.backbone)
+        frozen, tuned = _split(network, self.tuned_layers, self.backbone)
         self._require_in_order(untuned, nn.Sequential(frozen, tuned))
-        maps = self._maps(images, untuned, frozen)
+        maps = self._maps(images, untuned, folded(frozen, _ramp(untuned.size_px)))
         classes, targets = np.unique(labels, return_inverse=True)
         head = TunedLayers(tuned, untuned.lengths[0], len(classes), self.dropout)
         recipe = Recipe(
@@ -69,7 +71,8 @@ class FinetunedBackbone(BackboneClassifier):
         ).for_images(len(targets))
         key = {"maps": maps, "targets": targets, "recipe": recipe, "seed": self.seed}
         key |= {"network": str(head), "weights": untuned.arrays}
-        with torch.random.fork_rng(), each_on_its_core(torch.device("cpu")):
+        key |= {"timm": timm.__version__, "n_processes": n_processes()}
+        with forked_rng(CPU), each_on_its_core(CPU):
             torch.manual_seed(self.seed)
             self.histories = [
                 train(
@@ -106,8 +109,7 @@ class FinetunedBackbone(BackboneClassifier):
 
     def _require_in_order(self, backbone: Backbone, layers: nn.Module) -> None:
         """Raise BadInput unless the layers, one after the other, are the network."""
-        side = backbone.size_px
-        ramp = torch.linspace(-2, 2, 3 * side**2).view(1, 3, side, side)
+        ramp = _ramp(backbone.size_px)
         with torch.inference_mode():
             expected = backbone.network.forward_features(ramp)  # type: ignore[operator]
             try:
@@ -160,6 +162,11 @@ def one_view(maps: Tensor, generator: torch.Generator) -> Tensor:
     chosen = torch.randint(maps.shape[1], (len(maps),), generator=generator)
     one = maps[torch.arange(len(maps)), chosen].float()
     return one.contiguous(memory_format=torch.channels_last)
+
+
+def _ramp(side_px: int) -> Tensor:
+    """A standardised image, of which every pixel differs."""
+    return torch.linspace(-2, 2, 3 * side_px**2).view(1, 3, side_px, side_px)
 
 
 def layers_of(network: nn.Module) -> OrderedDict[str, nn.Module]:

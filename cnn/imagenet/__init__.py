@@ -17,6 +17,7 @@ With the weights of others they are evaluated by ILSVRC's protocol (`evaluation`
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -65,6 +66,14 @@ class Network:
     side_px: int = 224
     weights: Published = Published()
     last: str = ""
+
+    @property
+    def resized_px(self) -> int:
+        """Shorter side before the crop: 256 as in Krizhevsky et al. 2012 (section 2).
+
+        Larger crops are as much smaller as those of 224 pixels are.
+        """
+        return 256 if self.side_px < 256 else math.ceil(self.side_px * 256 / 224)
 
 
 def find_networks() -> dict[str, Network]:

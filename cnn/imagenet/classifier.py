@@ -14,9 +14,9 @@ from torch import nn
 from visbase.cnn.backbone.weights import checksum
 from visbase.cnn.classifier import LARGEST_PX, NetworkClassifier
 from visbase.cnn.imagenet import Network, find_networks
-from visbase.cnn.imagenet.loading import RESIZED_PX, published_arrays, restore
+from visbase.cnn.imagenet.loading import published_arrays, restore
 from visbase.cnn.training.cores import each_on_its_core
-from visbase.cnn.training.device import join_processes, n_processes
+from visbase.cnn.training.device import forked_rng, join_processes, n_processes
 from visbase.cnn.training.pixels import Pixels
 from visbase.cnn.training.squares import Squares
 from visbase.cnn.training.trainer import Augment, Recipe, log_probabilities, train
@@ -56,7 +56,7 @@ class ImageNetClassifier(NetworkClassifier):
             )
         entry = find_networks()[name]
         _require_size(name, entry, crop_px)
-        square_px = RESIZED_PX * crop_px // entry.side_px
+        square_px = entry.resized_px * crop_px // entry.side_px
         super().__init__(partial(_make, entry), recipe, seed, augment, views, square_px)
         self.name = name
         self.entry = entry
@@ -90,7 +90,7 @@ class ImageNetClassifier(NetworkClassifier):
         published = self.entry.weights
         self.mean_, self.deviation_ = np.array([published.mean, published.deviation])
         # see `NetworkClassifier.fit`
-        with torch.random.fork_rng(), each_on_its_core(self._device):
+        with forked_rng(self._device), each_on_its_core(self._device):
             torch.manual_seed(self.seed)
             network = self.entry.make(len(self.classes_))
             self._start_from_weights(network)

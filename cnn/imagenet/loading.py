@@ -22,7 +22,6 @@ from visbase.pipeline.contracts import Arrays
 from visbase.pipeline.errors import BadInput, printable
 
 ALL_CLASSES = 1000
-RESIZED_PX = 256  # shorter side before the crop (Krizhevsky et al. 2012, section 2)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _load(name: str, file: str, n_classes: int) -> Loaded:
         network.eval(),
         published.mean,
         published.deviation,
-        RESIZED_PX,
+        entry.resized_px,
         entry.side_px,
         False,
         checksum(arrays),
@@ -125,13 +124,15 @@ def _load_from_timm(name: str, file: str, n_classes: int) -> Loaded:
     arrays = read_weights(path, shapes(name, n_classes), ())
     network = make_network(name, n_classes)
     restore(network, arrays)
-    crop_px = int(cfg["input_size"][1])
+    # some weights are evaluated on larger images than they were trained on
+    crop_px = int((cfg.get("test_input_size") or cfg["input_size"])[1])
+    crop_pct = cfg.get("test_crop_pct") or cfg["crop_pct"]
     # as timm evaluates it; `pretrained` takes 127 and 128, the TensorFlow original's
     return Loaded(
         network,
         tuple(255 * value for value in cfg["mean"]),
         tuple(255 * value for value in cfg["std"]),
-        math.floor(crop_px / cfg["crop_pct"]),
+        math.floor(crop_px / crop_pct),
         crop_px,
         cfg["interpolation"] == "bicubic",
         checksum(arrays),

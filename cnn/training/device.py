@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from contextlib import AbstractContextManager
 
 import torch
 import torch.distributed as dist
@@ -95,6 +96,21 @@ def join_processes(device: torch.device) -> int:
                 f"({error}); start them with torchrun, or unset it"
             ) from None
     return dist.get_rank()
+
+
+def from_first(value: torch.Tensor) -> float:
+    """The value that the first of the processes has."""
+    if n_processes() > 1:
+        dist.broadcast(value, 0)
+    return float(value)
+
+
+def forked_rng(device: torch.device) -> AbstractContextManager[None]:
+    """Restore the global random generators of a device afterwards, and use no other.
+
+    torch's own function initialises every GPU of the machine.
+    """
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
 def require_same_checkpoint(n_epochs: int, device: torch.device) -> None:

@@ -35,6 +35,7 @@ from torch.nn.parallel import DistributedDataParallel
 from visbase.cnn.training.checkpoint import Epoch, read_checkpoint, write_checkpoint
 from visbase.cnn.training.cores import each_on_its_core
 from visbase.cnn.training.device import (
+    from_first,
     join_processes,
     multiplies_bfloat16,
     n_processes,
@@ -68,7 +69,7 @@ class Recipe:
     `patience` epochs without progress on the last sixth of the training images, which
     is held out. epochs_for: number of training images that `epochs` is meant for; n
     images get sqrt(epochs_for / n) times as many, 0 leaves them. label_smoothing:
-    probability that the target gives to the other classes. bfloat16: train with
+    probability that the target spreads over all classes. bfloat16: train with
     products in bfloat16 if the device multiplies it. balanced: weigh the loss of each
     image by n / (C n_class), so that all classes count the same.
     """
@@ -189,7 +190,8 @@ def train(
         if n_held_out:
             scores = log_probabilities(network, images, views, n)
             wrong = scores.argmax(1) != labels[n:]
-            validation_pct = 100 * float(wrong.float().mean())
+            # of the first process: each has seen other batches to normalise by
+            validation_pct = from_first(100 * wrong.float().mean())
         history.append(
             Epoch(
                 loss=round(loss_sum / n_seen, 5),
@@ -262,10 +264,13 @@ def _loss_sum(
     logits: Tensor, targets: Tensor, recipe: Recipe, class_weights: Tensor | None
 ) -> Tensor:
     """Sum of cross-entropies with smoothed targets (Szegedy et al. 2016, section 7)."""
-    smoothing = recipe.label_smoothing
-    return F.cross_entropy(
-        logits, targets, class_weights, label_smoothing=smoothing, reduction="sum"
+    entropy = functools.partial(
+        F.cross_entropy, logits, targets, label_smoothing=recipe.label_smoothing
     )
+    if class_weights is None:
+        return entropy(reduction="sum")
+    # not by its `weight`, which would weigh the smoothed part by every class's weight
+    return (class_weights[targets] * entropy(reduction="none")).sum()
 
 
 def _rate(recipe: Recipe, history: list[Epoch], step: int, steps: int) -> float:

@@ -74,6 +74,13 @@ def test_number_of_layers_that_the_network_has_not_is_one_line(
         fit(images, tuned_layers=n)
 
 
+def test_layers_may_be_cut_between_a_convolution_and_its_normalisation(
+    images: NDArray[np.uint8],
+) -> None:
+    model = fit(images, tuned_layers=1, size_px=32)
+    assert np.isfinite(model.scores(images)).all()
+
+
 @pytest.mark.parametrize(
     ("name", "refused"), [("test_resnet", False), ("test_vit", True)]
 )

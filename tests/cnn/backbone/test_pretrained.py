@@ -14,6 +14,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import save_file
 
 from tests.command_line import fresh_python
 from tests.pipeline.saved_models import resave
@@ -66,6 +67,24 @@ def fit(photographs: Dataset, **changes: object) -> FrozenBackbone:
     model = pretrained.build(dataclasses.replace(CONFIG, **changes), 0)  # type: ignore[arg-type]
     model.fit(photographs.train.images, photographs.train.labels)
     return model
+
+
+def test_networks_with_the_same_weights_keep_features_of_their_own(
+    fitted: FrozenBackbone, photographs: Dataset, tmp_path: Path
+) -> None:
+    weights = {
+        name: torch.from_numpy(values).contiguous()
+        for name, values in fitted.backbone_.arrays.items()
+    }
+    save_file(weights, tmp_path / "weights.safetensors")
+    # which pads symmetrically
+    changes = {
+        "backbone": "efficientnet_lite0",
+        "weights": str(tmp_path / "weights.safetensors"),
+    }
+    other = fit(photographs, **changes)
+    images = photographs.train.images
+    assert not np.allclose(other.features(images), fitted.features(images), atol=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor, nn
 
 from tests.command_line import refusal, visbase
-from visbase.cnn.backbone.timm_networks import timm
+from visbase.cnn.backbone.timm_networks import pretrained_cfg, timm
 from visbase.cnn.backbone.weights import PACKAGED
-from visbase.cnn.imagenet import evaluation
+from visbase.cnn.imagenet import evaluation, loading
 from visbase.cnn.imagenet.bn_inception import BNInception
 from visbase.cnn.imagenet.evaluation import Counts, evaluate, pixels_of
 from visbase.cnn.imagenet.loading import Loaded, load_network
@@ -47,6 +47,17 @@ def test_logits_are_those_of_timm_with_its_published_evaluation_settings() -> No
     assert (crops - torch.stack(theirs)).abs().max() < 1e-5
     assert float(expected.std()) > 0.5
     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-4)
+
+
+def test_weights_are_evaluated_at_the_size_that_timm_tests_them_at(
+    small_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"test_input_size": (3, 192, 192), "test_crop_pct": 1.0}
+    monkeypatch.setattr(
+        loading, "pretrained_cfg", lambda name: pretrained_cfg(name) | sizes
+    )
+    loaded = load_network(SMALL, str(small_weights), N_CLASSES)
+    assert (loaded.crop_px, loaded.resized_px) == (192, 192)
 
 
 def test_ten_crops_are_torchvisions_of_the_middle_square() -> None:

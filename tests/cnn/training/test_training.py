@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.command_line import refusal
 from visbase.cnn.classifier import NetworkClassifier
 from visbase.cnn.training.augment import Distortion
 from visbase.cnn.training.device import choose_device, multiplies_bfloat16
-from visbase.cnn.training.trainer import Recipe
+from visbase.cnn.training.trainer import Recipe, _loss_sum
 from visbase.cnn.training.views import CropsAndWhole, shifted_views
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.errors import BadInput
@@ -74,12 +75,32 @@ def test_shuffled_labels_score_near_chance(mnist: Dataset) -> None:
 
 def test_balanced_classes_count_the_same_in_the_loss(fresh_folders: Path) -> None:
     images, labels = np.zeros((90, 4, 4), np.uint8), np.repeat([0, 1], [10, 80])
-    for balanced, expected in ((True, [0.5, 0.5]), (False, [1 / 9, 8 / 9])):
-        recipe = Recipe(60, learning_rate=0.1, weight_decay=0, balanced=balanced)
+    for balanced, smoothing, expected in (
+        (True, 0.0, [0.5, 0.5]),
+        (True, 0.2, [0.5, 0.5]),
+        (False, 0.0, [1 / 9, 8 / 9]),
+    ):
+        recipe = Recipe(60, learning_rate=0.1, weight_decay=0)
+        recipe = replace(recipe, balanced=balanced, label_smoothing=smoothing)
         model = NetworkClassifier(linear, recipe, 0)  # only the bias can learn
         model.fit(images, labels)
         probabilities = np.exp(model.scores(images[:1]))[0]
         np.testing.assert_allclose(probabilities, expected, atol=0.05)
+
+
+def test_smoothed_targets_of_balanced_classes_keep_their_class() -> None:
+    counts = torch.tensor([1000.0, 10.0])
+    logits = torch.zeros(2, 2, requires_grad=True)
+    loss = _loss_sum(
+        logits,
+        torch.tensor([0, 1]),
+        Recipe(1, label_smoothing=0.2, balanced=True),
+        counts.sum() / 2 / counts,
+    )
+    loss.backward()
+    # the gradient is w (p - target), with p of 0.5 and targets of 0.9 and 0.1
+    expected = 0.4 * torch.tensor([[-0.505, 0.505], [50.5, -50.5]])
+    torch.testing.assert_close(logits.grad, expected)
 
 
 def test_wrong_setting_of_a_recipe_is_named() -> None:
