@@ -153,6 +153,7 @@ def build(config: Config, seed: int) -> NetworkClassifier:
     if config.padding_px:
         moves = PaddedCrops(config.padding_px)
         views = mirrored_and_shifted_views if config.whitened else mirrored_views
+        views = views if config.average_views else alone
         return NetworkClassifier(make_network, recipe, seed, moves, views)
     augment = part_of(config, Distortion)
     shifted = shifted_views if config.average_views else alone

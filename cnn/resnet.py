@@ -19,6 +19,8 @@ from visbase.cnn.training.crops import Crops, PaddedCrops
 from visbase.cnn.training.trainer import Recipe
 from visbase.cnn.training.views import (
     CropsAndWhole,
+    Middle,
+    Views,
     alone,
     mirrored_views,
     shifted_views,
@@ -132,13 +134,15 @@ def classifier(config: Config, seed: int, shortcut: bool) -> NetworkClassifier:
         )
     recipe = part_of(config, Recipe)
     if config.crop_px:
-        crops, views = part_of(config, Crops), CropsAndWhole(config.crop_px)
+        crops, px = part_of(config, Crops), config.crop_px
+        views: Views = CropsAndWhole(px) if config.average_views else Middle(px)
         return NetworkClassifier(
             make_network, recipe, seed, crops, views, config.square_px
         )
     if config.padding_px:
         moves = PaddedCrops(config.padding_px)
-        return NetworkClassifier(make_network, recipe, seed, moves, mirrored_views)
+        views = mirrored_views if config.average_views else alone
+        return NetworkClassifier(make_network, recipe, seed, moves, views)
     distortion = part_of(config, Distortion)
     shifted = shifted_views if config.average_views else alone
     return NetworkClassifier(make_network, recipe, seed, distortion, shifted)

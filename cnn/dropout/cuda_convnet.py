@@ -61,7 +61,7 @@ class Config:
     response_px: int = 0  # maps that a response is normalised over; 0 for none
     response_scale: float = 5e-5
     response_power: float = 0.75
-    weight_costs: tuple[float, ...] = ()  # of single layers, instead of weight_decay
+    weight_costs: tuple[float, ...] = ()  # of single layers, beside weight_decay
     epochs: int = 50
     batch_size: int = 128
     optimiser: str = "sgd"

@@ -19,7 +19,8 @@ arithmetic needs 227. It counts 253,440 neurons in the first layer (below figure
 650,000 in all (abstract); 55 x 55 x 96 are 290,400, and all layers have 659,272.
 
 torchvision's is the later one of Krizhevsky 2014: 64, 192, 384, 256 and 256 maps, no
-groups, no response normalisation, 61,100,840 parameters.
+groups, no response normalisation, 61,100,840 parameters, and dropout before instead of
+after each of the first two linear layers.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ def alexnet(n_classes: int) -> nn.Module:
         nn.ReLU(),
         nn.MaxPool2d(3, 2),
         nn.Flatten(),
-        nn.Dropout(0.5),
         nn.Linear(256 * 6 * 6, 4096),
         nn.ReLU(),
         nn.Dropout(0.5),
         nn.Linear(4096, 4096),
         nn.ReLU(),
+        nn.Dropout(0.5),
         nn.Linear(4096, n_classes),
     )
     layers = [m for m in network if isinstance(m, nn.Conv2d | nn.Linear)]

@@ -13,7 +13,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Literal
 
-from visbase.cnn.imagenet import find_networks
+from visbase.cnn.imagenet import DEVIATION, find_networks
 from visbase.cnn.imagenet.classifier import ImageNetClassifier
 from visbase.cnn.training.crops import Crops, LitCrops
 from visbase.cnn.training.trainer import Recipe
@@ -74,6 +74,7 @@ def build(network: str, config: Config, seed: int) -> ImageNetClassifier:
     if config.epochs:
         recipe = replace(recipe, epochs_for=0)
     px = config.crop_px or entry.side_px
+    deviation = DEVIATION[0] / entry.weights.deviation[0]  # once standardised
     return ImageNetClassifier(
         network,
         recipe,
@@ -81,7 +82,7 @@ def build(network: str, config: Config, seed: int) -> ImageNetClassifier:
         augment=(
             LitCrops(px, entry.weights.deviation)
             if config.recipe == "alexnet"
-            else Crops(px, smallest_crop=0.35, light=0.3)
+            else Crops(px, smallest_crop=0.35, light=0.3, deviation=deviation)
         ),
         views=TenCrops(px) if config.recipe == "alexnet" else Middle(px),
         crop_px=px,

@@ -34,14 +34,15 @@ class Crops:
     crop_px: height and width of the result; smallest_crop: smallest area of a crop, as
     a fraction of the image; its width divided by its height, relative to the image's,
     lies between 1 / widest_crop and widest_crop. light: largest relative change of
-    contrast and of saturation, and of brightness in standard deviations of the training
-    images.
+    contrast and of saturation, and of brightness in units of `deviation`, that of the
+    standardised training images.
     """
 
     crop_px: int
     smallest_crop: float
     light: float
     widest_crop: float = 4 / 3
+    deviation: float = 1.0
 
     def __post_init__(self) -> None:
         if self.crop_px < LEAST_PX:
@@ -89,7 +90,7 @@ class Crops:
             grey = images.mean(1, keepdim=True)
             images = grey + (images - grey) * saturation
         mean = images.mean((1, 2, 3), keepdim=True)
-        return mean + (images - mean) * contrast + brightness
+        return mean + (images - mean) * contrast + brightness * self.deviation
 
 
 @dataclass(frozen=True)

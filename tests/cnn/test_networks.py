@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,24 @@ def test_networks_take_other_image_sizes(size: tuple[int, int]) -> None:
         residual_network(8, 4, shortcut=True, n_classes=3),
     ):
         assert network(torch.zeros(2, 1, *size)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        *product((resnet, convnet), ("PRESETS", "OBJECTS")),
+        (resnet, "PHOTOGRAPHS"),
+    ],
+)
+def test_a_single_view_is_seen_where_views_are_not_averaged(
+    method: Any, kind: str
+) -> None:
+    images = torch.zeros(1, 3, 112, 112)
+    for averages in (True, False):
+        config = getattr(method, kind)["full"]
+        config = dataclasses.replace(config, average_views=averages)
+        views = method.build(config, 0).views(images)
+        assert (len(views) > 1) == averages
 
 
 def icons(n: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

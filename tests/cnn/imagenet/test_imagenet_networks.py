@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -186,6 +187,20 @@ def test_groups_of_alexnet_meet_in_the_third_convolution_alone() -> None:
         assert x.grad is not None
         reads_all = bool(x.grad[0, n - n // 2 :].any())
         assert reads_all == (number in (1, 3))
+
+
+def test_alexnet_drops_outputs_of_its_hidden_linear_layers() -> None:
+    with torch.device("meta"):
+        layers = [*NETWORKS["alexnet"].make(10)]  # type: ignore[call-overload]
+    hidden = [nn.Linear, nn.ReLU, nn.Dropout]
+    assert [type(layer) for layer in layers[-7:]] == [*hidden, *hidden, nn.Linear]
+
+
+def test_shorter_side_before_the_crop_is_256_or_as_much_longer_as_that() -> None:
+    sizes = {224: 256, 227: 256, 299: 342}
+    for side_px, resized_px in sizes.items():
+        network = replace(NETWORKS["alexnet"], side_px=side_px)
+        assert network.resized_px == resized_px
 
 
 def test_response_normalisation_of_alexnet_is_the_papers() -> None:

@@ -195,7 +195,7 @@ def test_held_out_photographs_are_of_every_class(
 @pytest.mark.parametrize(
     ("name", "head", "last"),
     [
-        ("alexnet", "22", "20"),
+        ("alexnet", "22", "19"),
         ("vgg16", "classifier.6", "classifier.0"),
         ("googlenet", "24", "20.branches.0.0"),
         ("googlenet_torchvision", "fc", "inception5b.branch1.conv"),
