@@ -71,7 +71,7 @@ depth: .venv/with-cnn
 
 lecture: .venv/with-cnn
 	for point in photograph_kernels patches gradients augmentation; do \
-	    $(BIN)/python -m visbase.cnn.inspection.$$point || exit; done
+	    VISBASE_DEVICE=cpu $(BIN)/python -m visbase.cnn.inspection.$$point || exit; done
 
 bench: .venv/with-bench
 	$(BIN)/python -m benchmarks.time_to_99

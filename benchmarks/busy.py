@@ -52,7 +52,7 @@ def seconds(method: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [sys.executable, "-m", "visbase", "run", method, "--preset", "quick"],
-            env=os.environ | {"VISBASE_ARTIFACTS": folder},
+            env=os.environ | {"VISBASE_ARTIFACTS": folder, "VISBASE_DEVICE": "cpu"},
             capture_output=True,
             check=True,
         )

@@ -103,7 +103,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _write(copy: Path, source: Path, change: Change, quality: int) -> None:
     with Image.open(source) as image:
-        change(image).save(copy, quality=quality)
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        change(upright).save(copy, quality=quality)
 
 
 def _timed(paths: Sequence[Path]) -> tuple[Checked, float]:

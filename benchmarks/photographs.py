@@ -45,7 +45,7 @@ COLUMNS = (
     "started",
     "settings",  # that differ from the defaults
 )
-KEY = (*COLUMNS[:4], "settings")
+KEY = ("dataset", "method", "settings", "n_train", "seed")  # a row is all but seeds
 
 
 @click.command()
@@ -71,11 +71,16 @@ def main(
             for setting in settings:
                 command += ["--set", setting]
             subprocess.run(command, check=True)
-            records = artifacts() / "results" / ("changed" if settings else "full")
-            (place,) = records.glob(f"{safe_name(folder)}-????????")
-            path = record_path(records, place.name, method, seed)
-            record = replace(read_record(path), dataset=safe_name(folder))
+            record = replace(_newest(folder, method, seed), dataset=safe_name(folder))
             _add(record, " ".join(settings))
+
+
+def _newest(folder: Path, method: str, seed: int) -> Record:
+    """The record of the last run: a folder may have had other photographs before."""
+    datasets = (artifacts() / "results").glob(f"*/{safe_name(folder)}-????????")
+    paths = [record_path(each.parent, each.name, method, seed) for each in datasets]
+    records = [read_record(path) for path in paths if path.is_file()]
+    return max(records, key=lambda record: record.started)
 
 
 def _add(record: Record, settings: str) -> None:
@@ -83,7 +88,14 @@ def _add(record: Record, settings: str) -> None:
     new = {name: str(getattr(record, name)) for name in COLUMNS[:-1]}
     new["settings"] = settings
     rows = [row for row in _rows() if any(row[k] != new[k] for k in KEY)]
-    rows = sorted([*rows, new], key=lambda row: [row[k] for k in KEY])
+    rows = sorted(
+        [*rows, new],
+        key=lambda row: (
+            *(row[k] for k in KEY[:3]),
+            int(row["n_train"]),
+            int(row["seed"]),
+        ),
+    )
     with atomic_write(TABLE) as file:
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
