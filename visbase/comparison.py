@@ -10,10 +10,15 @@ from typing import Any, Literal
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from visbase.pipeline.datasets.class_folders import find_layout
-from visbase.pipeline.datasets.class_images import findings_of, read_images
-from visbase.pipeline.datasets.findings import Findings, describe, notes
+from visbase.pipeline.datasets.class_images import (
+    ClassImages,
+    findings_of,
+    read_images,
+)
+from visbase.pipeline.datasets.findings import DROPPED, Findings, describe, notes
 from visbase.pipeline.errors import BadInput, printable
 from visbase.pipeline.experiments.contest import CONTESTANTS, Contest
 from visbase.pipeline.experiments.records import (
@@ -26,7 +31,11 @@ from visbase.pipeline.storage import artifacts
 from visbase.pipeline.storage.atomic import write_named
 from visbase.pipeline.storage.reading import listed
 from visbase.pipeline.storage.tables import to_csv
-from visbase.reports.comparison.contestants import Contestant, read_contestant
+from visbase.reports.comparison.contestants import (
+    Contestant,
+    one_per_split,
+    read_contestant,
+)
 from visbase.reports.comparison.statements import statements
 from visbase.reports.comparison.suspicion import find_suspicious
 from visbase.reports.comparison.table import TableRow, print_table, rank, table_rows
@@ -145,8 +154,22 @@ def report(
             f"{printable(root)}: `visbase run` has recorded no full run of it; "
             "`visbase compare` runs and compares methods"
         )
-    findings = findings_of(photos, photos.parts)
-    return _written(root, contestants, findings, out or home)
+    record = next(one.answers[0].record for one in contestants if one.answers)
+    findings = findings_of(photos, _parts(photos, record))
+    return _written(root, [*map(one_per_split, contestants)], findings, out or home)
+
+
+def _parts(photos: ClassImages, record: Record) -> NDArray[np.str_]:
+    """The part of each photograph in a recorded split, see `Copies.parts`."""
+    names = [photos.name(path) for path in photos.files.paths]
+    tested = np.isin(names, record.test_names)
+    validates = photos.parts == "validation"
+    parts = np.select([tested, validates], ["test", "validation"], "train")
+    if np.sum(parts == "train") > record.n_train:  # of each picture one was kept
+        order = np.argsort(~tested, kind="stable")
+        kept = order[np.unique(photos.groups[order], return_index=True)[1]]
+        parts[np.setdiff1d(np.flatnonzero(~tested), kept)] = DROPPED
+    return parts
 
 
 def _written(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,14 @@ class Contestant:
             np.vstack([one.extras["curve"] == one.truth, one.right]) for one in known
         ]
         return [*sizes, n], right
+
+
+def one_per_split(contestant: Contestant) -> Contestant:
+    """Leave out further runs on the same split, whose test images are the same."""
+    first: dict[str, Answers] = {}
+    for one in contestant.answers:
+        first.setdefault(one.record.fingerprint, one)
+    return replace(contestant, answers=[*first.values()])
 
 
 def read_contestant(

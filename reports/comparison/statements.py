@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,7 +37,9 @@ def _best(ranked: Sequence[Contestant]) -> str:
     gap, low, high = (100 * value for value in difference(best, second))
     verdict = "is more than chance" if low > 0 else "may be chance"
     interval = f"95 % interval {low:.1f} to {high:.1f}"
-    if gap:
+    if math.isnan(gap):
+        text += f"; {second.method} was tested on other splits"
+    elif gap:
         text += f", and its lead of {gap:.1f} points over {second.method} {verdict}"
         text += f" ({interval})"
     else:

@@ -134,11 +134,11 @@ def difference(first: Contestant, second: Contestant) -> tuple[float, float, flo
 
     Only splits that both were tested on count; NaN if there is none.
     """
-    theirs = {one.record.seed: one for one in second.answers}
+    theirs = {one.record.fingerprint: one for one in second.answers}
     pairs = [
-        (one, theirs[one.record.seed])
+        (one, theirs[one.record.fingerprint])
         for one in first.answers
-        if one.record.seed in theirs
+        if one.record.fingerprint in theirs
     ]
     if not pairs:
         return math.nan, math.nan, math.nan
@@ -175,11 +175,12 @@ def _row(contestant: Contestant, best: Contestant) -> TableRow:
         Cell(f"{100 * low:.1f} to {100 * high:.1f}", low),
         _cell(f1, ".1f"),
         _cell(balanced, ".1f"),
-        Cell(
-            "best"
-            if is_best
-            else f"{100 * gap:+.1f} ({100 * gap_low:+.1f} to {100 * gap_high:+.1f})",
-            0.0 if is_best else gap,
+        Cell("best", 0.0)
+        if is_best
+        else Cell("no shared split")
+        if math.isnan(gap)
+        else Cell(
+            f"{100 * gap:+.1f} ({100 * gap_low:+.1f} to {100 * gap_high:+.1f})", gap
         ),
         _cell(fit_s, ".1f" if fit_s < 10 else ".0f"),
         _cell(mean_and_deviation(ms)[0], ".1f"),

@@ -31,6 +31,7 @@ def answers(
     right = np.equal(truth, prediction)
     changes = {"method": method, "classes": list(classes), "test_names": list(names)}
     changes |= {"n_test": len(names), "n_correct": int(right.sum())}
+    changes["fingerprint"] = f"split {facts.get('seed', 0)}"
     sizes = None if curve is None else np.array([10, 20, 40])
     given = {"evidence": evidence, "curve": curve, "sizes": sizes}
     extras = {name: values for name, values in given.items() if values is not None}

@@ -30,6 +30,7 @@ def contestant(
         prediction[rows] = (prediction[rows] + 1) % 4
         changes = {"method": method, "seed": seed, "n_test": N, "n_train": 1600}
         changes |= {"n_correct": N - len(rows), "classes": CLASSES}
+        changes["fingerprint"] = f"split {seed}"
         record = Record(**FACTS | changes | facts)
         extras = {}
         if curve:
@@ -62,6 +63,14 @@ def test_several_splits_are_compared_pairwise() -> None:
     assert 0 < low < mean < high
     alone = contestant("bad", range(29))  # only the first split is shared
     assert difference(good, alone)[0] == pytest.approx(9 / 400)
+
+
+def test_methods_without_a_shared_split_are_not_compared() -> None:
+    both = [contestant("good", [1]), contestant("bad", [1, 2], fingerprint="other")]
+    (best, *_) = statements(both)
+    assert best.endswith("correctly; bad was tested on other splits.")
+    cells = [row.cells["to the best (points)"].text for row in table_rows(both)]
+    assert cells == ["best", "no shared split"]
 
 
 def test_an_easy_or_hard_split_does_not_rank_a_method_that_has_no_other() -> None:
