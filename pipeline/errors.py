@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from errno import EDQUOT, EFBIG, EMFILE, ENFILE, ENOMEM, ENOSPC
 
 # The disk, the memory or the table of open files is full: nobody's input is wrong.
 FULL = (ENOSPC, EDQUOT, EFBIG, ENOMEM, EMFILE, ENFILE)
+JOINERS = "\u200c\u200d"  # of Persian and Indic letters, and of emoji
 
 
 class BadInput(Exception):
@@ -19,9 +21,12 @@ class BadEnvironment(BadInput):
 def printable(name: object) -> str:
     """Escape what does not fit on a line: newlines, control and undecodable bytes.
 
-    `a<newline>b` becomes `a\\nb`; a byte that is not UTF-8 becomes `\\udcff`.
+    `a<newline>b` becomes `a\\nb`; a byte that is not UTF-8 becomes `\\udcff`. Spaces of
+    other scripts and joined letters stay: they are parts of names.
     """
     return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+        sign
+        if sign.isprintable() or sign in JOINERS or unicodedata.category(sign) == "Zs"
+        else sign.encode("unicode_escape").decode()
         for sign in str(name)
     )

@@ -145,7 +145,7 @@ def findings_of(photos: ClassImages, parts: NDArray[np.str_]) -> Findings:
     counts: dict[str, dict[str, int]] = {}
     for part in dict.fromkeys([*layout.parts, *("train", "test")]):
         n = np.bincount(photos.labels[parts == part], minlength=len(classes))
-        if n.any() or (layout.has_split and part in layout.parts):
+        if n.any() or (part in layout.parts and (layout.has_split or not names)):
             counts[part] = dict(zip(classes, n.tolist(), strict=True))
     by_area = np.argsort(photos.files.sizes.prod(axis=1), kind="stable")
     in_order = photos.files.sizes[by_area, ::-1].tolist() or [[0, 0]]
