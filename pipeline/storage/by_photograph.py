@@ -36,7 +36,7 @@ def recall_rows(
     """
     if not isinstance(images, LazyImages) or len(images) == 1:
         return compute(images)
-    path = entry_path(stage, key, code, ".npz")
+    path = entry_path(stage, key, (*code, images), ".npz")
     entry = read_entry(path) or {}
     names = entry.get("digests", np.empty(0, "U1")).tolist()
     place = {name: row for row, name in enumerate(names)}

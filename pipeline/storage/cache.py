@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from visbase.pipeline.contracts import Arrays
+from visbase.pipeline.images.batches import LazyImages
 from visbase.pipeline.images.fingerprint import fingerprint
 from visbase.pipeline.storage import artifacts
 from visbase.pipeline.storage.atomic import atomic_write
@@ -59,6 +60,8 @@ def entry_path(
     stage: str, key: Mapping[str, Any], code: Sequence[object], suffix: str
 ) -> Path:
     """Where the results of a stage with these parameters, inputs and code belong."""
+    # of photographs on disk the files may be what is known: then decoding counts, too
+    code = (*code, *(v for v in key.values() if isinstance(v, LazyImages)))
     parts = [stage, fingerprint(key), library_versions(), source_digest(code)]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
     return artifacts() / "cache" / f"{stage}-{digest}{suffix}"

@@ -12,6 +12,7 @@ from PIL import Image
 from visbase.pipeline.contracts import FloatArray, Images
 from visbase.pipeline.images.fingerprint import digest_array
 from visbase.pipeline.images.photo_files import PhotoFiles
+from visbase.pipeline.storage import artifacts, cache
 from visbase.pipeline.storage.by_photograph import recall_rows
 from visbase.pipeline.storage.spent import recalled_s
 
@@ -102,3 +103,23 @@ def test_row_of_a_single_photograph_is_neither_kept_nor_recalled(
 ) -> None:
     assert recall(photographs[:1])[0, 0] == 10
     assert not (fresh_folders / "artifacts").exists()
+
+
+def test_code_that_decodes_photographs_counts(
+    photographs: PhotoFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = []
+    for digest in ("old", "new"):  # of the module that decodes
+        monkeypatch.setattr(
+            cache,
+            "source_digest",
+            lambda code, digest=digest: digest if photographs in code else "",
+        )
+        paths.append(cache.entry_path("stage", {"images": photographs}, (), ".npz"))
+        recall_rows("vectors", {}, photographs, ones, ())
+    assert paths[0] != paths[1]
+    assert len([*(artifacts() / "cache").glob("vectors-*")]) == 2
+
+
+def ones(images: Images) -> FloatArray:
+    return np.ones((len(images), 1), np.float32)
