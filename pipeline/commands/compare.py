@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import sys
 import threading
@@ -94,7 +95,8 @@ def contestant(tasks: str) -> None:
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        for task in msgspec.json.decode(tasks, type=list[Task]):
+        # a path may have bytes that are not UTF-8, which msgspec does not read
+        for task in msgspec.convert(json.loads(tasks), list[Task]):
             for record in run_task(task):
                 print(record.line(), flush=True)
     except BadInput as error:

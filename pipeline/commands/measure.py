@@ -19,6 +19,7 @@ from visbase.pipeline.commands.options import (
     folder_options,
     jobs_option,
     named_dataset_option,
+    seed_option,
 )
 from visbase.pipeline.errors import BadInput
 
@@ -92,10 +93,15 @@ def curve(
 )
 @dataset_option
 @data_option
+@seed_option
 @folder_options
 @ends_in_one_line
 def corruption(
-    models: tuple[Path, ...], dataset: str, data: Path | None, **of_folder: Any
+    models: tuple[Path, ...],
+    dataset: str,
+    data: Path | None,
+    seed: int,
+    **of_folder: Any,
 ) -> None:
     """Measure the error of saved models on corrupted test images.
 
@@ -103,14 +109,14 @@ def corruption(
     in place of frost: fifteen, or fourteen if the images are grey. Each has five
     severities, and the corrupted images are the same in every run. Models of digits are
     also tested on digits from another dataset. MODEL must come from `visbase run METHOD
-    --save MODEL` with the full preset.
+    --save MODEL` with the full preset, and with the same seed and split of a folder.
 
     Example: visbase corruption lenet5.visbase bovw.visbase
     """
     from visbase.pipeline.datasets import load_dataset
     from visbase.pipeline.experiments.corruption import measure_corruption
 
-    loaded = load_dataset(dataset, data, **of_folder)
+    loaded = load_dataset(dataset, data, seed=seed, **of_folder)
     for path in models:
         for line in measure_corruption(path, loaded):
             click.echo(line)

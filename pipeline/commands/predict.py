@@ -85,9 +85,9 @@ def predict(
     Prints a row as soon as an image is done: its label and runner-up with their
     probabilities in percent, and the time in milliseconds from opening the file to the
     scores. Models saved before version 0.3 have scores instead of probabilities; the
-    label has the largest. An image with nothing to judge by, such as a blank one, is
-    `unknown`. Unreadable images are reported and skipped, and the exit status is then
-    2.
+    label has the largest. An image with nothing to judge by, such as a blank
+    photograph, is `unknown`. Unreadable images, and blank ones for a model of digits,
+    are reported and skipped, and the exit status is then 2.
 
     Example: visbase predict photos.visbase trip --csv trip.csv --unknown 0.7
     """
@@ -125,7 +125,7 @@ def predict(
     shown: list[np.ndarray] = []
     with contextlib.ExitStack() as stack:
         print_row = stack.enter_context(
-            json_rows() if as_json else table_rows(files, model)
+            json_rows(model) if as_json else table_rows(files, model)
         )
         add = stack.enter_context(write_csv(table)) if table is not None else None
         for file in files:
@@ -166,18 +166,16 @@ def _expand(arguments: Sequence[str], own: set[Path]) -> tuple[list[str], int]:
 
     own: files and folders of this command, which may lie among the images.
     """
-    from visbase.pipeline.datasets.class_folders import files_below
-
     own = {path.resolve() for path in own}
     files, refused = [], 0
     for argument in arguments:
-        found = [argument]
-        if glob.has_magic(argument) and not Path(argument).exists():
-            found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
-        expanded: list[str] = []
-        for name in found:
-            is_folder = name != "-" and Path(name).is_dir()
-            expanded += map(str, files_below(Path(name))) if is_folder else [name]
+        try:
+            expanded = _files_of(argument)
+        except OSError as error:
+            reason = f"{printable(argument)}: {error.strerror}"
+            click.echo(f"visbase: {reason}", err=True)
+            refused += 1
+            continue
         if expanded != [argument]:
             expanded = [name for name in expanded if not own & _above(Path(name))]
         if not expanded:
@@ -185,6 +183,20 @@ def _expand(arguments: Sequence[str], own: set[Path]) -> tuple[list[str], int]:
             refused += 1
         files += expanded
     return files, refused
+
+
+def _files_of(argument: str) -> list[str]:
+    """The files of one argument: itself, or those of a pattern and of folders."""
+    from visbase.pipeline.datasets.class_folders import files_below
+
+    found = [argument]
+    if glob.has_magic(argument) and not Path(argument).exists():
+        found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
+    files: list[str] = []
+    for name in found:
+        is_folder = name != "-" and Path(name).is_dir()
+        files += map(str, files_below(Path(name))) if is_folder else [name]
+    return files
 
 
 def _above(path: Path) -> set[Path]:

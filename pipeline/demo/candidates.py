@@ -35,10 +35,10 @@ def _best() -> list[Model]:
     folders = (Path.cwd(), artifacts())
     files = {file for folder in folders for file in folder.glob("*.visbase")}
     # `visbase cost` leaves models without an ending here
-    kept = (artifacts() / "models").glob("*/*")
-    files |= {file for file in kept if file.is_file()}
+    files |= {*(artifacts() / "models").glob("*/*")}
     loaded, refused = [], ""
-    for file in sorted(files, key=lambda file: -file.stat().st_mtime):
+    there = filter(Path.is_file, files)
+    for file in sorted(there, key=lambda file: -file.stat().st_mtime):
         try:
             loaded.append(load_model(file))
         except BadInput as error:  # one bad file does not stand in the way of others

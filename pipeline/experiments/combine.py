@@ -25,6 +25,7 @@ from visbase.pipeline.experiments.measured import (
     CombinationFacts,
     is_committed,
 )
+from visbase.pipeline.experiments.run import require_sizes
 from visbase.pipeline.models.methods import MethodFile
 from visbase.pipeline.storage import artifacts, measured
 from visbase.pipeline.storage.atomic import atomic_write
@@ -43,11 +44,17 @@ def combine(methods: tuple[MethodFile, MethodFile], dataset: Dataset) -> Combina
     revision = provenance.revision()
     train, held_out = validation_split(dataset, seed=0)
     classes = np.unique(train.labels)
+    if len(np.unique(held_out.labels)) < 2:
+        raise BadInput(
+            f"the {len(held_out)} held-out training images are all of one class; a "
+            "combination needs more images"
+        )
     both = []
     for method in methods:
         model = method.build(
             method.presets(dataset.kind, dataset.published_name)["full"], 0
         )
+        require_sizes(model, dataset)
         model.fit(train.images, train.labels)
         scores = [model.scores(s.images) for s in (held_out, dataset.test)]
         both.append(_scaled(scores[0].astype(float), scores[1].astype(float)))

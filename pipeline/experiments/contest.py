@@ -6,6 +6,7 @@ was killed continues, and one more method is all that is computed when it is add
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -172,7 +173,7 @@ class Contest:
 def run_in_own_process(tasks: Sequence[Task], report: Report) -> str | None:
     """Run tasks, so that their peak memory is their own; return why they failed."""
     child = subprocess.Popen(
-        [*OWN_PROGRAM, "contestant", msgspec.json.encode(tasks).decode()],
+        [*OWN_PROGRAM, "contestant", json.dumps(msgspec.to_builtins(tasks))],
         stdin=subprocess.PIPE,  # the child ends when this end is closed
         stdout=subprocess.PIPE,
         text=True,

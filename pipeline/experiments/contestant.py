@@ -8,6 +8,7 @@ a part of the images.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -156,8 +157,9 @@ def _run_split(task: Task, method: MethodFile, dataset: Dataset, seed: int) -> R
         fingerprint=_fingerprint(task, method, dataset),
     )
     for path in (artifacts() / "cache").glob("features-*.npz"):
-        if path.stat().st_mtime > started:  # gigabytes that no other split needs
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            if path.stat().st_mtime > started:  # gigabytes that no other split needs
+                path.unlink()
     return record
 
 

@@ -25,7 +25,7 @@ from visbase.pipeline.experiments.measured import (
     read_measurements,
 )
 from visbase.pipeline.experiments.records import GPU
-from visbase.pipeline.images.batches import stack
+from visbase.pipeline.images.batches import sizes, stack
 from visbase.pipeline.models.card import data_fingerprint
 from visbase.pipeline.models.file import Model, load_model
 from visbase.pipeline.models.methods import as_json, find_method
@@ -52,6 +52,12 @@ def measure_corruption(path: Path, dataset: Dataset) -> Iterator[str]:
     method = model.method + GPU * ("cuda" in model.card.device)
     table = measured_table(artifacts() / "corruption" / digest, method, dataset)
     family = find_method(model.method).family
+    n_sizes = len(np.unique(sizes(dataset.test.images), axis=0))
+    if n_sizes > 1:
+        raise BadInput(
+            f"corruptions are measured on test images of one size, found {n_sizes} "
+            "sizes; resize the images"
+        )
     images = stack(dataset.test.images)
     if images.ndim == 3:  # a folder may have colour, but need not
         dataset = replace(dataset, channels=1)
@@ -110,10 +116,12 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
     ]
     all_images = card.training_data_sha256 == data_fingerprint(dataset.train)
     if not all_images or card.config != as_json(usual):
+        name = dataset.name if dataset.published else "folder:PATH"
         raise BadInput(
             f"{path}: was not trained on all training images of {dataset.name} with "
             f"the settings of {model.method}; save one with `visbase run "
-            f"{model.method} --dataset {dataset.name} --save FILE`"
+            f"{model.method} --dataset {name} --save FILE`, and pass the options of "
+            "its split here as well"
         )
 
 

@@ -30,6 +30,7 @@ from visbase.pipeline.experiments.measured import (
     read_measurements,
 )
 from visbase.pipeline.experiments.records import read_record, record_path
+from visbase.pipeline.experiments.run import require_sizes
 from visbase.pipeline.models.methods import MethodFile, as_json
 from visbase.pipeline.storage import artifacts, measured, results, spent
 from visbase.pipeline.storage.folder_lock import locked
@@ -175,6 +176,7 @@ def _measure(
     configs = _configs(method, n, dataset)
     config, validation = _choose(method, configs, train, seed)
     model = method.build(config, seed)
+    require_sizes(model, dataset)
     fit_s, fit_started = -spent.recalled_s(), time.perf_counter()
     model.fit(train.images, train.labels)
     fit_s += time.perf_counter() - fit_started + spent.recalled_s()

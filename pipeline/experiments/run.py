@@ -99,12 +99,12 @@ def run_method(
             "pass --dataset folder:PATH or imagenet"
         )
     model: Method
-    with _blaming_settings(method.name, changed):
+    with blaming_settings(method.name, changed):
         model = method.build(config, seed)
     require_sizes(model, dataset)
     facts["device"] = model.device if isinstance(model, RunsOnDevice) else "cpu"
     try:
-        with _blaming_settings(method.name, changed):
+        with blaming_settings(method.name, changed):
             fit_s = _timed(lambda: model.fit(train.images, train.labels))[1]
             scores, predict_s = _timed(lambda: model.scores(dataset.test.images))
         prediction = np.unique(train.labels)[scores.argmax(axis=1)]
@@ -148,7 +148,7 @@ def run_method(
 
 
 @contextmanager
-def _blaming_settings(name: str, changed: bool) -> Iterator[None]:
+def blaming_settings(name: str, changed: bool) -> Iterator[None]:
     """Raise BadInput if a method cannot work with the values that --set gave it."""
     try:
         yield

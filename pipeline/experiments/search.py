@@ -33,6 +33,7 @@ from visbase.pipeline.experiments.measured import (
     measured_table,
     read_measurements,
 )
+from visbase.pipeline.experiments.run import blaming_settings
 from visbase.pipeline.models.methods import MethodFile, as_json
 from visbase.pipeline.storage import ROOT, artifacts, is_checkout, spent
 from visbase.pipeline.storage.folder_lock import locked
@@ -71,7 +72,8 @@ def search_method(
         key = (_settings(as_json(config)), seed, len(train))
         if key in done:
             continue
-        wrong, fit_s = _try(method.build(config, seed), train, validation)
+        with blaming_settings(method.name, only is not None):
+            wrong, fit_s = _try(method.build(config, seed), train, validation)
         trial = Trial(
             changes={},
             error_pct=round(error_pct(wrong, len(validation)), 2),

@@ -26,7 +26,7 @@ def to_eight_bits(image: ImageFile.ImageFile, content: bytes) -> NDArray[np.uint
     is opaque is white. Raises BadInput if a pixel has 32 bits.
     """
     _mend_palette(image)
-    is_deep_colour = "RGB;16" in str(image.tile)
+    is_deep_colour = any(mode in str(image.tile) for mode in ("RGB;16", "RGBA;16"))
     # in place, since a copy of a large image costs memory
     ImageOps.exif_transpose(image, in_place=True)
     pixels = _converted(image)

@@ -37,6 +37,7 @@ HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 # A JPEG file with a longer side is a photograph as cameras make them: to decode it at
 # an eighth of its size takes a fifth of the time and of the memory
 LARGE_PX = 1000
+QUARTER_TURNS = (5, 6, 7, 8)  # orientations of EXIF
 MAX_PIXELS = 100_000_000  # decoded in colour 300 MB
 BLOCK = 1 << 20  # bytes
 MAX_BYTES = 400 * BLOCK  # per file; about the largest image, uncompressed
@@ -162,7 +163,7 @@ def _read_size(path: Path) -> tuple[int, int]:
     """Read height and width from the beginning of a file; BadInput if it has none."""
     try:
         with Image.open(path, formats=[*FORMATS]) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
+            turned = image.getexif().get(ExifTags.Base.Orientation) in QUARTER_TURNS
             width, height = image.size[::-1] if turned else image.size
     except (OSError, Image.DecompressionBombError):
         height, width = read_image(path).shape[:2]  # or it says what is wrong
@@ -229,7 +230,7 @@ def _decode(content: bytes, longest_px: int, shrunk: bool) -> Decoded:
             )
         is_large_jpeg = image.format in ("JPEG", "MPO") and max(image.size) > LARGE_PX
         if is_large_jpeg:
-            if image.getexif().get(ExifTags.Base.Orientation, 1) > 4:  # a quarter turn
+            if image.getexif().get(ExifTags.Base.Orientation) in QUARTER_TURNS:
                 width, height = height, width
             if longest_px:  # decodes at 1/2, 1/4 or 1/8 if that is large enough
                 image.draft(image.mode, shrunk_size(*image.size, longest_px))

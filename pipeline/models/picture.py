@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -30,4 +31,18 @@ def write_picture(pixels: NDArray[np.uint8], path: Path) -> None:
     """Write (h, w[, 3]) uint8; BadInput if the format or the place does not do."""
     name = format_of(path)
     with write_named(path) as file:
-        Image.fromarray(pixels).save(file, format=name)
+        try:
+            Image.fromarray(pixels).save(file, format=name)
+        except (
+            ValueError,
+            OSError,
+            OverflowError,
+            RuntimeError,
+            struct.error,
+        ) as error:
+            if getattr(error, "errno", None):  # of the disk
+                raise
+            size = f"{pixels.shape[1]} x {pixels.shape[0]} pixels"
+            raise BadInput(
+                f"{printable(path)}: {size} do not fit in {name} ({error}); choose .png"
+            ) from None

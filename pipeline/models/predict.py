@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visbase.pipeline.contracts import FloatArray, Images, Method, Refits, Resizes
 from visbase.pipeline.datasets.photo_check import BLANK
 from visbase.pipeline.errors import BadInput, printable
-from visbase.pipeline.images.batches import resized
+from visbase.pipeline.images.batches import resized, shrink
 from visbase.pipeline.images.blocks import one_thread
 from visbase.pipeline.images.photo_files import PhotoFiles, decode, read_image
 from visbase.pipeline.models.card import Card
@@ -32,6 +32,7 @@ NO_PAGE = "no digit: unlike ink on paper"
 SEEN_PX = 512  # longer side of a photograph, larger ones are shrunk to be shown
 SHOWN_SIDE = 112  # pixels; smaller images are enlarged to about this side
 GAP = 4  # pixels between shown images
+PER_ROW = 10  # shown images
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def predict_file(
         best = int(scores[row].argmax())
         likely = None if probabilities is None else probabilities[row].tolist()
         is_unknown = note or (likely and likely[best] < least)
-        seen = image if line is None else images[row]
+        seen = shrink(image, SEEN_PX) if line is None else images[row]
         if isinstance(model.classifier, Resizes):  # networks shrink photographs
             seen = model.classifier.resize(seen)
         predictions.append(
@@ -262,17 +263,22 @@ def _fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
 
 
 def show(images: Sequence[NDArray[np.uint8]], path: Path) -> None:
-    """Write n images side by side as one picture; BadInput if that fails."""
+    """Write n images as one picture, PER_ROW side by side; BadInput if that fails."""
     pictures = []
     for pixels in images:
         rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
         times = max(1, SHOWN_SIDE // max(rgb.shape[:2]))
         pictures.append(rgb.repeat(times, axis=0).repeat(times, axis=1))
-    height = max(map(len, pictures))
-    width = sum(picture.shape[1] + GAP for picture in pictures) - GAP
-    strip = np.full((height, width, 3), 255, np.uint8)
-    left = 0
-    for picture in pictures:
-        strip[: len(picture), left : left + picture.shape[1]] = picture
-        left += picture.shape[1] + GAP
-    write_picture(strip, path)
+    rows = [pictures[at : at + PER_ROW] for at in range(0, len(pictures), PER_ROW)]
+    widths = [sum(picture.shape[1] + GAP for picture in row) - GAP for row in rows]
+    height = sum(max(map(len, row)) + GAP for row in rows) - GAP
+    sheet = np.full((height, max(widths), 3), 255, np.uint8)
+    top = 0
+    for row in rows:
+        left = 0
+        for picture in row:
+            down, across = picture.shape[:2]
+            sheet[top : top + down, left : left + across] = picture
+            left += across + GAP
+        top += max(map(len, row)) + GAP
+    write_picture(sheet, path)

@@ -40,13 +40,16 @@ def table_rows(files: Sequence[str], model: Model) -> Iterator[Row]:
             f"{other:<{of_label}}  {its_number:>{NUMBER}}  {ms:>{MS}}"
         )
 
+    def place_of(line: str, box: str) -> str:
+        return f"{line:>4}  {box:<{BOX}}  " if model.card.kind == "digits" else ""
+
     def add(prediction: Prediction) -> None:
         nonlocal has_head
         if not has_head:
             click.echo(
                 line(
                     "image",
-                    _place("line", "box", prediction),
+                    place_of("line", "box"),
                     "label",
                     unit,
                     "runner-up",
@@ -61,7 +64,7 @@ def table_rows(files: Sequence[str], model: Model) -> Iterator[Row]:
             for cell in (printable(name), _number(prediction, name))
         ]
         box = ",".join(map(str, prediction.box or ()))
-        place = _place(str(prediction.line), box, prediction)
+        place = place_of(str(prediction.line or ""), box)
         row = line(printable(prediction.file), place, *cells, f"{prediction.ms:.1f}")
         click.echo(f"{row}  {prediction.note}" if prediction.note else row)
 
@@ -77,11 +80,6 @@ def numbers(predictions: Sequence[Prediction]) -> list[str]:
     return list(lines.values())
 
 
-def _place(line: str, box: str, prediction: Prediction) -> str:
-    """The columns of line and box, of digits only."""
-    return f"{line:>4}  {box:<{BOX}}  " if prediction.line else ""
-
-
 def _number(prediction: Prediction, name: str) -> str:
     """The probability of a class in percent, or its score."""
     if name not in prediction.scores:
@@ -92,14 +90,14 @@ def _number(prediction: Prediction, name: str) -> str:
 
 
 @contextmanager
-def json_rows() -> Iterator[Row]:
+def json_rows(model: Model) -> Iterator[Row]:
     """Print a JSON array of one object per image, which is also closed on an error."""
     between = ""
 
     def add(prediction: Prediction) -> None:
         nonlocal between
         fields = ["file", "label", "scores", "probabilities", "note", "ms"]
-        fields += ["line", "box"] if prediction.line else []
+        fields += ["line", "box"] if model.card.kind == "digits" else []
         answer = {name: getattr(prediction, name) for name in fields}
         click.echo(between + json.dumps(answer, indent=1), nl=False)
         between = ",\n"

@@ -10,12 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visbase.pipeline.errors import BadInput
+
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two excluded
 
 LOWEST = 0.4  # of the tallest part; what is lower is a speck, a dash or a caption
 LEAST_PX = 6  # height of a digit
+MOST = 500  # digits of a page
 REACH = 0.12  # of a digit's height; parts of a digit lie closer than this
 ABOVE = 0.3  # of a digit's height, for parts above each other
 CUT = 0.07  # of the height of both parts, for a stem that is cut in the middle
@@ -77,6 +80,10 @@ def _joined(
 ) -> dict[int, int]:
     """Group parts into digits: part -> digit, without specks."""
     tall = [p for p in parts if boxes[p][3] - boxes[p][1] >= LOWEST * tallest]
+    if len(tall) > MOST:
+        raise BadInput(
+            f"{len(tall):,} parts, expected at most {MOST} digits; crop the picture"
+        )
     groups = {part: part for part in tall}
 
     def root(part: int) -> int:

@@ -62,6 +62,7 @@ def test_without_names_the_two_best_models_of_the_newest_dataset_answer(
         os.utime(path, (9 - age, 9 - age))
     resave(paths[1], kept / "svm_rbf", lambda card, _: card.update(n_correct=50))
     (fresh_folders / "broken.visbase").write_text("no model")
+    (fresh_folders / "moved.visbase").symlink_to("where it was")
     chosen = [(model.method, model.card.n_correct) for model in load_models([])]
     assert chosen == [("bovw_grid", 58), ("svm_rbf", 50)]
 
@@ -169,5 +170,8 @@ def test_examples_are_of_each_models_own_dataset_and_are_not_downloaded(
     known = {"mnist": mnist, "fashion_mnist": clothes}
     monkeypatch.setattr("visbase.pipeline.demo.mistakes.load_dataset", known.get)
     digits, things = mistakes(own).values()
+    with monkeypatch.context() as patch:
+        patch.setenv("VISBASE_DATA", str(tmp_path))  # whose files may be another's
+        assert mistakes(own) == {}
     assert "Trouser" not in {one.truth for one in digits}
     assert {one.truth for one in things} == {"Trouser"}

@@ -73,6 +73,18 @@ def test_images_sorted_by_class_are_held_out_per_class(few: Dataset) -> None:
     assert (combination.answers["stacked"] == combination.truth).mean() > 0.7
 
 
+def test_held_out_images_of_one_class_are_one_line(few: Dataset) -> None:
+    rows = np.concatenate(
+        [np.flatnonzero(few.train.labels == k)[:n] for k, n in ((0, 8), (1, 1))]
+    )
+    photos = dataclasses.replace(few, train=take(few.train, rows), published=False)
+    photos = dataclasses.replace(
+        photos, train=dataclasses.replace(photos.train, writers=None)
+    )
+    with pytest.raises(BadInput, match="are all of one class"):
+        combine.combine(PAIR, photos)
+
+
 def test_array_that_is_no_combination_is_named(tmp_path: Path) -> None:
     beside = write_combination_files(tmp_path).with_suffix(".npy")
     for shape, value in (((5, 3), 0.0), ((4, 3), 0), ((5,), 0), ((5, 3), -5)):

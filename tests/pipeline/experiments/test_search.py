@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import numpy as np
@@ -77,6 +78,17 @@ def test_single_config_is_tried_alone(method: MethodFile, table: Path) -> None:
     assert [row.changes for row in read_rows(table, Trial)] == [
         {"answer": 1, "sizes": [3]}
     ]
+
+
+def test_setting_that_a_method_rejects_is_one_line(
+    method: MethodFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejects = Mock(side_effect=ValueError("C must be positive"))
+    monkeypatch.setattr(search, "_try", rejects)
+    with pytest.raises(BadInput, match=r"with the settings: C must be positive"):
+        list(search.search_method(method, 0, DATASET, None, only=constant.Config()))
+    with pytest.raises(ValueError, match=r"^C must"):  # our own settings, our fault
+        run(method)
 
 
 def test_trials_of_another_process_are_kept(method: MethodFile, table: Path) -> None:

@@ -76,10 +76,13 @@ def test_every_kind_of_pixels_becomes_grey_or_rgb(tmp_path: Path, kind: str) -> 
 
 @pytest.mark.parametrize("bits", [10, 12, 16])
 @pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("has_alpha", [False, True])
 def test_colour_of_10_or_12_of_16_bits_is_not_black(
-    tmp_path: Path, bits: int, suffix: str
+    tmp_path: Path, bits: int, suffix: str, has_alpha: bool
 ) -> None:
     deep = (COLOUR.astype(np.uint16) << (bits - 8))[..., ::-1]  # OpenCV begins with B
+    if has_alpha:
+        deep = np.pad(deep, ((0, 0), (0, 0), (0, 1)), constant_values=65_535)
     cv2.imwrite(str(tmp_path / f"a.{suffix}"), deep)
     assert read_image(tmp_path / f"a.{suffix}").tolist() == COLOUR.tolist()
 

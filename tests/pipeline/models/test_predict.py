@@ -17,6 +17,7 @@ from tests.command_line import refusal, visbase
 from tests.pipeline.builders import CARD
 from tests.pipeline.saved_models import fit_and_save, of_classes, resave
 from visbase.pipeline.datasets.splits import Dataset, Split, part
+from visbase.pipeline.errors import BadInput
 from visbase.pipeline.images.digit import page
 from visbase.pipeline.models.card import data_fingerprint, read_card
 from visbase.pipeline.models.file import load_model
@@ -124,6 +125,28 @@ def test_shown_image_is_enlarged_by_its_longer_side(tmp_path: Path) -> None:
         show([np.zeros(shape, np.uint8)], path)
         with Image.open(path) as picture:
             assert picture.size == size
+
+
+def test_shown_images_lie_in_rows_and_what_does_not_fit_a_format_is_one_line(
+    tmp_path: Path,
+) -> None:
+    images = [np.full((112, 56), 9 * i, np.uint8) for i in range(11)]
+    show(images, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (10 * 56 + 9 * 4, 2 * 112 + 4)
+        assert picture.getpixel((0, 116)) == (90, 90, 90)
+    for name in ("a.webp", "a.gif", "a.jpg"):
+        with pytest.raises(BadInput, match=r"70000 x 1 pixels .* choose \.png"):
+            show([np.zeros((1, 70_000), np.uint8)], tmp_path / name)
+
+
+def test_argument_that_cannot_be_looked_up_is_reported_and_others_are_labelled(
+    saved: Path, images: list[str]
+) -> None:
+    result = visbase("predict", saved, "x" * 300, images[0])
+    assert result.exit_code == 2
+    assert "x: File name too long" in result.stderr
+    assert images[0] in result.stdout
 
 
 def test_photographs_of_several_sizes_are_predicted_and_shown(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from tests.command_line import refusal, visbase
 from tests.pipeline.saved_models import resave
 from visbase.pipeline.datasets.splits import Dataset
+from visbase.pipeline.models import predict
 
 
 @pytest.fixture
@@ -31,6 +32,29 @@ def note(mnist: Dataset, tmp_path: Path) -> Path:
         page[top : top + 112, left : left + 112] = 255 - image.repeat(4, 0).repeat(4, 1)
     Image.fromarray(page).save(tmp_path / "note.png")
     return tmp_path / "note.png"
+
+
+def test_page_without_a_digit_has_the_columns_of_digits(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, note: Path
+) -> None:
+    monkeypatch.setattr(
+        predict, "_no_digits", lambda _, page: ["no digit"] * len(page.places)
+    )
+    head, row = visbase("predict", digits, note).stdout.splitlines()
+    assert head.index("label") == row.index("unknown")
+    (answer,) = json.loads(visbase("predict", digits, note, "--json").stdout)
+    assert (answer["line"], answer["box"]) == (None, None)
+
+
+def test_thousands_of_parts_are_no_page_of_digits(digits: Path, tmp_path: Path) -> None:
+    text = np.full((1000, 1400), 255, np.uint8)
+    for top in range(20, 960, 24):
+        for left in range(20, 1360, 14):
+            text[top : top + 14, left : left + 5] = 0
+    Image.fromarray(text).save(tmp_path / "text.png")
+    assert "expected at most 500 digits" in refusal(
+        "predict", digits, tmp_path / "text.png"
+    )
 
 
 def test_page_gives_a_row_per_digit_and_a_number_per_line(
