@@ -31,7 +31,7 @@ def test_any_content_is_read_or_refused_in_one_line(
     damaged = dice.map(lambda dice: readers.mutated(seeds, dice))
 
     @settings(
-        max_examples=200,
+        max_examples=100,
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow],

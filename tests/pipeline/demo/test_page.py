@@ -56,6 +56,8 @@ def page(fit_models: Callable[[int, str], list[Path]]) -> Iterator[Page]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell starts its background jobs deaf to Ctrl-C, and so would this one be
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert server.stdout is not None and server.stderr is not None
     line = server.stdout.readline()
