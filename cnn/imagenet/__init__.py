@@ -71,7 +71,7 @@ class Network:
     def resized_px(self) -> int:
         """Shorter side before the crop: 256 as in Krizhevsky et al. 2012 (section 2).
 
-        Larger crops are as much smaller as those of 224 pixels are.
+        Networks for larger images keep the proportion of 256 to 224.
         """
         return 256 if self.side_px < 256 else math.ceil(self.side_px * 256 / 224)
 

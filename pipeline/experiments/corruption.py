@@ -116,12 +116,13 @@ def _require_full(path: Path, model: Model, dataset: Dataset) -> None:
     ]
     all_images = card.training_data_sha256 == data_fingerprint(dataset.train)
     if not all_images or card.config != as_json(usual):
-        name = dataset.name if dataset.published else "folder:PATH"
+        name, split = dataset.name, ""
+        if not dataset.published:
+            name, split = "folder:PATH", " and the same split"
         raise BadInput(
             f"{path}: was not trained on all training images of {dataset.name} with "
             f"the settings of {model.method}; save one with `visbase run "
-            f"{model.method} --dataset {name} --save FILE`, and pass the options of "
-            "its split here as well"
+            f"{model.method} --dataset {name} --save FILE`{split}"
         )
 
 

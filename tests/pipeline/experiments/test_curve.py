@@ -72,6 +72,13 @@ def test_unbalanced_subset_is_refused_at_once(n: int, method: MethodFile) -> Non
     assert FITTED == []
 
 
+def test_test_images_of_another_size_are_refused(method: MethodFile) -> None:
+    larger = replace(DATASET.test, images=np.zeros((10, 6, 6), np.uint8))
+    with pytest.raises(BadInput, match="needs images of one size"):
+        run(method, 3, data=replace(DATASET, test=larger))
+    assert FITTED == []
+
+
 def test_settings_are_chosen_on_a_held_out_sixth(monkeypatch: MonkeyPatch) -> None:
     run(method_of(monkeypatch, {}, {"answer": 1}, {"answer": 2}), 36)
     # three candidates on 30 of 36 images, then the chosen one on all
