@@ -29,3 +29,16 @@ def opened(path: Path) -> Iterator[Page]:
         yield page
         browser.close()
     assert [one for one in events if not one.startswith("data:")] == [path.as_uri()]
+
+
+def grave_violations(page: Page) -> list[tuple[str, str]]:
+    """What keeps people from reading the page, by axe-core: rules and elements."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # without a list of all that passes, which takes twice the time
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    return [
+        (one["id"], one["nodes"][0]["html"])
+        for one in found.response["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from tests.reports.browser import opened
+from tests.reports.browser import grave_violations, opened
 from tests.reports.builders import Committed, add_failure, tiny_dataset
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.evaluation import confusion_matrix
@@ -33,15 +33,11 @@ def page(
     ("width", "scheme"), [(1400, "light"), (390, "dark")], ids=["wide", "phone"]
 )
 def test_page_fits_and_is_accessible(page: Page, width: int, scheme: Any) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
     page.locator("#atlas .tile").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    grave = [one for one in violations if one["impact"] in ("serious", "critical")]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in grave] == []
+    assert grave_violations(page) == []
 
 
 def first_column(page: Page) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tests.reports.browser import CHROMIUM, QUIET
+from tests.reports.browser import CHROMIUM, QUIET, grave_violations
 from visbase.pipeline.datasets.splits import Dataset
 from visbase.pipeline.storage import ROOT
 
@@ -175,8 +175,6 @@ def test_file_that_is_no_picture_is_a_sentence_on_the_page(
 def test_page_fits_and_is_accessible_with_its_evidence(
     page: Page, width: int, scheme: Any
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page.set_viewport_size({"width": width, "height": 1000})
     page.emulate_media(color_scheme=scheme)
     draw_seven(page)
@@ -187,6 +185,4 @@ def test_page_fits_and_is_accessible_with_its_evidence(
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert dark == {"light": "rgb(251, 251, 249)", "dark": "rgb(20, 22, 24)"}[scheme]
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    grave = [one for one in violations if one["impact"] in ("serious", "critical")]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in grave] == []
+    assert grave_violations(page) == []

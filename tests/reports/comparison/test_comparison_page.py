@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
-from tests.reports.browser import opened
+from tests.reports.browser import grave_violations, opened
 from tests.reports.comparison.builders import answers, contestant
 from visbase.pipeline.datasets.findings import Copies
 from visbase.reports.comparison.contestants import Contestant
@@ -105,17 +105,13 @@ def choose(page: Page, **values: str) -> list[int]:
 
 @pytest.mark.parametrize("width", [1400, 390])
 def test_page_fits_and_is_accessible(page: Page, width: int) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page.set_viewport_size({"width": width, "height": 900})
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         if scheme == "dark":
             page.locator("#gallery .card").first.click()
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
-        grave = [one for one in violations if one["impact"] in ("serious", "critical")]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in grave] == []
+        assert grave_violations(page) == []
     page.keyboard.press("Escape")
 
 
