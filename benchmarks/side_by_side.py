@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 from threadpoolctl import threadpool_limits
 
@@ -17,7 +20,8 @@ class Pair:
     """A task, the two implementations, and the least ratio of their times to aim for.
 
     ours and peer take no arguments and do the work of one repetition. threads: limit
-    for the numerical libraries. agreement: describes how well the two results agree.
+    for the numerical libraries and our own. agreement: describes how well the two
+    results agree.
     """
 
     task: str
@@ -63,10 +67,18 @@ HEAD = (
 )
 
 
+@contextmanager
+def limited_to(n_threads: int) -> Iterator[None]:
+    """Limit the threads of the numerical libraries and our own."""
+    ours = patch.dict(os.environ, VISBASE_JOBS=str(n_threads))
+    with threadpool_limits(n_threads), ours:
+        yield
+
+
 def measure(pair: Pair) -> Timing:
     """Run both once to warm up, then alternately."""
     ours_s, peer_s = [], []
-    with threadpool_limits(pair.threads):
+    with limited_to(pair.threads):
         pair.ours()
         pair.peer()
         for _ in range(pair.repeats):

@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from benchmarks.side_by_side import limited_to
 from visbase.pipeline.datasets import load_dataset
 from visbase.pipeline.descriptors.dense_sift import DenseSift
 from visbase.pipeline.encoding.assign import nearest
@@ -81,7 +81,7 @@ def vocabularies() -> list[str]:
     values = descriptors(N_DESCRIPTORS)
     seconds: dict[str, list[float]] = {name: [] for name in LEARNERS}
     inertias: dict[str, list[float]] = {name: [] for name in LEARNERS}
-    with threadpool_limits(THREADS):
+    with limited_to(THREADS):
         ours(values[:20_000], 0)  # compiles
         for seed in range(REPEATS):
             for name, learn in LEARNERS.items():
