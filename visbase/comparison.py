@@ -165,7 +165,8 @@ def _parts(photos: ClassImages, record: Record) -> NDArray[np.str_]:
     tested = np.isin(names, record.test_names)
     validates = photos.parts == "validation"
     parts = np.select([tested, validates], ["test", "validation"], "train")
-    if np.sum(parts == "train") > record.n_train:  # of each picture one was kept
+    # images for validation count as training images
+    if np.sum(~tested) > record.n_train:  # of each picture one was kept
         order = np.argsort(~tested, kind="stable")
         kept = order[np.unique(photos.groups[order], return_index=True)[1]]
         parts[np.setdiff1d(np.flatnonzero(~tested), kept)] = DROPPED
